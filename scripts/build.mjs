@@ -1,0 +1,63 @@
+// Builds dist/: the server, the command, and what the browser loads. `npm start` runs it, so it has to stay quick.
+//
+//   src/main.ts             -> dist/main.js            npm packages stay imports, only our own files are joined
+//   src/cli/main.ts         -> dist/cli.js             executable
+//   src/storage/migrations  -> dist/migrations         found by `new URL('./migrations/', import.meta.url)`, as in src/
+//   clients/page, widget    -> dist/public             page.js (a module), widget.js (a classic script), html and css
+//
+// An entry that is not in the tree is named and left out; an entry that is there and does not build fails the build.
+
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+
+const DIST = 'dist'
+const PUBLIC = join(DIST, 'public')
+const CLI = join(DIST, 'cli.js')
+/** What a page may load beside its scripts. */
+const STATIC = new Set(['.css', '.html', '.ico', '.png', '.svg', '.webmanifest'])
+
+const node = { platform: 'node', target: 'node20', format: 'esm', packages: 'external', sourcemap: true }
+// Licence texts of bundled libraries go to a file of their own beside the script.
+const browser = { platform: 'browser', target: 'es2022', minify: true, sourcemap: true, legalComments: 'linked' }
+
+const entries = [
+  { from: 'src/main.ts', to: join(DIST, 'main.js'), options: node },
+  { from: 'src/cli/main.ts', to: CLI, options: { ...node, banner: { js: '#!/usr/bin/env node' } } },
+  { from: 'clients/page/main.ts', to: join(PUBLIC, 'page.js'), options: { ...browser, format: 'esm' } },
+  { from: 'clients/widget/embed.ts', to: join(PUBLIC, 'widget.js'), options: { ...browser, format: 'iife' } },
+]
+
+/** Copies a folder's pages and styles, not its sources. */
+function copyStatic(folder) {
+  if (!existsSync(folder)) return
+  for (const name of readdirSync(folder)) if (STATIC.has(extname(name))) cpSync(join(folder, name), join(PUBLIC, name))
+}
+
+const started = performance.now()
+const missing = entries.filter((entry) => !existsSync(entry.from))
+const present = entries.filter((entry) => existsSync(entry.from))
+
+rmSync(DIST, { recursive: true, force: true })
+mkdirSync(PUBLIC, { recursive: true })
+try {
+  await Promise.all(
+    present.map((entry) =>
+      build({ entryPoints: [entry.from], outfile: entry.to, bundle: true, logLevel: 'warning', ...entry.options }),
+    ),
+  )
+} catch {
+  // esbuild has printed where and why; its exception would only say it again.
+  console.error('build failed')
+  process.exit(1)
+}
+if (existsSync(CLI)) chmodSync(CLI, 0o755)
+if (existsSync('src/storage/migrations'))
+  cpSync('src/storage/migrations', join(DIST, 'migrations'), { recursive: true })
+for (const folder of ['clients/page', 'clients/widget']) copyStatic(folder)
+
+for (const entry of missing) console.log(`left out of the build: ${entry.from} is not there`)
+console.log(`built ${DIST}/ in ${Math.round(performance.now() - started)} ms`)

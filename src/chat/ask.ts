@@ -1,0 +1,78 @@
+import type { ModelEvent, ModelRequest, Provider, StopReason } from '../ports/provider.ts'
+import type { MessageRow } from '../ports/store.ts'
+import type { Tool } from '../ports/tool.ts'
+import { ParleyError } from '../protocol/errors.ts'
+import { buildContext } from './context.ts'
+import type { Core } from './core.ts'
+import type { Draft } from './draft.ts'
+import type { RunPlan } from './run-plan.ts'
+
+/** What one model request needs of its run. */
+export interface AskHost {
+  readonly core: Core
+  readonly plan: RunPlan
+  readonly signal: AbortSignal
+  /** The end is decided: what the model still says is not heard. */
+  readonly ended: boolean
+  /** The conversation up to here, oldest first. */
+  conversation(): readonly MessageRow[]
+  /** A new draft for this request's answer. */
+  openDraft(): Draft
+  /** Sees every event before the draft does. */
+  heard(event: ModelEvent): void
+}
+
+/** Share of the context that is tried when the whole did not fit the model's window. */
+const SMALLER_CONTEXT = 0.5
+
+/** Streams one answer into a draft; asked again with a shorter history, once, when it does not fit the model. */
+export async function ask(
+  host: AskHost,
+  provider: Provider,
+  model: string,
+  tools: readonly Tool[],
+): Promise<StopReason> {
+  const { contextTokens } = host.plan.app.model
+  const first = await attempt(host, provider, requestOf(host, model, tools, contextTokens))
+  if (first !== 'too-long') return first
+  const second = await attempt(host, provider, requestOf(host, model, tools, contextTokens * SMALLER_CONTEXT))
+  if (second === 'too-long') throw new ParleyError('context_too_long')
+  return second
+}
+
+/** `too-long` only when the model said nothing yet. */
+async function attempt(host: AskHost, provider: Provider, request: ModelRequest): Promise<StopReason | 'too-long'> {
+  const draft = host.openDraft()
+  try {
+    const reason = await stream(host, draft, provider, request)
+    return reason === 'context' && draft.rows().length === 0 ? 'too-long' : reason
+  } catch (thrown) {
+    if (thrown instanceof ParleyError && thrown.code === 'context_too_long') return 'too-long'
+    throw thrown
+  }
+}
+
+function requestOf(host: AskHost, model: string, tools: readonly Tool[], contextTokens: number): ModelRequest {
+  const { core, plan } = host
+  const { preamble, model: config } = plan.app
+  const specs = tools.map((tool) => tool.spec)
+  const limits = { contextTokens, toolResultBytes: core.settings.toolResultBytes }
+  const messages = buildContext(host.conversation(), preamble, specs, limits)
+  return { model, system: preamble, messages, tools: specs, maxOutputTokens: config.maxOutputTokens }
+}
+
+async function stream(host: AskHost, draft: Draft, provider: Provider, request: ModelRequest): Promise<StopReason> {
+  for await (const event of provider.stream(request, host.signal)) {
+    if (host.ended) return 'end'
+    host.heard(event)
+    draft.apply(event)
+    if (event.type === 'stop') return stopped(draft, event.reason)
+  }
+  throw new ParleyError('provider_error', { message: 'The model stopped in the middle of its answer' })
+}
+
+function stopped(draft: Draft, reason: StopReason): StopReason {
+  draft.close()
+  if (reason === 'refusal') throw new ParleyError('model_refusal')
+  return reason === 'tools' && draft.calls.length === 0 ? 'end' : reason
+}

@@ -1,0 +1,62 @@
+import type { ParleyError } from '../protocol/errors.ts'
+import type { Outbox } from './outbox.ts'
+
+/** A connection as its session sees it. */
+export interface Watcher {
+  readonly outbox: Outbox
+  /** Tells the verdict and closes. */
+  end(error: ParleyError): void
+  /** Its frame was dropped or its outbox is full: it is closed as slow, with its cursor. */
+  slow(): void
+  /** It reads from the log from now on. */
+  fellBehind(): void
+}
+
+/**
+ * The connections of a session that are at the head of its log. One alone is written to directly; several are a group of the
+ * transport, so that a frame is encoded once and fanned out natively. Groups cost memory, so one watcher is none.
+ */
+export class Audience {
+  readonly #group: string
+  readonly #broadcast: (group: string, text: string) => void
+  readonly #live: Watcher[] = []
+
+  constructor(group: string, broadcast: (group: string, text: string) => void) {
+    this.#group = group
+    this.#broadcast = broadcast
+  }
+
+  get size(): number {
+    return this.#live.length
+  }
+
+  join(watcher: Watcher): void {
+    this.#live.push(watcher)
+    if (this.#live.length === 2) for (const member of this.#live) member.outbox.socket.join(this.#group)
+    else if (this.#live.length > 2) watcher.outbox.socket.join(this.#group)
+  }
+
+  leave(watcher: Watcher): void {
+    const index = this.#live.indexOf(watcher)
+    if (index < 0) return
+    this.#live.splice(index, 1)
+    if (this.#live.length > 0) watcher.outbox.socket.leave(this.#group)
+    if (this.#live.length === 1) this.#live[0]?.outbox.socket.leave(this.#group)
+  }
+
+  deliver(text: string): void {
+    const only = this.#live[0]
+    if (only === undefined) return
+    if (this.#live.length > 1) this.#broadcast(this.#group, text)
+    else if (!only.outbox.send(text)) only.slow()
+  }
+
+  /** Moves those whose sockets fill from live to behind; called every few tens of milliseconds while a run is on. */
+  sweep(): void {
+    const full = this.#live.filter((watcher) => watcher.outbox.overMark)
+    for (const watcher of full) {
+      this.leave(watcher)
+      watcher.fellBehind()
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import type { SessionDirectory } from '../ports/sessions.ts'
+import type { HandshakeRequest, HandshakeVerdict } from '../ports/transport.ts'
+import { ParleyError } from '../protocol/errors.ts'
+import type { Core } from './core.ts'
+import { Directory } from './directory.ts'
+import { handshake } from './gateway.ts'
+import { HistoryCache } from './history-cache.ts'
+import { Hub } from './hub.ts'
+import { Sessions } from './sessions.ts'
+
+/** What the core is given; it makes the rest itself. */
+export type ChatPorts = Omit<Core, 'histories' | 'running' | 'draining'>
+
+/** Milliseconds between looks at the runs that a drain waits for. */
+const DRAIN_LOOK_MS = 50
+/** Milliseconds that stopped runs get for their save after the drain's deadline. */
+const DRAIN_SAVE_MS = 5000
+
+/** The core as its server sees it. */
+export class Chat {
+  readonly directory: SessionDirectory
+  readonly #core: Core
+  readonly #sessions: Sessions
+  readonly #hub: Hub
+  #draining = false
+
+  constructor(ports: ChatPorts) {
+    const histories = new HistoryCache(ports.settings.historyBytes, ports.settings.idleMs)
+    this.#core = { ...ports, histories, running: new Set(), draining: () => this.#draining }
+    this.#sessions = new Sessions(this.#core)
+    this.#hub = new Hub(this.#core, this.#sessions)
+    this.directory = new Directory(this.#core, this.#sessions)
+    const { telemetry } = ports
+    telemetry.gauge('connections', () => this.#hub.size)
+    telemetry.gauge('sessions_in_memory', () => this.#sessions.count)
+    telemetry.gauge('history_bytes', () => histories.bytes)
+    telemetry.gauge('active_runs', () => this.#core.running.size)
+  }
+
+  handshake(request: HandshakeRequest): Promise<HandshakeVerdict> {
+    return handshake(this.#hub, request)
+  }
+
+  /**
+   * I12: no new work from now on; clients are told when to come back; runs go on to their end, at the deadline those left are
+   * interrupted and saved; then every connection is closed with 1012. Resolves when nothing is on any more.
+   */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#draining = true
+    const { settings } = this.#core
+    for (const connection of this.#hub.all()) {
+      connection.tell({ type: 'server.draining', reconnectInMs: settings.reconnectMs })
+      if (connection.caller.session.active === undefined) connection.end(new ParleyError('draining'))
+    }
+    await this.#untilNoRun(deadlineMs)
+    for (const session of this.#sessions.pinned()) session.active?.stop({ kind: 'interrupted' })
+    await this.#untilNoRun(DRAIN_SAVE_MS)
+    for (const connection of this.#hub.all()) connection.end(new ParleyError('draining'))
+    this.#hub.stop()
+    this.#sessions.stop()
+  }
+
+  async #untilNoRun(withinMs: number): Promise<void> {
+    const deadline = this.#core.now() + withinMs
+    while (this.#core.running.size > 0 && this.#core.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS))
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import type { MessageRow } from '../ports/store.ts'
+import type { RunHost } from './run-plan.ts'
+
+/** Saves what a running answer has so far, at most once an interval: what a crash may take (the exception of I3). */
+export class Checkpoint {
+  readonly #session: RunHost
+  readonly #rows: () => readonly MessageRow[]
+  #state: 'clean' | 'dirty' | 'saving' | 'saving-dirty' = 'clean'
+  #at: number
+
+  constructor(session: RunHost, startedAt: number, rows: () => readonly MessageRow[]) {
+    this.#session = session
+    this.#rows = rows
+    this.#at = startedAt
+  }
+
+  /** There is something that the last one did not save. */
+  touch(): void {
+    if (this.#state === 'clean') this.#state = 'dirty'
+    else if (this.#state === 'saving') this.#state = 'saving-dirty'
+  }
+
+  saveWhenDue(now: number): void {
+    const { checkpointMs } = this.#session.core.settings
+    if (this.#state !== 'dirty' || now - this.#at < checkpointMs) return
+    this.#at = now
+    this.#state = 'saving'
+    void this.#save(checkpointMs).finally(() => {
+      this.#state = this.#state === 'saving-dirty' ? 'dirty' : 'clean'
+    })
+  }
+
+  async #save(giveUpAfterMs: number): Promise<void> {
+    try {
+      await this.#session.save({ messages: this.#rows() }, giveUpAfterMs)
+    } catch (thrown) {
+      // Nothing was promised: the next one, or the end, holds all of it again.
+      this.#session.core.telemetry.log('debug', 'checkpoint failed', {}, thrown)
+    }
+  }
+}

@@ -1,0 +1,234 @@
+import { sessionTag } from '../ports/telemetry.ts'
+import type { Socket, SocketHandler } from '../ports/transport.ts'
+import { decodeCommand, encodeControl, encodeSyntheticEvent, type FrameRef } from '../protocol/codec.ts'
+import type { Command } from '../protocol/commands.ts'
+import { ParleyError, toParleyError } from '../protocol/errors.ts'
+import type { Ack, ControlFrame } from '../protocol/frames.ts'
+import type { Cursor } from '../protocol/ids.ts'
+import { fitsUtf8 } from '../protocol/text.ts'
+import type { Watcher } from './audience.ts'
+import type { Caller } from './caller.ts'
+import type { Core } from './core.ts'
+import { dispatch } from './dispatch.ts'
+import { FrameLimits } from './frame-limits.ts'
+import { Outbox } from './outbox.ts'
+import { readyFrame } from './ready.ts'
+import type { Session } from './session.ts'
+
+/** What a connection needs of the process it lives in. */
+export interface ConnectionHost {
+  readonly core: Core
+  add(connection: Connection): void
+  remove(connection: Connection): void
+  /** Keeps the session in memory; throws when it moved. */
+  pin(session: Session): void
+}
+
+const MS_PER_SECOND = 1000
+/** Commands of one connection that wait for an answer; above it the client is flooding. */
+const MAX_PENDING_COMMANDS = 64
+
+/**
+ * One socket's peer, attached to one session. It alone writes frames and closes; handlers return outcomes.
+ * Opening: it waits for its history and may only be refused. Live: at the head, in its session's audience. Behind: it reads
+ * the log as its socket drains.
+ */
+export class Connection implements SocketHandler, Watcher {
+  readonly caller: Caller
+  readonly #host: ConnectionHost
+  #outbox: Outbox | undefined
+  #state: 'opening' | 'live' | 'behind' | 'closed' = 'opening'
+  #release: (() => void) | undefined
+  heardAt = 0
+  pingedAt = 0
+  #pending = 0
+  readonly #limits: FrameLimits
+
+  constructor(host: ConnectionHost, caller: Caller) {
+    this.#host = host
+    this.caller = caller
+    const { settings, now } = host.core
+    this.#limits = new FrameLimits(settings.commandsPerSecond, settings.commandBurst, now())
+  }
+
+  get outbox(): Outbox {
+    if (this.#outbox === undefined) throw new ParleyError('internal_error')
+    return this.#outbox
+  }
+
+  opened(socket: Socket): void {
+    const { core } = this.#host
+    this.#outbox = new Outbox(socket, this.caller.session.log, core.settings.behindBytes, core.settings.outboxBytes)
+    this.heardAt = this.pingedAt = core.now()
+    this.#host.add(this)
+    try {
+      this.#release = core.access.admitConnection(this.caller.from)
+      this.#host.pin(this.caller.session)
+      this.caller.session.attach(this)
+    } catch (thrown) {
+      return this.end(toParleyError(thrown))
+    }
+    void this.#attach().catch((thrown: unknown) => this.end(toParleyError(thrown)))
+  }
+
+  received(text: string): void {
+    const { core } = this.#host
+    this.heardAt = core.now()
+    if (this.#state === 'closed') return
+    if (!fitsUtf8(text, core.settings.frameBytes)) return this.#refuse(new ParleyError('frame_too_large'), {})
+    const decoded = decodeCommand(text)
+    if (!decoded.ok) return this.#badFrame(decoded.error, decoded.ref)
+    core.telemetry.count('commands_total', 1, decoded.command.type)
+    if (decoded.command.type !== 'pong') this.#command(decoded.command)
+  }
+
+  receivedBinary(): void {
+    this.heardAt = this.#host.core.now()
+    this.#badFrame(new ParleyError('bad_frame', { message: 'Frames are text' }), {})
+  }
+
+  alive(): void {
+    this.heardAt = this.#host.core.now()
+  }
+
+  drained(): void {
+    if (this.#state === 'behind') this.#pump()
+  }
+
+  closed(code: number): void {
+    if (this.#state === 'closed') return
+    this.#leave()
+    this.#host.core.telemetry.count('connections_closed_total', 1, String(code))
+  }
+
+  /** Sends one of our frames, in order with everything before it. */
+  tell(frame: ControlFrame): void {
+    if (this.#state !== 'closed' && !this.outbox.send(encodeControl(frame))) this.slow()
+  }
+
+  slow(): void {
+    this.end(new ParleyError('slow_consumer'))
+  }
+
+  fellBehind(): void {
+    this.#state = 'behind'
+    this.outbox.fallBehind(this.caller.session.log.head)
+    this.#pump()
+  }
+
+  /** Tells the verdict and closes with its code. */
+  end(error: ParleyError): void {
+    if (this.#state === 'closed') return
+    const { socket } = this.outbox
+    this.#leave()
+    socket.send(encodeControl(errorFrame(error, {})))
+    socket.close(error.closeCode, error.code)
+    const { telemetry } = this.#host.core
+    telemetry.count('connections_closed_total', 1, String(error.closeCode))
+    if (error.code === 'internal_error')
+      telemetry.log('error', 'connection ended', { session: sessionTag(this.caller.session.id) }, error.cause)
+  }
+
+  #leave(): void {
+    this.#state = 'closed'
+    this.caller.session.detach(this)
+    this.#host.remove(this)
+    this.#release?.()
+  }
+
+  /** Says `session.ready`, brings the client to the head and makes it live. */
+  async #attach(): Promise<void> {
+    const { session, cursor } = this.caller
+    if (this.#resume(cursor)) return
+    const history = await session.history()
+    if (this.#state === 'closed') return
+    // No await from here on: the snapshot and the position it stands for belong together.
+    session.active?.flush()
+    const run = session.active
+    const page = history.page(run === undefined ? [] : run.rows())
+    const isNew = !session.stored && page.messages.length === 0
+    this.tell(readyFrame(this.caller, this.#host.core.settings, session.log.head, isNew ? 'new' : 'snapshot'))
+    this.tell({ type: 'session.snapshot', ...page })
+    for (const event of run?.opening() ?? []) this.outbox.send(encodeSyntheticEvent(event))
+    this.#join()
+  }
+
+  /** The tail after the cursor, when the log still has it. */
+  #resume(cursor: Cursor | undefined): boolean {
+    const { session } = this.caller
+    session.active?.flush()
+    if (cursor === undefined || session.log.read(cursor, 0).kind === 'gap') return false
+    this.tell(readyFrame(this.caller, this.#host.core.settings, cursor, 'tail'))
+    this.#state = 'behind'
+    this.outbox.fallBehind(cursor)
+    this.#pump()
+    return true
+  }
+
+  /** Catches up as far as the socket takes it; at the head it is told how things stand now. */
+  #pump(): void {
+    const result = this.outbox.pump()
+    if (result === 'gap') this.slow()
+    if (result !== 'caught-up') return
+    this.tell(this.caller.session.statusFrame())
+    this.#join()
+  }
+
+  #join(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'live'
+    this.caller.session.audience.join(this)
+  }
+
+  #command(command: Command): void {
+    const ref = refOf(command)
+    if (this.#state === 'opening')
+      return this.#refuse(new ParleyError('bad_frame', { message: 'Wait for session.ready' }), ref)
+    const wait = this.#limits.take(this.#host.core.now())
+    if (wait > 0 || this.#pending >= MAX_PENDING_COMMANDS)
+      return this.#refuse(new ParleyError('rate_limit_exceeded', { retryAfterMs: Math.max(wait, MS_PER_SECOND) }), ref)
+    this.#pending++
+    void this.#answer(command, ref)
+  }
+
+  async #answer(command: Command, ref: FrameRef): Promise<void> {
+    try {
+      const outcome = await dispatch(this.#host.core, this.caller, command)
+      this.#acknowledge(outcome.ack, command.id)
+      outcome.after?.()
+    } catch (thrown) {
+      this.#refuse(toParleyError(thrown), ref)
+    } finally {
+      this.#pending--
+    }
+  }
+
+  #acknowledge(ack: Omit<Ack, 'type' | 'ref'>, ref: string | undefined): void {
+    this.tell({ type: 'ack', ...(ref === undefined ? {} : { ref }), ...ack })
+  }
+
+  #refuse(error: ParleyError, ref: FrameRef): void {
+    const { telemetry } = this.#host.core
+    telemetry.count('errors_total', 1, error.code)
+    if (error.code === 'internal_error')
+      telemetry.log('error', 'command failed', { session: sessionTag(this.caller.session.id) }, error.cause)
+    this.tell(errorFrame(error, ref))
+  }
+
+  #badFrame(error: ParleyError, ref: FrameRef): void {
+    if (this.#limits.bad(this.#host.core.now())) this.end(error)
+    else this.#refuse(error, ref)
+  }
+}
+
+function refOf(command: Command): FrameRef {
+  return {
+    ...(command.id === undefined ? {} : { ref: command.id }),
+    ...(command.type === 'message.send' ? { clientMessageId: command.clientMessageId } : {}),
+  }
+}
+
+export function errorFrame(error: ParleyError, ref: FrameRef): Extract<ControlFrame, { type: 'error' }> {
+  const retry = error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }
+  return { type: 'error', ...ref, code: error.code, message: error.message, retryable: error.retryable, ...retry }
+}

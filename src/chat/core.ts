@@ -1,0 +1,34 @@
+import type { Access } from '../ports/access.ts'
+import type { Apps } from '../ports/apps.ts'
+import type { EventLog } from '../ports/event-log.ts'
+import type { Providers } from '../ports/provider.ts'
+import type { SessionStore } from '../ports/store.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
+import type { Tools } from '../ports/tool.ts'
+import type { HistoryCache } from './history-cache.ts'
+import type { ChatSettings } from './settings.ts'
+
+/** Something that is looked at a few times a second while a run is on. */
+export interface Ticking {
+  tick(now: number): void
+}
+
+/** What every part of the core may use. One per process. */
+export type Core = {
+  readonly store: SessionStore
+  readonly log: EventLog
+  readonly providers: Providers
+  readonly tools: Tools
+  readonly apps: Apps
+  readonly access: Access
+  readonly telemetry: Telemetry
+  readonly settings: ChatSettings
+  readonly histories: HistoryCache
+  /** Sessions whose run is on. */
+  readonly running: Set<Ticking>
+  /** To every member of a session's group. */
+  readonly broadcast: (group: string, text: string) => void
+  readonly now: () => number
+  /** True once a shutdown began: no new work is taken. */
+  readonly draining: () => boolean
+}

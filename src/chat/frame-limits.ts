@@ -1,0 +1,39 @@
+import { MAX_BAD_FRAMES_PER_MINUTE } from '../protocol/limits.ts'
+
+const MINUTE_MS = 60_000
+const MS_PER_SECOND = 1000
+
+/** How much one connection may ask: a token bucket for commands and a count of bad frames. Plain numbers, no timers. */
+export class FrameLimits {
+  readonly #perSecond: number
+  readonly #burst: number
+  #tokens: number
+  #tokensAt: number
+  #badFrames = 0
+  #badSince = 0
+
+  constructor(perSecond: number, burst: number, now: number) {
+    this.#perSecond = perSecond
+    this.#burst = this.#tokens = burst
+    this.#tokensAt = now
+  }
+
+  /** Milliseconds until a command may come; 0 takes its place. */
+  take(now: number): number {
+    const earned = ((now - this.#tokensAt) / MS_PER_SECOND) * this.#perSecond
+    this.#tokens = Math.min(this.#burst, this.#tokens + earned)
+    this.#tokensAt = now
+    if (this.#tokens < 1) return Math.ceil(((1 - this.#tokens) / this.#perSecond) * MS_PER_SECOND)
+    this.#tokens--
+    return 0
+  }
+
+  /** Counts a bad frame; true when there were too many within a minute (P-12). */
+  bad(now: number): boolean {
+    if (now - this.#badSince > MINUTE_MS) {
+      this.#badSince = now
+      this.#badFrames = 0
+    }
+    return ++this.#badFrames >= MAX_BAD_FRAMES_PER_MINUTE
+  }
+}

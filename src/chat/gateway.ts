@@ -1,0 +1,132 @@
+import type { AccessRequest, Principal } from '../ports/access.ts'
+import type { Owner } from '../ports/store.ts'
+import type { HandshakeRequest, HandshakeVerdict, Socket, SocketHandler } from '../ports/transport.ts'
+import { check } from '../protocol/check.ts'
+import { encodeControl } from '../protocol/codec.ts'
+import { ParleyError, toErrorBody, toParleyError } from '../protocol/errors.ts'
+import { type OfferedProtocols, readProtocols } from '../protocol/handshake.ts'
+import { AppIdSchema, type Cursor, isRandomSessionId, parseCursor, SessionIdSchema } from '../protocol/ids.ts'
+import { PROTOCOL_VERSION } from '../protocol/version.ts'
+import { Connection, errorFrame } from './connection.ts'
+import type { Hub } from './hub.ts'
+
+const DEFAULT_APP = 'default'
+/** Names under which people would put a long-lived secret into a URL, where logs and histories keep it. */
+const SECRET_PARAMETERS = ['key', 'api_key', 'apikey', 'token', 'access_token']
+/** A cursor that cannot be read is one that nothing can be served from: a snapshot replaces what the client has. */
+const UNREADABLE: Cursor = { epoch: '', seq: 0 }
+const MS_PER_SECOND = 1000
+
+type Form = {
+  readonly app: string
+  readonly sessionId: string
+  readonly cursor: Cursor | undefined
+  readonly access: AccessRequest
+}
+
+/** Turns one handshake into a connection or a refusal; in the order of the protocol (P-20): form, credential, App, scope, session, limits. */
+export async function handshake(hub: Hub, request: HandshakeRequest): Promise<HandshakeVerdict> {
+  const offered = readProtocols(request.header('sec-websocket-protocol'))
+  try {
+    const connection = await open(hub, readForm(request, offered))
+    return { accept: true, handler: connection, ...(offered.speaksParley ? { protocol: PROTOCOL_VERSION } : {}) }
+  } catch (thrown) {
+    return refuse(hub, toParleyError(thrown), offered)
+  }
+}
+
+async function open(hub: Hub, form: Form): Promise<Connection> {
+  const { core } = hub
+  if (core.draining()) throw new ParleyError('draining', { retryAfterMs: core.settings.reconnectMs })
+  const principal = await core.access.identify(form.access, form.app)
+  core.access.require(principal, 'read')
+  if (needsRandomId(principal) && !isRandomSessionId(form.sessionId)) {
+    throw new ParleyError('bad_request', { message: 'session: must be a random UUID (version 4 or 7)' })
+  }
+  const app = await core.apps.get(form.app)
+  if (app === undefined) throw new ParleyError('app_not_found')
+  const from = core.access.addressOf(form.access)
+  // Looked at here so that a flood is refused before it costs a socket; taken when the socket opens, as a peer may leave until then.
+  core.access.admitConnection(from)()
+  const session = await hub.sessions.open(form.sessionId, ownerOf(principal, form.app))
+  return new Connection(hub, { session, app, principal, from, cursor: form.cursor })
+}
+
+/** Whose sessions a principal sees. */
+export function ownerOf(principal: Principal, app: string): Owner {
+  const { account, user } = principal
+  return { app, ...(account === undefined ? {} : { account }), ...(user === undefined ? {} : { user }) }
+}
+
+/** Without a secret key or a ticket the session's id is what protects it. */
+function needsRandomId(principal: Principal): boolean {
+  return principal.kind !== 'ticket' && principal.keyKind !== 'secret'
+}
+
+function readForm(request: HandshakeRequest, offered: OfferedProtocols): Form {
+  const query = new URLSearchParams(request.query)
+  for (const name of SECRET_PARAMETERS)
+    if (query.has(name)) throw new ParleyError('bad_request', { message: `${name}: a key does not belong into a URL` })
+  const ids = [request.header('x-session-id'), offered.sessionId, query.get('session') ?? undefined].filter(
+    (id) => id !== undefined,
+  )
+  const [sessionId, ...others] = ids.map((id) => check(SessionIdSchema, id, 'session'))
+  if (sessionId === undefined) throw new ParleyError('bad_request', { message: 'session: a session id is missing' })
+  if (others.some((id) => id !== sessionId))
+    throw new ParleyError('bad_request', { message: 'session: given twice and different' })
+  const cursor = query.get('cursor')
+  const ticket = offered.credential?.kind === 'ticket' ? offered.credential.ticket : (query.get('ticket') ?? undefined)
+  return {
+    app: check(AppIdSchema, query.get('app') ?? DEFAULT_APP, 'app'),
+    sessionId,
+    cursor: cursor === null ? undefined : (parseCursor(cursor) ?? UNREADABLE),
+    access: {
+      header: request.header,
+      address: request.address,
+      secure: request.secure,
+      ...(offered.credential?.kind === 'key' ? { key: offered.credential.key } : {}),
+      ...(ticket === undefined ? {} : { ticket }),
+    },
+  }
+}
+
+/** HTTP, or for a client that speaks our protocol an error frame and a close code: a browser can read nothing else. */
+function refuse(hub: Hub, error: ParleyError, offered: OfferedProtocols): HandshakeVerdict {
+  const { telemetry } = hub.core
+  telemetry.count('handshakes_refused_total', 1, error.code)
+  if (error.code === 'internal_error') telemetry.log('error', 'handshake failed', {}, error.cause)
+  // A socket costs more than an answer: what is over a limit gets the answer only (P-22).
+  const overLimit = error.code === 'rate_limit_exceeded' || error.code === 'overloaded'
+  if (offered.speaksParley && !overLimit)
+    return { accept: true, protocol: PROTOCOL_VERSION, handler: new RefusedPeer(error) }
+  const retry: Record<string, string> =
+    error.retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(error.retryAfterMs / MS_PER_SECOND)) }
+  return {
+    accept: false,
+    refusal: {
+      status: error.status,
+      headers: { 'content-type': 'application/json', ...retry },
+      body: JSON.stringify(toErrorBody(error)),
+    },
+  }
+}
+
+/** Accepted only to be told why not. */
+class RefusedPeer implements SocketHandler {
+  readonly #error: ParleyError
+
+  constructor(error: ParleyError) {
+    this.#error = error
+  }
+
+  opened(socket: Socket): void {
+    socket.send(encodeControl(errorFrame(this.#error, {})))
+    socket.close(this.#error.closeCode, this.#error.code)
+  }
+
+  received(): void {}
+  receivedBinary(): void {}
+  alive(): void {}
+  drained(): void {}
+  closed(): void {}
+}

@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto'
+import type { MessageRow, OpenRun, RunRow, SessionRow } from '../../ports/store.ts'
+import type { MessageSend } from '../../protocol/commands.ts'
+import { ParleyError } from '../../protocol/errors.ts'
+import { fitsUtf8 } from '../../protocol/text.ts'
+import type { Caller, Outcome } from '../caller.ts'
+import type { Core } from '../core.ts'
+import type { History } from '../history.ts'
+import { reconcile } from '../recover.ts'
+import { launch, startNext } from '../run-lifecycle.ts'
+import type { QueuedSend, Session } from '../session.ts'
+import { startRun } from '../start-run.ts'
+import { firstWords } from '../title.ts'
+
+/** A person's message: durable with its run before it is acknowledged (I2), then run at once or queued. */
+export async function messageSend(core: Core, caller: Caller, command: MessageSend): Promise<Outcome> {
+  if (!fitsUtf8(command.content, core.settings.messageBytes)) throw new ParleyError('message_too_large')
+  return caller.session.exclusive(() => send(core, caller, command))
+}
+
+async function send(core: Core, caller: Caller, command: MessageSend): Promise<Outcome> {
+  const { session } = caller
+  assertAccepting(core, session)
+  await reconcile(session)
+  const history = await session.history()
+  const known = await findSend(session, history, command.clientMessageId)
+  if (known !== undefined) return duplicate(session, known, command)
+  const replaces = await replacedRun(session, history, command.replaces)
+  const free = session.activity.kind === 'none' && session.queue.length === 0
+  if (!free && command.policy === 'reject') throw new ParleyError('run_active')
+  if (!free && session.queue.length >= core.settings.queuedSends) throw new ParleyError('queue_full')
+  const release = await core.access.admitRun(caller.principal, caller.from)
+  const queued = toQueued(core, session, command, replaces)
+  if (free) return begin(caller, queued, history, release)
+  release()
+  return enqueue(core, session, queued, command.policy === 'interrupt')
+}
+
+export function assertAccepting(core: Core, session: Session): void {
+  if (core.draining()) throw new ParleyError('draining', { retryAfterMs: core.settings.reconnectMs })
+  if (session.activity.kind === 'saving')
+    throw new ParleyError('store_unavailable', { retryAfterMs: core.settings.storeGiveUpMs })
+  if (session.retired) throw new ParleyError('session_not_found')
+}
+
+async function begin(
+  caller: Caller,
+  { run, message }: QueuedSend,
+  history: History,
+  release: () => void,
+): Promise<Outcome> {
+  const { session } = caller
+  try {
+    const title =
+      session.row.title === undefined
+        ? ({ title: firstWords(message.content), titleBy: 'start' } satisfies Partial<SessionRow>)
+        : {}
+    const started = await startRun(session, caller.app, { run, message, history, changes: title, release })
+    if (title.title !== undefined) session.announce({ type: 'session.updated', title: title.title })
+    return {
+      ack: { clientMessageId: message.id, runId: run.id, state: 'started', duplicate: false },
+      after: () => void launch(session, started),
+    }
+  } catch (thrown) {
+    release()
+    throw thrown
+  }
+}
+
+/** Into the queue: last, or first when it interrupts; the run it interrupts is stopped once this is durable. */
+async function enqueue(
+  core: Core,
+  session: Session,
+  { run, message }: QueuedSend,
+  interrupts: boolean,
+): Promise<Outcome> {
+  const times = session.queue.map((waiting) => waiting.run.queuedAt)
+  const queuedAt = interrupts
+    ? Math.min(run.queuedAt, ...times.map((time) => time - 1))
+    : Math.max(run.queuedAt, ...times.map((time) => time + 1))
+  const row = { ...run, queuedAt }
+  await session.save({ runs: [row], messages: [message] }, core.settings.storeGiveUpMs).catch((thrown: unknown) => {
+    session.doubtful = true
+    throw thrown
+  })
+  const item = { run: row, message }
+  session.queue = interrupts ? [item, ...session.queue] : [...session.queue, item]
+  session.announceStatus()
+  const after = (): void => {
+    if (interrupts) session.active?.stop({ kind: 'cancelled' })
+    void startNext(session)
+  }
+  return { ack: { clientMessageId: message.id, runId: run.id, state: 'queued', duplicate: false }, after }
+}
+
+function toQueued(core: Core, session: Session, command: MessageSend, replaces: string | undefined): QueuedSend {
+  const now = core.now()
+  const id = randomUUID()
+  const run: RunRow = {
+    id,
+    sessionId: session.id,
+    status: 'queued',
+    queuedAt: now,
+    fence: 1,
+    ...(replaces === undefined ? {} : { replaces }),
+  }
+  const message: MessageRow = {
+    id: command.clientMessageId,
+    sessionId: session.id,
+    runId: id,
+    index: 0,
+    role: 'user',
+    content: command.content,
+    createdAt: now,
+  }
+  return { run, message }
+}
+
+/** The message with this id, wherever it is: waiting, in history, or in a part of the store that memory does not hold. */
+async function findSend(session: Session, history: History, id: string): Promise<MessageRow | undefined> {
+  const near = session.queue.find(({ message }) => message.id === id)?.message ?? history.find(id)
+  if (near !== undefined || !session.stored || isWhole(session, history)) return near
+  return (await stored(session, id))?.userMessage
+}
+
+/** True when every run that ever started is in the window: none older, none replaced. */
+function isWhole(session: Session, history: History): boolean {
+  return !history.hasMore && history.runCount === session.lastPosition
+}
+
+function stored(session: Session, id: string): Promise<OpenRun | undefined> {
+  return session.core.store.findSend(session.id, id)
+}
+
+/** Sent again: the same acknowledgement, nothing starts. Another body, or an id that is not a user's message: a conflict (I2). */
+function duplicate(session: Session, known: MessageRow, command: MessageSend): Outcome {
+  if (known.role !== 'user' || known.content !== command.content) throw new ParleyError('conflict')
+  const waiting = session.queue.some(({ message }) => message.id === known.id)
+  return {
+    ack: { clientMessageId: known.id, runId: known.runId, state: waiting ? 'queued' : 'started', duplicate: true },
+    after: () => void startNext(session),
+  }
+}
+
+/** Edit: the run of the message that is replaced; it may be older than the window. */
+async function replacedRun(session: Session, history: History, id: string | undefined): Promise<string | undefined> {
+  if (id === undefined) return undefined
+  const row = history.find(id) ?? (session.stored ? (await stored(session, id))?.userMessage : undefined)
+  if (row?.role !== 'user')
+    throw new ParleyError('not_found', { message: 'The message to replace is not in this session' })
+  return row.runId
+}

@@ -1,0 +1,43 @@
+import type { RunCancel } from '../../protocol/commands.ts'
+import type { Outcome } from '../caller.ts'
+import type { QueuedSend, Session } from '../session.ts'
+
+/**
+ * Stops a run, acknowledged at once: nothing is said after the ack but the closing of what was open and the terminal event.
+ * A late one, and one for a run that is not this session's, is a no-op whose ack says so (I4).
+ */
+export async function runCancel(session: Session, command: RunCancel): Promise<Outcome> {
+  // A send that came before this and is still being stored must not start after it.
+  if (session.active === undefined && session.busy) await session.exclusive(async () => undefined)
+  const stopped = stopActive(session, command.runId)
+  const removed =
+    command.all || (stopped === undefined && command.runId !== undefined) ? await dequeue(session, command) : undefined
+  const runId = stopped ?? removed ?? command.runId
+  return {
+    ack: {
+      ...(runId === undefined ? {} : { runId }),
+      state: stopped === undefined && removed === undefined ? 'noop' : 'cancelling',
+    },
+  }
+}
+
+function stopActive(session: Session, runId: string | undefined): string | undefined {
+  const run = session.active
+  if (run === undefined || (runId !== undefined && runId !== run.runId)) return undefined
+  return run.stop({ kind: 'cancelled' }) ? run.runId : undefined
+}
+
+/** Takes the named send, or all, out of the queue; gives the id of the first that left. */
+async function dequeue(session: Session, command: RunCancel): Promise<string | undefined> {
+  return session.exclusive(async () => {
+    const leaves = ({ run }: QueuedSend): boolean => command.all || run.id === command.runId
+    const leaving = session.queue.filter(leaves)
+    if (leaving.length === 0) return undefined
+    const now = session.core.now()
+    const runs = leaving.map(({ run }) => ({ ...run, status: 'removed' as const, endedAt: now }))
+    await session.save({ runs }, session.core.settings.storeGiveUpMs)
+    session.queue = session.queue.filter((item) => !leaves(item))
+    session.announceStatus()
+    return leaving[0]?.run.id
+  })
+}

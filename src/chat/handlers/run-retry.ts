@@ -1,0 +1,40 @@
+import { randomUUID } from 'node:crypto'
+import type { RunRow } from '../../ports/store.ts'
+import type { RunRetry } from '../../protocol/commands.ts'
+import { ParleyError } from '../../protocol/errors.ts'
+import type { Caller, Outcome } from '../caller.ts'
+import type { Core } from '../core.ts'
+import { reconcile } from '../recover.ts'
+import { launch } from '../run-lifecycle.ts'
+import { startRun } from '../start-run.ts'
+import { assertAccepting } from './message-send.ts'
+
+/** Answers the same message again: a new run takes the place of the named one and of all after it. */
+export async function runRetry(core: Core, caller: Caller, command: RunRetry): Promise<Outcome> {
+  const { session } = caller
+  return session.exclusive(async () => {
+    assertAccepting(core, session)
+    await reconcile(session)
+    if (session.activity.kind !== 'none' || session.queue.length > 0) throw new ParleyError('run_active')
+    const history = await session.history()
+    const asked = history.runRows(command.runId).find((row) => row.role === 'user')
+    if (asked === undefined) throw new ParleyError('not_found', { message: 'The run to retry is not in this session' })
+    const release = await core.access.admitRun(caller.principal, caller.from)
+    const id = randomUUID()
+    const run: RunRow = {
+      id,
+      sessionId: session.id,
+      status: 'queued',
+      queuedAt: core.now(),
+      fence: 1,
+      replaces: command.runId,
+    }
+    try {
+      const started = await startRun(session, caller.app, { run, message: { ...asked, runId: id }, history, release })
+      return { ack: { runId: id }, after: () => void launch(session, started) }
+    } catch (thrown) {
+      release()
+      throw thrown
+    }
+  })
+}

@@ -1,0 +1,37 @@
+import { LRUCache } from 'lru-cache'
+import type { History } from './history.ts'
+
+/** Histories of sessions without a run, least recently used first out, by bytes and idle time. A run pins its own outside. */
+export class HistoryCache {
+  readonly #cache: LRUCache<string, History>
+
+  constructor(maxBytes: number, idleMs: number) {
+    this.#cache = new LRUCache({
+      maxSize: maxBytes,
+      ttl: idleMs,
+      updateAgeOnGet: true,
+      sizeCalculation: (history) => Math.max(1, history.bytes),
+    })
+  }
+
+  get bytes(): number {
+    return this.#cache.calculatedSize
+  }
+
+  get(sessionId: string): History | undefined {
+    return this.#cache.get(sessionId)
+  }
+
+  put(sessionId: string, history: History): void {
+    this.#cache.set(sessionId, history)
+  }
+
+  remove(sessionId: string): void {
+    this.#cache.delete(sessionId)
+  }
+
+  /** Lets go of what was idle too long. */
+  sweep(): void {
+    this.#cache.purgeStale()
+  }
+}

@@ -1,0 +1,87 @@
+import type { LogEntry, SessionLog } from '../ports/event-log.ts'
+import type { Socket } from '../ports/transport.ts'
+import { encodeEvent } from '../protocol/codec.ts'
+import type { Cursor } from '../protocol/ids.ts'
+import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
+import { joinEntries } from './memory-log.ts'
+
+/** Entries read from the log at once for a connection that is behind; after merging they are a few frames. */
+const READ_ENTRIES = 2000
+/** A connection catches up to the head only with less than this share of the mark waiting: else it would fall behind at once. */
+const DRAINED_SHARE = 0.25
+
+/** What became of a connection's turn to catch up. */
+export type PumpResult = 'caught-up' | 'waiting' | 'gap'
+
+/**
+ * What waits for one connection. **Live**: its cursor is the log's head and it gets what is delivered. **Behind**: it reads
+ * the log from its cursor as its socket drains, adjacent deltas merged; a stalled reader costs its bytes on the way and no more (I7).
+ */
+export class Outbox {
+  readonly #socket: Socket
+  readonly #log: SessionLog
+  readonly #behindBytes: number
+  readonly #outboxBytes: number
+  /** Where it stands while behind. */
+  #cursor: Cursor | undefined
+
+  constructor(socket: Socket, log: SessionLog, behindBytes: number, outboxBytes: number) {
+    this.#socket = socket
+    this.#log = log
+    this.#behindBytes = behindBytes
+    this.#outboxBytes = outboxBytes
+  }
+
+  get socket(): Socket {
+    return this.#socket
+  }
+
+  /** True when more than the mark waits: time to leave the group and go on from the log. */
+  get overMark(): boolean {
+    return this.#socket.buffered() > this.#behindBytes
+  }
+
+  /** Sends one frame now; false when the peer is hopelessly slow: the frame was dropped or the outbox is full. */
+  send(text: string): boolean {
+    const result = this.#socket.send(text)
+    return result === 'sent' || (result === 'queued' && this.#socket.buffered() <= this.#outboxBytes)
+  }
+
+  /** From now on it reads from `cursor` (the head, when it was live) at its own pace. */
+  fallBehind(cursor: Cursor): void {
+    this.#cursor = cursor
+  }
+
+  /** Writes what fits. `caught-up`: the cursor is at the head, it is live. `gap`: its entries are gone, it needs a snapshot. */
+  pump(): PumpResult {
+    while (this.#cursor !== undefined) {
+      if (this.#socket.buffered() > this.#behindBytes * DRAINED_SHARE) return 'waiting'
+      const read = this.#log.read(this.#cursor, READ_ENTRIES)
+      if (read.kind === 'gap') return 'gap'
+      if (read.entries.length === 0) this.#cursor = undefined
+      else if (!this.#write(read.entries, this.#cursor.epoch)) return 'waiting'
+    }
+    return 'caught-up'
+  }
+
+  /** False when it stopped half-way because the socket fills; the cursor says how far it got. */
+  #write(entries: readonly LogEntry[], epoch: string): boolean {
+    for (const entry of joined(entries)) {
+      if (this.#socket.send(encodeEvent(epoch, entry.last, entry.event)) === 'dropped') return false
+      this.#cursor = { epoch, seq: entry.last }
+      if (this.overMark) return false
+    }
+    return true
+  }
+}
+
+/** The entries with adjacent deltas of one item joined, within a frame's bounds. */
+function* joined(entries: readonly LogEntry[]): Generator<LogEntry> {
+  let held: LogEntry | undefined
+  for (const entry of entries) {
+    const both = held === undefined ? undefined : joinEntries(held, entry, MAX_DELTA_BYTES)
+    if (held !== undefined && both === undefined) yield held
+    held = both ?? entry
+  }
+  if (held !== undefined) yield held
+}

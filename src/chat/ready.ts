@@ -1,0 +1,44 @@
+import type { App } from '../ports/apps.ts'
+import type { SessionReady } from '../protocol/frames.ts'
+import type { Cursor } from '../protocol/ids.ts'
+import { MAX_PAGE_MESSAGES } from '../protocol/limits.ts'
+import { PROTOCOL_VERSION } from '../protocol/version.ts'
+import type { Session } from './session.ts'
+import type { ChatSettings } from './settings.ts'
+import { chosenModel } from './start-run.ts'
+
+/** The first frame: what this session is now, and the position that the tail or snapshot after it starts from. */
+export function readyFrame(
+  { session, app }: { readonly session: Session; readonly app: App },
+  settings: ChatSettings,
+  start: Cursor,
+  resumed: SessionReady['resumed'],
+): SessionReady {
+  const { row, lastRun } = session
+  const runId = session.active?.runId
+  return {
+    type: 'session.ready',
+    protocolVersion: PROTOCOL_VERSION,
+    sessionId: session.id,
+    app: app.id,
+    epoch: start.epoch,
+    seq: start.seq,
+    status: session.status,
+    ...(runId === undefined ? {} : { runId }),
+    ...(lastRun === undefined ? {} : { lastRun }),
+    resumed,
+    ...(row.title === undefined ? {} : { title: row.title }),
+    ...(row.wallet === undefined ? {} : { wallet: row.wallet }),
+    model: chosenModel(session, app.model),
+    models: [...app.model.allowed],
+    queue: session.queueItems(),
+    pending: [],
+    heartbeatMs: settings.pingEveryMs,
+    limits: {
+      frameBytes: settings.frameBytes,
+      messageBytes: settings.messageBytes,
+      queuedSends: settings.queuedSends,
+      pageMessages: MAX_PAGE_MESSAGES,
+    },
+  }
+}

@@ -1,0 +1,84 @@
+import type { LoadedSession, MessageRow, OpenRun, RunRow } from '../ports/store.ts'
+import { sessionTag } from '../ports/telemetry.ts'
+import { ParleyError } from '../protocol/errors.ts'
+import { OUTCOME_UNKNOWN } from './context.ts'
+import type { QueuedSend, Session } from './session.ts'
+import { toLastRun } from './session.ts'
+
+/** When a client may look again for a session that another process works on. */
+const BUSY_ELSEWHERE_RETRY_MS = 1000
+
+/**
+ * Brings a session that was just loaded into a state from which it can go on: queued sends come back into the queue; a run
+ * whose process died is ended as interrupted, its calls without result answered by "outcome unknown" and never executed
+ * again (I1, I5); a run that was stored but never began (its send was refused while the store was away) is queued.
+ */
+export async function recover(session: Session, loaded: LoadedSession): Promise<void> {
+  const running = loaded.openRuns.find(({ run }) => run.status === 'running' && run.id !== session.active?.runId)
+  session.queue = loaded.openRuns.flatMap((open) => (open.run.status === 'queued' ? toQueued(open) : []))
+  if (running === undefined) return
+  if (running.run.node === session.core.store.node) await resumeUnbegun(session, running)
+  else if (running.nodeAlive)
+    throw new ParleyError('overloaded', {
+      message: 'The session is busy in another process',
+      retryAfterMs: BUSY_ELSEWHERE_RETRY_MS,
+    })
+  else await endDead(session, running.run)
+}
+
+/** After a write that was refused but may have been stored: takes the queue and an unbegun run from the store (I2). */
+export async function reconcile(session: Session): Promise<void> {
+  if (!session.doubtful) return
+  const loaded = await session.core.store.load(session.id)
+  session.doubtful = false
+  if (loaded === undefined) return
+  if (session.activity.kind === 'none') session.core.histories.remove(session.id)
+  session.stored = true
+  session.lastPosition = loaded.lastPosition
+  await recover(session, loaded)
+}
+
+/** Ours, but not in memory: it was stored by a write whose answer got lost, or its end could not be saved. */
+async function resumeUnbegun(session: Session, open: OpenRun): Promise<void> {
+  const rows = (await session.history()).runRows(open.run.id)
+  if (rows.some((row) => row.role !== 'user')) return endDead(session, open.run)
+  session.queue = [...toQueued(open), ...session.queue]
+  session.lastPosition = Math.max(0, (open.run.position ?? 1) - 1)
+}
+
+async function endDead(session: Session, run: RunRow): Promise<void> {
+  const { core } = session
+  const history = await session.history()
+  const rows = history.runRows(run.id)
+  const messages = [...interruptedAnswers(rows), ...unknownResults(rows, run, core.now())]
+  const ended: RunRow = { ...run, status: 'interrupted', endedAt: core.now(), fence: run.fence + 1 }
+  const status = session.queue.length > 0 ? 'processing' : 'interrupted'
+  await session.change({ status }, { runs: [ended], messages }, core.settings.storeGiveUpMs)
+  history.put(messages)
+  session.lastRun = toLastRun(ended)
+  core.telemetry.count('runs_ended_total', 1, 'interrupted')
+  core.telemetry.log('warn', 'run of a dead process ended', { session: sessionTag(session.id), run: run.id })
+}
+
+/** What the last request said is marked, unless tools already answered it: then it was whole. */
+function interruptedAnswers(rows: readonly MessageRow[]): MessageRow[] {
+  const lastTool = rows.findLastIndex((row) => row.role === 'tool')
+  return rows
+    .slice(lastTool + 1)
+    .flatMap((row) => (row.role === 'user' || row.role === 'tool' ? [] : [{ ...row, interrupted: true }]))
+}
+
+function unknownResults(rows: readonly MessageRow[], run: RunRow, now: number): MessageRow[] {
+  const answered = new Set(rows.map((row) => row.toolCallId))
+  const calls = rows.flatMap((row) => row.toolCalls ?? []).filter((call) => !answered.has(call.id))
+  const firstIndex = Math.max(0, ...rows.map((row) => row.index)) + 1
+  return calls.map((call, offset): MessageRow => {
+    const index = firstIndex + offset
+    const base = { id: `${run.id}-${index}`, sessionId: run.sessionId, runId: run.id, index }
+    return { ...base, role: 'tool', content: OUTCOME_UNKNOWN, toolCallId: call.id, isError: true, createdAt: now }
+  })
+}
+
+function toQueued({ run, userMessage }: OpenRun): QueuedSend[] {
+  return userMessage === undefined ? [] : [{ run: { ...run, status: 'queued' }, message: userMessage }]
+}

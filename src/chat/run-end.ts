@@ -1,0 +1,54 @@
+import type { RunStatus } from '../ports/store.ts'
+import { type ParleyError, toParleyError } from '../protocol/errors.ts'
+import type { TerminalEvent, Usage } from '../protocol/events.ts'
+import type { RunOutcome, SessionStatus } from '../protocol/frames.ts'
+
+/** How a run ended. `interrupted` is the server's doing (drain, crash, policy), `cancelled` a person's. */
+export type RunEnd =
+  | { readonly kind: 'success'; readonly stopReason: string }
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'interrupted' }
+  | { readonly kind: 'failed'; readonly error: ParleyError }
+
+type EndFacts = { readonly runStatus: RunStatus; readonly outcome: RunOutcome; readonly sessionStatus: SessionStatus }
+
+const FACTS: Readonly<Record<RunEnd['kind'], EndFacts>> = {
+  success: { runStatus: 'finished', outcome: 'success', sessionStatus: 'idle' },
+  cancelled: { runStatus: 'cancelled', outcome: 'cancelled', sessionStatus: 'interrupted' },
+  interrupted: { runStatus: 'interrupted', outcome: 'interrupted', sessionStatus: 'interrupted' },
+  failed: { runStatus: 'failed', outcome: 'error', sessionStatus: 'idle' },
+}
+
+export function endFacts(end: RunEnd): EndFacts {
+  return FACTS[end.kind]
+}
+
+/** How a stored run that has ended is told as `lastRun`. */
+export function outcomeOf(status: RunStatus): RunOutcome {
+  const facts = Object.values(FACTS).find((row) => row.runStatus === status)
+  return facts?.outcome ?? 'interrupted'
+}
+
+export function failedWith(thrown: unknown): RunEnd {
+  return { kind: 'failed', error: toParleyError(thrown) }
+}
+
+/** The one terminal event (I1). */
+export function terminalEvent(threadId: string, runId: string, end: RunEnd, usage: readonly Usage[]): TerminalEvent {
+  const counted = usage.length === 0 ? {} : { usage: [...usage] }
+  switch (end.kind) {
+    case 'failed':
+      return { type: 'RUN_ERROR', message: end.error.message, code: end.error.code, ...counted }
+    case 'success':
+      return {
+        type: 'RUN_FINISHED',
+        threadId,
+        runId,
+        outcome: { type: 'success' },
+        result: { stopReason: end.stopReason },
+        ...counted,
+      }
+    default:
+      return { type: 'RUN_FINISHED', threadId, runId, outcome: { type: 'cancelled' }, ...counted }
+  }
+}

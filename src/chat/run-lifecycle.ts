@@ -1,0 +1,131 @@
+import type { RunRow } from '../ports/store.ts'
+import { sessionTag } from '../ports/telemetry.ts'
+import { ParleyError, toParleyError } from '../protocol/errors.ts'
+import type { History } from './history.ts'
+import type { Run } from './run.ts'
+import { endFacts, failedWith, type RunEnd, terminalEvent } from './run-end.ts'
+import { resultEvent } from './run-events.ts'
+import type { Session } from './session.ts'
+import { startRun } from './start-run.ts'
+import { improveTitle } from './title.ts'
+
+const MS_PER_SECOND = 1000
+
+/** Lets the run work, then saves and tells its end, then goes on with the queue. Never throws. */
+export async function launch(session: Session, run: Run): Promise<void> {
+  session.core.telemetry.count('runs_started_total')
+  session.announceStatus()
+  const end = await run.begin()
+  await finish(session, run, end)
+  run.plan.release?.()
+  await startNext(session)
+}
+
+/** Saves the end, then tells it: one terminal event, then the status (I1, I3). */
+async function finish(session: Session, run: Run, end: RunEnd): Promise<void> {
+  const { core } = session
+  const results = run.stoppedResults()
+  const messages = [...run.rows(), ...results]
+  const facts = endFacts(end)
+  const usage = run.usage.total()
+  const row: RunRow = {
+    ...run.plan.row,
+    status: facts.runStatus,
+    endedAt: core.now(),
+    ...(usage.length === 0 ? {} : { usage }),
+    ...(end.kind === 'failed' ? { errorCode: end.error.code } : {}),
+  }
+  const { history } = requireRunning(session)
+  const status = session.queue.length > 0 ? 'processing' : facts.sessionStatus
+  const saved = session.change({ status }, { runs: [row], messages }, 'never')
+  history.put(messages)
+  history.trim(core.settings.windowBytes, core.settings.windowMessages)
+  const told = await outcomeOfSave(session, saved, end)
+  const terminal = terminalEvent(session.id, run.runId, told, usage)
+  session.log.append([...results.map(resultEvent), terminal], row.fence)
+  session.log.settle()
+  session.lastRun = {
+    runId: run.runId,
+    outcome: endFacts(told).outcome,
+    ...(told.kind === 'failed' ? { code: told.error.code } : {}),
+  }
+  settle(session, history, saved, told === end)
+  session.announceStatus()
+  report(session, run, told)
+  if (told.kind === 'success') void improveTitle(session, run.plan)
+}
+
+function requireRunning(session: Session): { history: History } {
+  if (session.activity.kind !== 'running') throw new ParleyError('internal_error')
+  return session.activity
+}
+
+/** The end as it may be told: the save is waited for within a bound. */
+async function outcomeOfSave(session: Session, saved: Promise<void>, end: RunEnd): Promise<RunEnd> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<RunEnd>((resolve) => {
+    timer = setTimeout(() => resolve(failedWith(new ParleyError('store_unavailable'))), session.core.settings.endSaveMs)
+  })
+  try {
+    return await Promise.race([saved.then(() => end), late])
+  } catch (thrown) {
+    session.core.telemetry.log('error', 'run end refused by the store', { session: sessionTag(session.id) }, thrown)
+    return failedWith(toParleyError(thrown))
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** After the terminal event: free, or pinned until the late save arrives. A save that was refused leaves a copy that is wrong. */
+function settle(session: Session, history: History, saved: Promise<void>, told: boolean): void {
+  session.core.running.delete(session)
+  const free = (): void => {
+    session.core.histories.put(session.id, history)
+    session.activity = { kind: 'none' }
+  }
+  if (told) return free()
+  session.activity = { kind: 'saving', history }
+  const refuse = (thrown: unknown): void => {
+    session.activity = { kind: 'none' }
+    session.retire(toParleyError(thrown))
+  }
+  void saved.then(free, refuse).then(() => startNext(session))
+}
+
+function report(session: Session, run: Run, end: RunEnd): void {
+  const { telemetry, now } = session.core
+  const seconds = (now() - run.startedAt) / MS_PER_SECOND
+  telemetry.count('runs_ended_total', 1, endFacts(end).runStatus)
+  telemetry.observe('run_seconds', seconds)
+  for (const { inputTokens, outputTokens } of run.usage.total()) {
+    telemetry.count('model_tokens_total', inputTokens, 'input')
+    telemetry.count('model_tokens_total', outputTokens, 'output')
+  }
+  const fields = { session: sessionTag(session.id), run: run.runId, outcome: endFacts(end).outcome, seconds }
+  if (end.kind === 'failed') telemetry.log('warn', 'run failed', { ...fields, code: end.error.code }, end.error.cause)
+  else telemetry.log('info', 'run ended', fields)
+}
+
+/** Starts the first queued send when nothing is on. A store that is away leaves the queue as it is. */
+export async function startNext(session: Session): Promise<void> {
+  const run = await session
+    .exclusive(() => takeNext(session))
+    .catch((thrown: unknown) => {
+      session.core.telemetry.log('warn', 'queue waits', { session: sessionTag(session.id) }, thrown)
+      return undefined
+    })
+  if (run !== undefined) void launch(session, run)
+}
+
+async function takeNext(session: Session): Promise<Run | undefined> {
+  const [next] = session.queue
+  if (next === undefined || session.activity.kind !== 'none' || session.retired) return undefined
+  const app = await session.core.apps.get(session.row.app)
+  if (app === undefined) throw new ParleyError('app_not_found')
+  const history = await session.history()
+  const { replaces, ...run } = next.run
+  const replacing = replaces !== undefined && history.mayHold(replaces)
+  const started = await startRun(session, app, { run: replacing ? next.run : run, message: next.message, history })
+  session.queue = session.queue.slice(1)
+  return started
+}

@@ -1,0 +1,29 @@
+import type { App } from '../ports/apps.ts'
+import type { SessionLog } from '../ports/event-log.ts'
+import type { MessageRow, RunRow, SessionRow, SessionWrite } from '../ports/store.ts'
+import type { Core } from './core.ts'
+import type { History } from './history.ts'
+
+/** What a run is made of: its rows, and the App as it was when the run started. */
+export type RunPlan = {
+  readonly row: RunRow
+  readonly userMessage: MessageRow
+  readonly app: App
+  /** The first message that this run takes out of history, when it is a retry or an edit. */
+  readonly rewindFrom?: string
+  /** Gives back its place among the concurrent runs. */
+  readonly release?: () => void
+}
+
+/** A part of a write; the session's id is added. */
+export type SessionChange = Omit<SessionWrite, 'sessionId' | 'session'>
+
+/** What a run needs of its session. */
+export interface RunHost {
+  readonly core: Core
+  readonly id: string
+  readonly log: SessionLog
+  readonly row: SessionRow
+  readonly pinnedHistory: History
+  save(change: SessionChange, giveUpAfterMs: number | 'never'): Promise<void>
+}

@@ -1,0 +1,232 @@
+import type { LogEntry, SessionLog } from '../ports/event-log.ts'
+import type { LoadedSession, MessageRow, Owner, RunRow, SessionRow } from '../ports/store.ts'
+import { encodeControl, encodeEvent } from '../protocol/codec.ts'
+import { ParleyError } from '../protocol/errors.ts'
+import type { ControlFrame, LastRun, QueueItem, SessionStatus } from '../protocol/frames.ts'
+import { Audience, type Watcher } from './audience.ts'
+import type { Core, Ticking } from './core.ts'
+import { History } from './history.ts'
+import type { Run } from './run.ts'
+import { outcomeOf } from './run-end.ts'
+import type { RunHost, SessionChange } from './run-plan.ts'
+
+/** A send that waits for the active run to end. */
+export type QueuedSend = { readonly run: RunRow; readonly message: MessageRow }
+
+/**
+ * What is going on. `running`: a run holds the history pinned. `saving`: its end was told as `store_unavailable`, the text
+ * waits for the store and sends are refused until it is saved.
+ */
+export type Activity =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'running'; readonly run: Run; readonly history: History }
+  | { readonly kind: 'saving'; readonly history: History }
+
+/** Milliseconds between looks at a session that someone waits for. */
+const SETTLE_LOOK_MS = 10
+const NONE: Activity = { kind: 'none' }
+const NO_WATCHERS: readonly Watcher[] = []
+
+/**
+ * One session in memory: its record, queue, log and audience. What it shows (`row`) is what is durable; commands that change
+ * it run one after the other (`exclusive`), so nobody decides on a state that another is about to change.
+ */
+export class Session implements RunHost, Ticking {
+  readonly core: Core
+  readonly id: string
+  readonly log: SessionLog
+  readonly audience: Audience
+  row: SessionRow
+  activity: Activity = NONE
+  queue: readonly QueuedSend[] = []
+  lastRun: LastRun | undefined
+  lastPosition = 0
+  /** The store holds a row of it. */
+  stored: boolean
+  /** Connections attached, live or behind, the oldest first. */
+  watchers: readonly Watcher[] = NO_WATCHERS
+  /** A write was refused but may have been stored: the store is asked before the next command decides. */
+  doubtful = false
+  /** What will be durable once every submitted write is. */
+  #submitted: SessionRow
+  #tail: Promise<unknown> | undefined
+  #loading: Promise<History> | undefined
+  /** Set when it left memory or its copy is in doubt: whoever holds it must open it anew. */
+  retired = false
+
+  constructor(core: Core, row: SessionRow, loaded?: LoadedSession) {
+    this.core = core
+    this.id = row.id
+    this.row = this.#submitted = loaded?.session ?? row
+    this.stored = loaded !== undefined
+    this.lastPosition = loaded?.lastPosition ?? 0
+    this.lastRun = loaded?.lastRun === undefined ? undefined : toLastRun(loaded.lastRun)
+    this.audience = new Audience(row.id, core.broadcast)
+    this.log = core.log.open(row.id)
+    this.log.subscribe((entry) => this.#deliver(entry))
+  }
+
+  get active(): Run | undefined {
+    return this.activity.kind === 'running' ? this.activity.run : undefined
+  }
+
+  /** True while a command holds the session. */
+  get busy(): boolean {
+    return this.#tail !== undefined
+  }
+
+  /** A session in use stays in memory (I8). */
+  get pinned(): boolean {
+    return this.watchers.length > 0 || this.activity.kind !== 'none' || this.#tail !== undefined
+  }
+
+  /** The history that the active run works on. */
+  get pinnedHistory(): History {
+    if (this.activity.kind === 'none') throw new ParleyError('internal_error')
+    return this.activity.history
+  }
+
+  get status(): SessionStatus {
+    if (this.activity.kind === 'running' || this.queue.length > 0) return 'processing'
+    return this.row.status === 'processing' ? 'idle' : this.row.status
+  }
+
+  isOwnedBy(owner: Owner): boolean {
+    return this.row.app === owner.app && this.row.account === owner.account && this.row.user === owner.user
+  }
+
+  /** Runs `task` after every task before it. A failure is the caller's alone. */
+  exclusive<T>(task: () => Promise<T>): Promise<T> {
+    const result = (this.#tail ?? Promise.resolve()).then(task)
+    const tail = Promise.allSettled([result])
+    this.#tail = tail
+    void tail.then(() => {
+      if (this.#tail === tail) this.#tail = undefined
+      return undefined
+    })
+    return result
+  }
+
+  /** The newest part of the conversation, as committed; loaded once for all that ask at the same time. */
+  async history(): Promise<History> {
+    if (this.activity.kind !== 'none') return this.activity.history
+    const cached = this.core.histories.get(this.id)
+    if (cached !== undefined) return cached
+    this.#loading ??= this.#loadHistory().finally(() => {
+      this.#loading = undefined
+    })
+    return this.#loading
+  }
+
+  /** Makes rows durable without a change of the session's own. Rejects with `store_unavailable` after `giveUpAfterMs`. */
+  save(change: SessionChange, giveUpAfterMs: number | 'never'): Promise<void> {
+    return this.core.store.commit({ sessionId: this.id, ...change }, { giveUpAfterMs })
+  }
+
+  /**
+   * Persist, then cache (I3): makes `changes` of the record durable together with the rows of `write`; `row` shows them once
+   * they are. Writes reach the store in the order of these calls.
+   */
+  async change(changes: Partial<SessionRow>, write: SessionChange, giveUpAfterMs: number | 'never'): Promise<void> {
+    const before = this.#submitted
+    const stamped = { ...changes, updatedAt: this.core.now() }
+    this.#submitted = { ...before, ...stamped }
+    try {
+      await this.core.store.commit({ sessionId: this.id, session: this.#submitted, ...write }, { giveUpAfterMs })
+    } catch (thrown) {
+      this.#submitted = { ...this.#submitted, ...pick(this.row, stamped) }
+      if (thrown instanceof ParleyError && thrown.code === 'store_unavailable') this.doubtful = true
+      throw thrown
+    }
+    this.row = { ...this.row, ...stamped }
+    this.stored = true
+  }
+
+  /** Resolves when no run is on and no late save is waited for. */
+  async settled(): Promise<void> {
+    while (this.activity.kind !== 'none') await new Promise((resolve) => setTimeout(resolve, SETTLE_LOOK_MS))
+  }
+
+  /** A control frame to all who are at the head. */
+  announce(frame: ControlFrame): void {
+    if (this.audience.size > 0) this.audience.deliver(encodeControl(frame))
+  }
+
+  announceStatus(): void {
+    this.announce(this.statusFrame())
+  }
+
+  statusFrame(): Extract<ControlFrame, { type: 'session.status' }> {
+    const runId = this.active?.runId
+    return {
+      type: 'session.status',
+      status: this.status,
+      queued: this.queue.length,
+      queue: this.queueItems(),
+      ...(runId === undefined ? {} : { runId }),
+      ...(this.lastRun === undefined ? {} : { lastRun: this.lastRun }),
+    }
+  }
+
+  queueItems(): QueueItem[] {
+    return this.queue.map(({ run, message }) => ({
+      runId: run.id,
+      clientMessageId: message.id,
+      content: message.content,
+    }))
+  }
+
+  /** Its copy is gone or wrong: its connections go, and the next who opens it reads the store. */
+  retire(why: ParleyError): void {
+    this.retired = true
+    this.core.histories.remove(this.id)
+    for (const watcher of this.watchers) watcher.end(why)
+  }
+
+  /** Deadlines and checkpoints of the run; sockets that fill leave the audience. */
+  tick(now: number): void {
+    this.active?.tick(now)
+    this.audience.sweep()
+  }
+
+  attach(watcher: Watcher): void {
+    this.watchers = [...this.watchers, watcher]
+  }
+
+  detach(watcher: Watcher): void {
+    this.audience.leave(watcher)
+    this.watchers =
+      this.watchers.length === 1 && this.watchers[0] === watcher
+        ? NO_WATCHERS
+        : this.watchers.filter((other) => other !== watcher)
+  }
+
+  async #loadHistory(): Promise<History> {
+    const { windowBytes, windowMessages } = this.core.settings
+    const page = this.stored
+      ? await this.core.store.history(this.id, { maxMessages: windowMessages, maxBytes: windowBytes })
+      : { messages: [], hasMore: false }
+    const history = new History(page)
+    this.core.histories.put(this.id, history)
+    return history
+  }
+
+  #deliver(entry: LogEntry): void {
+    if (this.audience.size > 0) this.audience.deliver(encodeEvent(this.log.head.epoch, entry.last, entry.event))
+  }
+}
+
+export function toLastRun(run: RunRow): LastRun {
+  return {
+    runId: run.id,
+    outcome: outcomeOf(run.status),
+    ...(run.errorCode === undefined ? {} : { code: run.errorCode }),
+  }
+}
+
+/** The values that `row` has under the keys of `changes`, absent ones as undefined so that a spread takes them back. */
+function pick(row: SessionRow, changes: Partial<SessionRow>): Partial<SessionRow> {
+  return Object.fromEntries(
+    Object.keys(changes).map((key) => [key, Object.entries(row).find(([name]) => name === key)?.[1]]),
+  )
+}

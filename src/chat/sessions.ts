@@ -1,0 +1,137 @@
+import { LRUCache } from 'lru-cache'
+import type { Owner, SessionRow } from '../ports/store.ts'
+import { ParleyError, toParleyError } from '../protocol/errors.ts'
+import type { Core } from './core.ts'
+import { recover } from './recover.ts'
+import { startNext } from './run-lifecycle.ts'
+import { Session } from './session.ts'
+
+/** Milliseconds between looks at running sessions: slow sockets leave their group, deadlines and checkpoints fall due. */
+const RUN_SWEEP_MS = 50
+/** Milliseconds between looks at what is idle. */
+const IDLE_SWEEP_MS = 1000
+/** Ids that are known to be absent; a flood of unknown ids forgets the oldest. */
+const ABSENT_IDS = 10_000
+
+/**
+ * The three tiers: memory, store, new. Records in use are pinned; idle ones leave by count and time, the least recently used
+ * first, and only when everything of them is saved (I8).
+ */
+export class Sessions {
+  readonly #core: Core
+  readonly #pinned = new Map<string, Session>()
+  readonly #idle: LRUCache<string, Session>
+  readonly #opening = new Map<string, Promise<Session>>()
+  readonly #absent: LRUCache<string, true>
+  readonly #timers: NodeJS.Timeout[]
+
+  constructor(core: Core) {
+    this.#core = core
+    const { recordCount, idleMs, absentMs } = core.settings
+    this.#idle = new LRUCache({
+      max: recordCount,
+      ttl: idleMs,
+      dispose: (session, id, reason) => reason !== 'delete' && this.#forget(session, id),
+    })
+    this.#absent = new LRUCache({ max: ABSENT_IDS, ttl: absentMs })
+    this.#timers = [
+      setInterval(() => this.#sweepRuns(), RUN_SWEEP_MS),
+      setInterval(() => this.#sweepIdle(), IDLE_SWEEP_MS),
+    ]
+  }
+
+  get count(): number {
+    return this.#pinned.size + this.#idle.size
+  }
+
+  /** Every session that is in use. */
+  pinned(): readonly Session[] {
+    return [...this.#pinned.values()]
+  }
+
+  /** Finds the session in memory, else in the store, else makes it; once for all who ask. A foreign one is `session_not_found`. */
+  async open(id: string, owner: Owner): Promise<Session> {
+    const session = this.#held(id) ?? (await this.#openOnce(id, owner))
+    if (!session.isOwnedBy(owner)) throw new ParleyError('session_not_found')
+    return session
+  }
+
+  /** Keeps the session in memory while something uses it; `unpin` when that ends. */
+  pin(session: Session): void {
+    if (session.retired) throw new ParleyError('internal_error', { message: 'The session moved; connect again' })
+    this.#idle.delete(session.id)
+    this.#pinned.set(session.id, session)
+  }
+
+  /** Lets it age when nothing uses it any more. */
+  unpin(session: Session): void {
+    if (session.pinned || this.#pinned.get(session.id) !== session) return
+    this.#pinned.delete(session.id)
+    if (session.retired) this.#forget(session, session.id)
+    else this.#idle.set(session.id, session)
+  }
+
+  /** Out of memory at once: it was deleted or cannot be opened. */
+  drop(session: Session, why: ParleyError): void {
+    session.retire(why)
+    this.#pinned.delete(session.id)
+    this.#idle.delete(session.id)
+    this.#forget(session, session.id)
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearInterval(timer)
+  }
+
+  #held(id: string): Session | undefined {
+    const session = this.#pinned.get(id) ?? this.#idle.get(id)
+    if (session === undefined || !session.retired) return session
+    this.unpin(session)
+    return session.pinned ? session : undefined
+  }
+
+  #openOnce(id: string, owner: Owner): Promise<Session> {
+    const opening = this.#opening.get(id) ?? this.#load(id, owner).finally(() => this.#opening.delete(id))
+    this.#opening.set(id, opening)
+    return opening
+  }
+
+  async #load(id: string, owner: Owner): Promise<Session> {
+    const loaded = this.#absent.has(id) ? undefined : await this.#core.store.load(id)
+    if (loaded === undefined) this.#absent.set(id, true)
+    else this.#absent.delete(id)
+    const session = new Session(this.#core, newRow(id, owner, this.#core.now()), loaded)
+    this.#pinned.set(id, session)
+    try {
+      if (loaded !== undefined) await recover(session, loaded)
+    } catch (thrown) {
+      this.drop(session, toParleyError(thrown))
+      throw thrown
+    }
+    if (session.queue.length > 0) void startNext(session).then(() => this.unpin(session))
+    else this.unpin(session)
+    return session
+  }
+
+  #forget(session: Session, id: string): void {
+    if (session.pinned && !session.retired) return
+    this.#core.log.drop(id)
+    this.#absent.delete(id)
+  }
+
+  #sweepRuns(): void {
+    const now = this.#core.now()
+    for (const session of this.#core.running) session.tick(now)
+  }
+
+  #sweepIdle(): void {
+    for (const session of this.#pinned.values()) this.unpin(session)
+    this.#idle.purgeStale()
+    this.#core.histories.sweep()
+    this.#core.log.sweep(this.#core.now())
+  }
+}
+
+function newRow(id: string, owner: Owner, now: number): SessionRow {
+  return { id, ...owner, status: 'idle', createdAt: now, updatedAt: now }
+}

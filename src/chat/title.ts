@@ -1,0 +1,68 @@
+import { MAX_TITLE_LENGTH } from '../protocol/limits.ts'
+import { toStorable } from '../protocol/text.ts'
+import type { RunPlan } from './run-plan.ts'
+import type { Session } from './session.ts'
+
+/** Characters of the first message that stand as the title until the model has made one. */
+const FIRST_WORDS_LENGTH = 60
+/** Characters of the message that the model reads for a title. */
+const EXCERPT_LENGTH = 2000
+const TITLE_TOKENS = 64
+/** The scripted model knows it, too. */
+const TITLE_PROMPT = 'Title this conversation:'
+const TITLE_SYSTEM =
+  'You name conversations. Answer with a title of two to six words and nothing else: no quotes, no full stop.'
+
+/** The first words of a message, cut at a word's end. */
+export function firstWords(content: string): string {
+  const line = content.trim().replace(/\s+/g, ' ')
+  if (line.length <= FIRST_WORDS_LENGTH) return line
+  const cut = line.slice(0, FIRST_WORDS_LENGTH)
+  const space = cut.lastIndexOf(' ')
+  return `${(space > 0 ? cut.slice(0, space) : cut).toWellFormed()}…`
+}
+
+/** Asks the model for a better title once the first answer is there; never over a person's own. Failing is no harm. */
+export async function improveTitle(session: Session, plan: RunPlan): Promise<void> {
+  const { core } = session
+  if (!core.settings.titles || session.row.titleBy !== 'start') return
+  try {
+    const title = await askForTitle(session, plan)
+    if (title === '') return
+    await session.exclusive(async () => {
+      if (session.row.titleBy !== 'start' || session.retired) return
+      await session.change({ title, titleBy: 'model' }, {}, core.settings.storeGiveUpMs)
+      session.announce({ type: 'session.updated', title })
+    })
+  } catch (thrown) {
+    core.telemetry.log('debug', 'no title', {}, thrown)
+  }
+}
+
+async function askForTitle(session: Session, plan: RunPlan): Promise<string> {
+  const { core } = session
+  const resolved = core.providers.resolve(plan.row.model ?? plan.app.model.default)
+  if (resolved === undefined) return ''
+  const request = {
+    model: resolved.model,
+    system: TITLE_SYSTEM,
+    messages: [
+      {
+        role: 'user' as const,
+        content: `${TITLE_PROMPT}\n${plan.userMessage.content.slice(0, EXCERPT_LENGTH).toWellFormed()}`,
+      },
+    ],
+    tools: [],
+    maxOutputTokens: TITLE_TOKENS,
+  }
+  let text = ''
+  for await (const event of resolved.provider.stream(request, AbortSignal.timeout(core.settings.titleMs))) {
+    if (event.type === 'text') text += event.delta
+    if (text.length > MAX_TITLE_LENGTH) break
+  }
+  const line = toStorable(text)
+    .replace(/\s+/g, ' ')
+    .trim()
+    .replace(/^["']+|["'.]+$/g, '')
+  return line.slice(0, MAX_TITLE_LENGTH).toWellFormed()
+}

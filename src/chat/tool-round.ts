@@ -1,0 +1,60 @@
+import type { MessageRow, SessionRow, StoredToolCall } from '../ports/store.ts'
+import type { Tool } from '../ports/tool.ts'
+import { toStorable } from '../protocol/text.ts'
+import type { Core } from './core.ts'
+import { callTool, type ToolOutcome } from './tool-calls.ts'
+
+/** What the calls of one answer need of their run. */
+export interface ToolHost {
+  readonly core: Core
+  readonly session: SessionRow
+  readonly runId: string
+  readonly signal: AbortSignal
+  nextIndex(): number
+  /** The end is decided: results that come now are not the run's any more. */
+  readonly ended: boolean
+  /** Makes a result durable, then shows it. */
+  settle(row: MessageRow): Promise<void>
+}
+
+/** Executes the calls of one answer side by side; each result is durable before it is shown (I3). */
+export async function runCalls(
+  host: ToolHost,
+  calls: readonly StoredToolCall[],
+  tools: readonly Tool[],
+): Promise<void> {
+  await Promise.all(calls.map((call) => runCall(host, call, tools)))
+}
+
+async function runCall(host: ToolHost, call: StoredToolCall, tools: readonly Tool[]): Promise<void> {
+  const { telemetry, settings } = host.core
+  const { id: sessionId, app, user, wallet } = host.session
+  const who = { ...(user === undefined ? {} : { user }), ...(wallet === undefined ? {} : { wallet }) }
+  const context = { sessionId, app, runId: host.runId, toolCallId: call.id, signal: host.signal, ...who }
+  const tool = tools.find(({ spec }) => spec.name === call.name)
+  const outcome = await callTool(tool, call, context, settings, (cause) =>
+    telemetry.log('error', 'tool failed', { tool: call.name }, cause),
+  )
+  if (host.ended) return
+  telemetry.count('tool_calls_total', 1, outcome.isError ? 'error' : 'ok')
+  await host.settle(resultRow(host, call, outcome))
+}
+
+/** A call's result as a row of its run. */
+export function resultRow(
+  host: Pick<ToolHost, 'core' | 'session' | 'runId' | 'nextIndex'>,
+  call: StoredToolCall,
+  outcome: ToolOutcome,
+): MessageRow {
+  const index = host.nextIndex()
+  const base = { id: `${host.runId}-${index}`, sessionId: host.session.id, runId: host.runId, index }
+  const error = outcome.isError ? { isError: true } : {}
+  return {
+    ...base,
+    role: 'tool',
+    content: toStorable(outcome.content),
+    toolCallId: call.id,
+    ...error,
+    createdAt: host.core.now(),
+  }
+}

@@ -1,0 +1,45 @@
+import type { KeyKind, Scope } from './store.ts'
+
+/** Who a connection or request is. One object per key, shared by its connections. */
+export type Principal = {
+  readonly kind: 'anonymous' | 'key' | 'ticket'
+  readonly keyId?: string
+  readonly keyKind?: KeyKind
+  readonly account?: string
+  readonly user?: string
+  readonly scopes: readonly Scope[]
+  readonly apps: readonly string[]
+}
+
+/** The parts of a request that decide who it is and what it may do. Header names are lower case. */
+export type AccessRequest = {
+  readonly header: (name: string) => string | undefined
+  readonly address: string
+  readonly secure: boolean
+  /** From a subprotocol or the query, when no header carries one. */
+  readonly key?: string
+  readonly ticket?: string
+}
+
+/** Gives back what an admission took (a place among the concurrent runs). Idempotent. */
+export type Release = () => void
+
+export type Admission = { readonly address: string; readonly forwarded: boolean }
+
+export interface Access {
+  /**
+   * Who is this, and may they use App `app` at all? In this order: `unauthorized` (credential), `app_not_found` (only told to
+   * a valid credential), `forbidden`, `origin_not_allowed`, `insecure_connection`; `rate_limit_exceeded` or `overloaded` when too many guesses come in.
+   */
+  identify(request: AccessRequest, app: string): Promise<Principal>
+  /** Throws `forbidden` when the principal lacks the scope. Asked for every command. */
+  require(principal: Principal, scope: Scope): void
+  /** The address that limits count by: the peer, or what a trusted proxy says. */
+  addressOf(request: AccessRequest): Admission
+  /** Takes a place among the runs of this address; throws `rate_limit_exceeded` with when to come back. */
+  admitRun(principal: Principal, from: Admission): Promise<Release>
+  /** Takes a place among the connections of this address; throws `rate_limit_exceeded`. */
+  admitConnection(from: Admission): Release
+  /** Called with a key's id when it was revoked, expired or lost an App; its connections must close. */
+  onRevoked(listener: (keyId: string) => void): void
+}

@@ -1,0 +1,26 @@
+/** An isolated assistant, as its definition says with defaults filled in. */
+export type App = {
+  readonly id: string
+  /** Shown to people. */
+  readonly name: string
+  /** The system prompt. */
+  readonly preamble: string
+  readonly model: {
+    /** `provider/model`. */
+    readonly default: string
+    /** What `session.update` may choose; holds the default. */
+    readonly allowed: readonly string[]
+    readonly maxOutputTokens: number
+    /** Tokens of history, preamble and tools given to the model. */
+    readonly contextTokens: number
+  }
+  /** Names of tools. */
+  readonly tools: readonly string[]
+  /** Milliseconds after the last connection leaves at which an active run is stopped; absent: it goes on to its end. */
+  readonly stopAfterDisconnectMs?: number
+}
+
+export interface Apps {
+  /** The current definition; a change shows within a second. The `default` App exists unless it is configured off. */
+  get(id: string): Promise<App | undefined>
+}

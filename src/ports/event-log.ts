@@ -1,0 +1,40 @@
+import type { Event } from '../protocol/events.ts'
+import type { Cursor } from '../protocol/ids.ts'
+
+/** One or more adjacent events, numbered: it covers the sequence numbers `first` to `last`. */
+export type LogEntry = { readonly first: number; readonly last: number; readonly event: Event }
+
+/** `gap`: the cursor is of another life, trimmed, inside an entry or beyond the head; the reader needs a snapshot. */
+export type LogRead = { readonly kind: 'tail'; readonly entries: readonly LogEntry[] } | { readonly kind: 'gap' }
+
+/** This process's view of one session's log. Sequence numbers exist only on this, the read side. */
+export interface SessionLog {
+  /** The last position; `seq` 0 in a new life. */
+  readonly head: Cursor
+  /** `fence` is the run's: an append of a run that changed hands is dropped. */
+  append(events: readonly Event[], fence: number): void
+  /** What follows `after`, oldest first, at most `maxEntries`. A cursor at the head is an empty tail. */
+  read(after: Cursor, maxEntries: number): LogRead
+  /** Called with each entry, in order, once it is in the log. One subscriber: the session. */
+  subscribe(listener: (entry: LogEntry) => void): () => void
+  /** The run is over: shrink to the smaller bounds. */
+  settle(): void
+}
+
+export type LogBounds = {
+  readonly runEntries: number
+  readonly runBytes: number
+  readonly idleEntries: number
+  readonly idleBytes: number
+  /** Milliseconds after a run's end at which its entries may go. */
+  readonly idleMs: number
+}
+
+export interface EventLog {
+  /** The log of a session that this process holds; a new life when it is not held yet. */
+  open(sessionId: string): SessionLog
+  /** Forgets the log; a later `open` is another life. */
+  drop(sessionId: string): void
+  /** Lets go of what bounds by time allow; called about once a second. */
+  sweep(now: number): void
+}

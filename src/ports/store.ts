@@ -1,0 +1,203 @@
+import type { Usage } from '../protocol/events.ts'
+import type { SessionStatus } from '../protocol/frames.ts'
+import type { Wallet } from '../protocol/messages.ts'
+
+/** Who owns a session. Two owners are the same when all three fields are. */
+export type Owner = { readonly app: string; readonly account?: string; readonly user?: string }
+
+/** Whose word a title is: `start` (first words of the first message), then `model`, never over `person`. */
+export type TitleSource = 'start' | 'model' | 'person'
+
+/** One row of sessions, whole. Times are milliseconds since 1970. */
+export type SessionRow = Owner & {
+  readonly id: string
+  readonly status: SessionStatus
+  readonly title?: string
+  readonly titleBy?: TitleSource
+  readonly wallet?: Wallet
+  /** `provider/model`, when a person chose another than the App's default. */
+  readonly model?: string
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+/**
+ * `queued` and `running` are open; the others have ended. `removed` left the queue before it started.
+ * At most one run of a session is `running` (a partial unique index).
+ */
+export type RunStatus = 'queued' | 'running' | 'finished' | 'cancelled' | 'failed' | 'interrupted' | 'removed'
+
+export type RunRow = {
+  readonly id: string
+  readonly sessionId: string
+  readonly status: RunStatus
+  readonly parentRunId?: string
+  /** The run that this one takes the place of, with all after it (retry, edit). */
+  readonly replaces?: string
+  /** Order in the session, from 1; given when the run starts. */
+  readonly position?: number
+  readonly model?: string
+  readonly usage?: readonly Usage[]
+  /** A row of the error table, when `failed`. */
+  readonly errorCode?: string
+  readonly queuedAt: number
+  readonly startedAt?: number
+  readonly endedAt?: number
+  /** The process that runs it, and how often it changed hands: a write with a lower fence is refused. */
+  readonly node?: string
+  readonly fence: number
+}
+
+export type StoredToolCall = { readonly id: string; readonly name: string; readonly arguments: string }
+
+/** What a provider needs to see again verbatim (signed thinking, tool use); only ever given back to the same provider. */
+export type ProviderBlocks = { readonly provider: string; readonly content: readonly unknown[] }
+
+/** One row of messages. A user message's id is its clientMessageId; ids are unique per session. */
+export type MessageRow = {
+  readonly id: string
+  readonly sessionId: string
+  readonly runId: string
+  /** Order in its run, from 0. */
+  readonly index: number
+  readonly role: 'user' | 'assistant' | 'tool' | 'reasoning'
+  readonly content: string
+  readonly toolCalls?: readonly StoredToolCall[]
+  readonly toolCallId?: string
+  /** The tool failed; the content says how. */
+  readonly isError?: boolean
+  readonly blocks?: ProviderBlocks
+  readonly interrupted?: boolean
+  readonly createdAt: number
+}
+
+/** What one change of one session must make durable, atomically: rows are upserted whole by id, the session's included. */
+export type SessionWrite = {
+  readonly sessionId: string
+  /** Absent when it did not change (a checkpoint); present in a session's first write. */
+  readonly session?: SessionRow
+  readonly runs?: readonly RunRow[]
+  readonly messages?: readonly MessageRow[]
+  /** A retry or an edit: this run and every later one (but those in `runs`) leave history. */
+  readonly supersedeFromRun?: string
+}
+
+export type CommitOptions = {
+  /**
+   * Milliseconds this write may wait for a store that is away before it is refused with `store_unavailable`; the write may
+   * then have been stored all the same. `'never'` keeps it queued, outside the bound, until it is stored: what was already
+   * promised or shown.
+   */
+  readonly giveUpAfterMs: number | 'never'
+}
+
+/** A queued send with its text, or the run that is (or was, when its process died) on. */
+export type OpenRun = {
+  readonly run: RunRow
+  readonly userMessage?: MessageRow
+  /** False when the run is `running` and its process is gone. */
+  readonly nodeAlive: boolean
+}
+
+export type LoadedSession = {
+  readonly session: SessionRow
+  /** Ordered as they will run. */
+  readonly openRuns: readonly OpenRun[]
+  /** The newest ended run that is in history. */
+  readonly lastRun?: RunRow
+  readonly lastPosition: number
+}
+
+export type HistoryQuery = {
+  /** A message's id: only what came before it. */
+  readonly before?: string
+  readonly maxMessages: number
+  /** Bytes of content; at least one message is given. */
+  readonly maxBytes: number
+}
+
+/** Oldest first, by (run position, index); superseded and queued runs' messages are not in it. */
+export type HistoryPage = { readonly messages: readonly MessageRow[]; readonly hasMore: boolean }
+
+export type SessionSummary = {
+  readonly id: string
+  readonly title?: string
+  readonly status: SessionStatus
+  readonly updatedAt: number
+}
+
+/** Conversations that last. Every method rejects with ParleyError `store_unavailable` when the store is away. */
+export interface SessionStore {
+  /** This process's name among those that share the store. */
+  readonly node: string
+  /** Unknown ids are absent from the map. Calls of one loop turn become one query. */
+  load(sessionId: string): Promise<LoadedSession | undefined>
+  /** `before` an unknown message: an empty page. */
+  history(sessionId: string, query: HistoryQuery): Promise<HistoryPage>
+  /** The stored user message of this id with its run, whatever the run's status; for dedupe beyond memory. */
+  findSend(sessionId: string, clientMessageId: string): Promise<OpenRun | undefined>
+  /**
+   * Resolves once durable. Writes of all sessions share statements; those of one session keep their order. Rejects with
+   * `conflict` when the row was refused by a unique index or its fence, `store_unavailable` as CommitOptions says,
+   * `invalid_value` when Postgres refuses the data itself. The fault of one session never fails another's write.
+   */
+  commit(write: SessionWrite, options: CommitOptions): Promise<void>
+  /** Newest first. */
+  list(owner: Owner, limit: number, before?: number): Promise<readonly SessionSummary[]>
+  /** Removes the session and all that hangs on it; false when there was none. */
+  delete(sessionId: string): Promise<boolean>
+  /** Resolves when the store answers. */
+  ping(): Promise<void>
+}
+
+export type KeyKind = 'secret' | 'publishable'
+export type Scope = 'read' | 'write' | 'delete' | 'admin'
+
+export type KeyRow = {
+  readonly id: string
+  readonly account: string
+  readonly kind: KeyKind
+  /** argon2id (secret) or SHA-256 (publishable) of the key's secret part; never the key. */
+  readonly hash: string
+  readonly label?: string
+  readonly apps: readonly string[]
+  readonly scopes: readonly Scope[]
+  /** Publishable keys: exact origins that may use it. */
+  readonly origins: readonly string[]
+  readonly createdAt: number
+  readonly expiresAt?: number
+  readonly revokedAt?: number
+  readonly lastUsedAt?: number
+}
+
+export interface KeyStore {
+  findKey(id: string): Promise<KeyRow | undefined>
+  /** Rejects with `app_not_found` when an App of it does not exist. */
+  createKey(row: KeyRow): Promise<void>
+  listKeys(): Promise<readonly KeyRow[]>
+  /** False when there is no such key; a revoked one stays revoked at its first time. */
+  revokeKey(id: string, at: number): Promise<boolean>
+  touchKeys(ids: readonly string[], at: number): Promise<void>
+}
+
+export type AppRow = { readonly id: string; readonly definition: unknown; readonly updatedAt: number }
+
+export interface AppStore {
+  getApp(id: string): Promise<AppRow | undefined>
+  listApps(): Promise<readonly AppRow[]>
+  putApp(row: AppRow): Promise<void>
+  /** False when there is no such App. Its keys lose it; its sessions stay. */
+  deleteApp(id: string): Promise<boolean>
+}
+
+/** What another process (or the command line) changed. `everything`: notices may have been lost; re-read what is cached. */
+export type Change =
+  | { readonly kind: 'key'; readonly id: string }
+  | { readonly kind: 'app'; readonly id: string }
+  | { readonly kind: 'session'; readonly id: string }
+  | { readonly kind: 'everything' }
+
+/** Changes made through any process, this one included, within a second even when a pooler breaks LISTEN. */
+export interface ChangeFeed {
+  subscribe(listener: (change: Change) => void): () => void
+}

@@ -1,0 +1,31 @@
+import type { Wallet } from '../protocol/messages.ts'
+import type { ToolSpec } from './provider.ts'
+
+/** What a tool may know of the call; never taken from the model's arguments. */
+export type ToolContext = {
+  readonly sessionId: string
+  readonly app: string
+  readonly runId: string
+  readonly toolCallId: string
+  readonly user?: string
+  readonly wallet?: Wallet
+  /** Aborts at the deadline and when the run is stopped. */
+  readonly signal: AbortSignal
+}
+
+/** A failure whose message is meant for the model: bad arguments, nothing found, a service that said no. */
+export class ToolError extends Error {
+  override readonly name = 'ToolError'
+}
+
+export interface Tool {
+  readonly spec: ToolSpec
+  /** `args` is parsed JSON that nothing has checked yet. The text goes to the model and, shortened, to the person. */
+  execute(args: unknown, context: ToolContext): Promise<string>
+}
+
+/** The tools that Apps may name. */
+export interface Tools {
+  /** In the order of `names`; unknown names are left out. */
+  resolve(names: readonly string[]): readonly Tool[]
+}

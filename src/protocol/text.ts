@@ -1,0 +1,35 @@
+/** What Postgres, JSON and browsers all accept as text, and how we measure it. */
+
+const encoder = new TextEncoder()
+const NUL = String.fromCharCode(0)
+const REPLACEMENT = '\uFFFD'
+/** Bytes a UTF-16 code unit can take in UTF-8. */
+const MAX_BYTES_PER_UNIT = 3
+
+/** Size of `text` in UTF-8 bytes. */
+export function utf8Length(text: string): number {
+  return encoder.encode(text).length
+}
+
+/** True when `text` takes at most `limit` UTF-8 bytes; encodes only when the length alone cannot tell. */
+export function fitsUtf8(text: string, limit: number): boolean {
+  if (text.length > limit) return false
+  return text.length * MAX_BYTES_PER_UNIT <= limit || utf8Length(text) <= limit
+}
+
+/** True when `text` holds no NUL and no lone surrogate: Postgres takes neither. */
+export function isStorable(text: string): boolean {
+  return !text.includes(NUL) && text.isWellFormed()
+}
+
+/** `text` with NULs and lone surrogates replaced by U+FFFD. For what models and tools say; clients are refused instead. */
+export function toStorable(text: string): string {
+  return isStorable(text) ? text : text.replaceAll(NUL, REPLACEMENT).toWellFormed()
+}
+
+/** The longest prefix of `text` within `limit` UTF-8 bytes that does not split a character. */
+export function truncateUtf8(text: string, limit: number): string {
+  if (fitsUtf8(text, limit)) return text
+  const { read } = encoder.encodeInto(text, new Uint8Array(limit))
+  return text.slice(0, read)
+}

@@ -1,0 +1,150 @@
+import { type AccessSettings, createAccess, type RunningAccess } from './access/access.ts'
+import { Hosts } from './access/hosts.ts'
+import { buildDefaultApp } from './apps/default-app.ts'
+import { createApps, type RunningApps } from './apps/registry.ts'
+import { Chat } from './chat/chat.ts'
+import { MemoryEventLog } from './chat/memory-log.ts'
+import type { ChatSettings } from './chat/settings.ts'
+import { createHttp } from './http/app.ts'
+import type { Providers } from './ports/provider.ts'
+import type { AppStore, ChangeFeed, KeyStore, SessionStore } from './ports/store.ts'
+import type { Telemetry } from './ports/telemetry.ts'
+import type { Tool } from './ports/tool.ts'
+import type { Transport, TransportHandlers } from './ports/transport.ts'
+import { createTools } from './tools/registry.ts'
+
+/** What a server is assembled from. `main` names the adapters; tests and the bench bring their own. */
+export type ServerPorts = {
+  readonly store: SessionStore & KeyStore & AppStore & ChangeFeed
+  readonly providers: Providers
+  /** Every tool that Apps may name; the `default` App has all of them. */
+  readonly tools: readonly Tool[]
+  readonly telemetry: Telemetry
+  readonly metricsText: () => Promise<string>
+  /** Makes the transport around the handlers; called once. */
+  readonly transport: (handlers: TransportHandlers) => Transport
+  /** The folder of what browsers load. */
+  readonly assets: string
+  readonly settings: ServerSettings
+}
+
+export type ServerSettings = {
+  readonly host: string
+  readonly origins: readonly string[]
+  readonly metricsPublic: boolean
+  readonly access: AccessSettings
+  readonly chat: ChatSettings
+  readonly models: ModelSettings
+}
+
+export type ModelSettings = {
+  readonly default: string
+  readonly others: readonly string[]
+  readonly outputTokens: number
+  readonly contextTokens: number
+}
+
+export interface Server {
+  /** Resolves with the port in use; 0 asks for any free one. Rejects when the address is taken. */
+  listen(port: number): Promise<number>
+  /** I12: refuses new work, lets runs go on for `drainMs` at most, saves what is left, closes every connection. The store stays open. */
+  close(drainMs: number): Promise<void>
+}
+
+/** Assembles the rooms. Nothing listens yet. */
+export function createServer(ports: ServerPorts): Server {
+  return new AssembledServer(ports)
+}
+
+class AssembledServer implements Server {
+  readonly #ports: ServerPorts
+  readonly #apps: RunningApps
+  readonly #access: RunningAccess
+  readonly #chat: Chat
+  readonly #transport: Transport
+  #draining = false
+
+  constructor(ports: ServerPorts) {
+    this.#ports = ports
+    const { store, telemetry, settings } = ports
+    const hosts = new Hosts({ host: settings.host, origins: settings.origins })
+    this.#apps = createApps({ store, changes: store, defaults: appDefaults(settings.models), ...builtinApp(ports) })
+    this.#access = createAccess({
+      keys: store,
+      apps: this.#apps,
+      changes: store,
+      hosts,
+      telemetry,
+      settings: settings.access,
+    })
+    this.#chat = new Chat({
+      store,
+      log: new MemoryEventLog(settings.chat.log),
+      providers: ports.providers,
+      tools: createTools(ports.tools),
+      apps: this.#apps,
+      access: this.#access,
+      telemetry,
+      settings: settings.chat,
+      broadcast: (group, text) => this.#transport.broadcast(group, text),
+      now: Date.now,
+    })
+    const isKnownHost = (host: string | undefined): boolean => hosts.isKnown(host)
+    const http = {
+      metricsText: ports.metricsText,
+      metricsPublic: settings.metricsPublic,
+      assets: ports.assets,
+      isKnownHost,
+    }
+    this.#transport = ports.transport({
+      upgrade: (request) => this.#chat.handshake(request),
+      fetch: createHttp({
+        ...http,
+        access: this.#access,
+        sessions: this.#chat.directory,
+        ready: () => this.#ready(),
+        telemetry,
+      }),
+    })
+  }
+
+  listen(port: number): Promise<number> {
+    return this.#transport.listen(this.#ports.settings.host, port)
+  }
+
+  async close(drainMs: number): Promise<void> {
+    if (this.#draining) return
+    this.#draining = true
+    await this.#chat.drain(drainMs)
+    this.#transport.stopListening()
+    await this.#transport.close()
+    await this.#access.close()
+    this.#apps.close()
+  }
+
+  /** Why this process should get no traffic. */
+  async #ready(): Promise<readonly string[]> {
+    const store = await this.#ports.store.ping().then(
+      () => [],
+      () => ['store_unavailable'],
+    )
+    return [...(this.#draining ? ['draining'] : []), ...store]
+  }
+}
+
+function appDefaults({ outputTokens, contextTokens }: ModelSettings) {
+  return { maxOutputTokens: outputTokens, contextTokens }
+}
+
+function builtinApp({ settings, tools }: ServerPorts) {
+  if (!settings.access.defaultApp) return {}
+  const { default: model, others } = settings.models
+  return {
+    builtin: buildDefaultApp({
+      model,
+      others,
+      tools: tools.map(({ spec }) => spec.name),
+      ...appDefaults(settings.models),
+    }),
+  }
+}
