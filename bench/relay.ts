@@ -1,0 +1,78 @@
+/**
+ * R, the base of all ratios: a raw uWebSockets.js relay. The Anthropic SDK with its default `fetch`, raw events,
+ * one frame per token; no authentication, numbers, resume, storage, joining. What any server pays at the least
+ * when it is written in the plain way.
+ */
+
+import { App, type WebSocket } from 'uWebSockets.js'
+import Anthropic from '@anthropic-ai/sdk'
+
+type Peer = { run: AbortController | undefined }
+
+const MAX_TOKENS = 8192
+/** Far above any answer here: R drops nothing. */
+const MAX_BACKPRESSURE_BYTES = 16 * 1024 * 1024
+
+const client = new Anthropic({ maxRetries: 0 })
+
+async function run(socket: WebSocket<Peer>, peer: Peer, content: string, abort: AbortController): Promise<void> {
+  const frame = (chunk: Readonly<Record<string, unknown>>): void => {
+    if (!abort.signal.aborted) socket.send(JSON.stringify({ chunk }))
+  }
+  const events = await client.messages.create(
+    { model: 'bench', max_tokens: MAX_TOKENS, stream: true, messages: [{ role: 'user', content }] },
+    { signal: abort.signal },
+  )
+  let messageId = ''
+  for await (const event of events) {
+    if (event.type === 'message_start') {
+      messageId = event.message.id
+      frame({ type: 'RUN_STARTED' })
+      frame({ type: 'TEXT_MESSAGE_START', messageId, role: 'assistant' })
+    } else if (event.type === 'content_block_delta' && event.delta.type === 'text_delta') {
+      frame({ type: 'TEXT_MESSAGE_CONTENT', messageId, delta: event.delta.text })
+    } else if (event.type === 'message_stop') {
+      frame({ type: 'TEXT_MESSAGE_END', messageId })
+      frame({ type: 'RUN_FINISHED' })
+    }
+  }
+  if (peer.run === abort) peer.run = undefined
+}
+
+App()
+  .ws<Peer>('/ws', {
+    idleTimeout: 0,
+    maxBackpressure: MAX_BACKPRESSURE_BYTES,
+    upgrade: (response, request, context) => {
+      const [key, protocol, extensions] = [
+        'sec-websocket-key',
+        'sec-websocket-protocol',
+        'sec-websocket-extensions',
+      ].map((name) => request.getHeader(name))
+      response.upgrade<Peer>({ run: undefined }, key ?? '', protocol ?? '', extensions ?? '', context)
+    },
+    message: (socket, message) => {
+      const peer = socket.getUserData()
+      const { type, content, id } = JSON.parse(Buffer.from(message).toString())
+      if (type === 'run.cancel') {
+        peer.run?.abort()
+        peer.run = undefined
+        socket.send(JSON.stringify({ type: 'ack', ref: id, state: 'cancelling' }))
+        socket.send(JSON.stringify({ chunk: { type: 'RUN_FINISHED' } }))
+        return
+      }
+      const abort = new AbortController()
+      peer.run = abort
+      run(socket, peer, content, abort).catch((error: unknown) => {
+        if (!abort.signal.aborted) console.error(error)
+      })
+    },
+    close: (socket) => {
+      const peer = socket.getUserData()
+      peer.run?.abort()
+      peer.run = undefined
+    },
+  })
+  .listen('127.0.0.1', Number(process.env.PORT ?? 0), (listening) => {
+    if (!listening) throw new Error('the port is taken')
+  })

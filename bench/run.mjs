@@ -1,0 +1,26 @@
+// Joins the bench's TypeScript and runs it. `npm run bench -- --help`.
+
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const PROJECT = fileURLToPath(new URL('..', import.meta.url))
+// Below the project, so that npm packages resolve; not in dist/, which every build empties.
+const OUT = `${PROJECT}node_modules/.cache/parley-bench`
+
+await build({
+  absWorkingDir: PROJECT,
+  entryPoints: ['main', 'relay', 'upstream', 'load', 'probe'].map((name) => `bench/${name}.ts`),
+  outdir: OUT,
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  packages: 'external',
+  logLevel: 'warning',
+})
+
+const child = spawn(process.execPath, [`${OUT}/main.js`, ...process.argv.slice(2)], { cwd: PROJECT, stdio: 'inherit' })
+child.on('exit', (code) => process.exit(code ?? 1))
+// Ctrl-C reaches the whole group; the bench itself stops its servers, this one only waits for it.
+process.on('SIGINT', () => {})

@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Contender } from './contender.ts'
+import { APP_ID } from './contender-parley.ts'
+import { rssKib } from './processes.ts'
+import { type Load, probe, type Rig } from './rig.ts'
+import { absolute, type Sample, type Scenario } from './scenario.ts'
+import { seedSessions } from './seed.ts'
+
+/** Memory of the first connections is warm-up (compiled code, pools, the heap's growth); between the counts lies the slope. */
+const FEW = 1000
+const MANY = 7000
+const MESSAGES = 50
+const MESSAGE_BYTES = 1024
+const GOAL_KIB = 2.5
+/** Long enough for histories to leave memory (below) and for pages to be given back. */
+const SETTLE_MS = 6000
+/**
+ * What is idle for 20 minutes loses its history; nobody waits 20 minutes here. The memory of histories has its own bound
+ * and is no part of what a connection costs.
+ */
+const ENVIRONMENT = { PARLEY_HISTORY_IDLE: '1s', PARLEY_HISTORY_MEMORY: '4MiB' }
+
+/** P4: what one more idle, authenticated connection costs in the server's memory. */
+export const idle: Scenario = {
+  name: 'idle',
+  title: `P4 idle: RSS from ${FEW} to ${MANY} connections, each on a session of ${MESSAGES} messages of ${MESSAGE_BYTES} B`,
+  metrics: [
+    {
+      key: 'slope',
+      label: 'RSS per idle connection, KiB',
+      digits: 2,
+      goal: absolute(`<= ${GOAL_KIB}`, (kib) => kib <= GOAL_KIB),
+    },
+    { key: 'few', label: `RSS at ${FEW} connections, MiB`, digits: 1 },
+    { key: 'many', label: `RSS at ${MANY} connections, MiB`, digits: 1 },
+    { key: 'cpu', label: 'server CPU s per 1,000 handshakes', digits: 3 },
+  ],
+  measure: async (rig, start) => {
+    const sessionIds = Array.from({ length: MANY }, () => randomUUID())
+    let contender = await start({ upstreamUrl: rig.upstreamUrl, outDir: rig.outDir, env: ENVIRONMENT })
+    const load = rig.startLoad()
+    try {
+      if (contender.store) {
+        await seedSessions(contender.store, {
+          app: APP_ID,
+          sessionIds,
+          messages: MESSAGES,
+          messageBytes: MESSAGE_BYTES,
+        })
+        // The sessions come from the store, not from the memory of the process that wrote them.
+        contender = await contender.restart()
+      }
+      return await slope(rig, contender, load, sessionIds)
+    } finally {
+      await load.stop()
+      await contender.stop()
+    }
+  },
+}
+
+async function slope(rig: Rig, contender: Contender, load: Load, sessionIds: readonly string[]): Promise<Sample> {
+  const open = (from: number, to: number): Promise<unknown> =>
+    load.do({ do: 'open', target: contender.target, count: to - from, sessionIds: sessionIds.slice(from, to) })
+  const rss = async (): Promise<number> => {
+    await sleep(SETTLE_MS)
+    await probe(contender, { do: 'collect' })
+    await sleep(SETTLE_MS)
+    return rssKib(contender.pid)
+  }
+  await open(0, FEW)
+  const few = await rss()
+  const [, spent] = await rig.spentBy(contender, load, () => open(FEW, MANY))
+  const many = await rss()
+  const values = {
+    slope: (many - few) / (MANY - FEW),
+    few: few / 1024,
+    many: many / 1024,
+    cpu: (spent.server / (MANY - FEW)) * 1000,
+  }
+  return { values, notes: [] }
+}
