@@ -1,0 +1,228 @@
+import type {
+  StopReason as ApiStopReason,
+  Usage as ApiUsage,
+  ContentBlock,
+  MessageDeltaUsage,
+  RawContentBlockDeltaEvent,
+  RawMessageStreamEvent,
+  ToolUseBlock,
+} from '@anthropic-ai/sdk/resources/messages'
+import type { ModelEvent, StopReason } from '../ports/provider.ts'
+import type { ProviderBlocks } from '../ports/store.ts'
+import { ParleyError } from '../protocol/errors.ts'
+import type { Usage } from '../protocol/events.ts'
+import { isStorable, toStorable } from '../protocol/text.ts'
+import { ANTHROPIC, parseInput } from './anthropic-messages.ts'
+
+const STOP_REASONS: Readonly<Record<ApiStopReason, StopReason>> = {
+  end_turn: 'end',
+  stop_sequence: 'end',
+  tool_use: 'tools',
+  max_tokens: 'length',
+  pause_turn: 'pause',
+  refusal: 'refusal',
+  model_context_window_exceeded: 'context',
+}
+
+/** A block that the stream has opened and not closed yet. `other` is what we never ask for, kept to be given back. */
+type OpenBlock =
+  | { readonly kind: 'text'; text: string; readonly citations: unknown[] }
+  | { readonly kind: 'thinking'; text: string; signature: string }
+  | { readonly kind: 'tool'; readonly start: ToolUseBlock; json: string }
+  | { readonly kind: 'other'; readonly start: ContentBlock; json: string }
+
+/**
+ * Turns the raw events of one answer into the port's, given to `push`. `delta` is called once per token and makes nothing
+ * but the event; everything else comes a few times per answer. Throws `provider_error` on a stream that breaks the API's
+ * own rules.
+ */
+export class AnthropicEvents {
+  readonly #model: string
+  readonly #push: (event: ModelEvent) => void
+  readonly #open = new Map<number, OpenBlock>()
+  readonly #finished: unknown[] = []
+  /** The text and the calls alone do not say what was answered: the blocks have to be given back as they were. */
+  #replay = false
+  #called = false
+  #input = 0
+  #cacheRead = 0
+  #cacheWrite = 0
+  #output = 0
+  #stop: StopReason | undefined
+
+  constructor(model: string, push: (event: ModelEvent) => void) {
+    this.#model = model
+    this.#push = push
+  }
+
+  delta({ index, delta }: RawContentBlockDeltaEvent): void {
+    const block = this.#open.get(index)
+    switch (delta.type) {
+      case 'text_delta':
+        if (block?.kind !== 'text') throw broken('text outside a text block')
+        block.text += this.#say('text', delta.text)
+        return
+      case 'thinking_delta':
+        if (block?.kind !== 'thinking') throw broken('thinking outside a thinking block')
+        block.text += this.#say('reasoning', delta.thinking)
+        return
+      case 'input_json_delta':
+        if (block?.kind !== 'tool' && block?.kind !== 'other') throw broken('arguments outside a call')
+        block.json += checked(delta.partial_json)
+        if (block.kind === 'tool' && delta.partial_json !== '')
+          this.#push({ type: 'tool.args', id: block.start.id, delta: delta.partial_json })
+        return
+      case 'signature_delta':
+        if (block?.kind === 'thinking') block.signature = delta.signature
+        return
+      case 'citations_delta':
+        if (block?.kind === 'text') block.citations.push(delta.citation)
+        return
+      default:
+      // A kind of delta that is newer than this code: the API adds them without a new version.
+    }
+  }
+
+  /** Every event but deltas and `message_stop`; events of a kind that is not known are passed over. */
+  other(event: Exclude<RawMessageStreamEvent, RawContentBlockDeltaEvent>): void {
+    switch (event.type) {
+      case 'message_start':
+        return this.#count(event.message.usage)
+      case 'content_block_start':
+        if (this.#open.has(event.index)) throw broken('a block opened twice')
+        this.#open.set(event.index, this.#start(event.content_block))
+        return
+      case 'content_block_stop': {
+        const block = this.#open.get(event.index)
+        if (block === undefined) throw broken('a block closed that was not open')
+        this.#open.delete(event.index)
+        return this.#end(block)
+      }
+      case 'message_delta':
+        if (event.delta.stop_reason !== null) this.#stop = toStopReason(event.delta.stop_reason, this.#called)
+        return this.#count(event.usage)
+      default:
+    }
+  }
+
+  /** At `message_stop`: the last event of the answer. */
+  finish(): void {
+    if (this.#stop === undefined) throw broken('stopped without a reason')
+    if (this.#open.size > 0) throw broken('stopped inside a block')
+    const blocks = this.#blocks(this.#stop)
+    this.#push({ type: 'stop', reason: this.#stop, ...(blocks && { blocks }) })
+  }
+
+  #start(start: ContentBlock): OpenBlock {
+    switch (start.type) {
+      case 'text':
+        if (this.#called) this.#replay = true
+        return { kind: 'text', text: this.#say('text', start.text), citations: [...(start.citations ?? [])] }
+      case 'thinking':
+        this.#replay = true
+        return { kind: 'thinking', text: this.#say('reasoning', start.thinking), signature: start.signature ?? '' }
+      case 'tool_use':
+        this.#called = true
+        this.#push({ type: 'tool.start', id: checked(start.id), name: checked(start.name) })
+        return { kind: 'tool', start, json: '' }
+      default:
+        this.#replay = true
+        return { kind: 'other', start, json: '' }
+    }
+  }
+
+  /** Empty deltas say nothing, and clients refuse them. */
+  #say(type: 'text' | 'reasoning', delta: string): string {
+    if (delta !== '') this.#push({ type, delta: checked(delta) })
+    return delta
+  }
+
+  #end(block: OpenBlock): void {
+    switch (block.kind) {
+      case 'text':
+        if (block.citations.length > 0) this.#replay = true
+        if (block.text.trim() !== '') this.#finished.push(toTextBlock(block.text, block.citations))
+        return
+      case 'thinking':
+        // The API refuses thinking that it has not signed.
+        if (block.signature !== '')
+          this.#finished.push({ type: 'thinking', thinking: block.text, signature: block.signature })
+        if (block.text !== '') this.#push({ type: 'reasoning.end' })
+        return
+      case 'tool':
+        return this.#endCall(block.start, block.json)
+      case 'other':
+        this.#finished.push(block.json === '' ? block.start : { ...block.start, input: parseInput(block.json) })
+    }
+  }
+
+  /** A call without arguments streams none of them; whoever joins the deltas still gets a JSON object. */
+  #endCall(start: ToolUseBlock, streamed: string): void {
+    const json = streamed === '' ? JSON.stringify(start.input ?? {}) : streamed
+    if (streamed === '') this.#push({ type: 'tool.args', id: start.id, delta: json })
+    this.#finished.push({ ...start, input: parseInput(json) })
+    this.#push({ type: 'tool.end', id: start.id })
+  }
+
+  #blocks(reason: StopReason): ProviderBlocks | undefined {
+    // A refused answer must not be continued from; a paused one only can be with all of its blocks.
+    const wanted = reason === 'pause' || (this.#replay && reason !== 'refusal')
+    return wanted && this.#finished.length > 0 ? { provider: ANTHROPIC, content: toStored(this.#finished) } : undefined
+  }
+
+  /** Counts are cumulative, and null or absent where nothing new is said. */
+  #count(usage: Partial<ApiUsage | MessageDeltaUsage> | undefined): void {
+    this.#input = usage?.input_tokens ?? this.#input
+    this.#cacheRead = usage?.cache_read_input_tokens ?? this.#cacheRead
+    this.#cacheWrite = usage?.cache_creation_input_tokens ?? this.#cacheWrite
+    this.#output = usage?.output_tokens ?? this.#output
+    this.#push({ type: 'usage', usage: this.#usage() })
+  }
+
+  /** The API's input count leaves out what the cache served and took; ours are totals. */
+  #usage(): Usage {
+    const inputTokens = this.#input + this.#cacheRead + this.#cacheWrite
+    return {
+      provider: ANTHROPIC,
+      model: this.#model,
+      inputTokens,
+      outputTokens: this.#output,
+      totalTokens: inputTokens + this.#output,
+      ...(this.#cacheRead > 0 && { cachedInputTokens: this.#cacheRead }),
+      ...(this.#cacheWrite > 0 && { cacheWriteInputTokens: this.#cacheWrite }),
+    }
+  }
+}
+
+/** Blocks are stored as they are, so every string in them has to be one that can be. */
+function toStored(blocks: readonly unknown[]): readonly unknown[] {
+  let changed = false
+  const json = JSON.stringify(blocks, (_, value: unknown) => {
+    if (typeof value !== 'string' || isStorable(value)) return value
+    changed = true
+    return toStorable(value)
+  })
+  if (!changed) return blocks
+  const stored: unknown = JSON.parse(json)
+  return Array.isArray(stored) ? stored : []
+}
+
+function toTextBlock(text: string, citations: readonly unknown[]): unknown {
+  return citations.length === 0 ? { type: 'text', text } : { type: 'text', text, citations }
+}
+
+/** A reason that is newer than this code is an end; calls are still answered. */
+function toStopReason(reason: ApiStopReason, called: boolean): StopReason {
+  const known: StopReason | undefined = STOP_REASONS[reason]
+  return known ?? (called ? 'tools' : 'end')
+}
+
+/** The types say string, the wire may not. */
+function checked(text: string): string {
+  if (typeof text !== 'string') throw broken('text that is not a string')
+  return text
+}
+
+function broken(how: string): ParleyError {
+  return new ParleyError('provider_error', { cause: new Error(`the Messages stream is broken: ${how}`) })
+}

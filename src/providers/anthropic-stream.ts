@@ -1,0 +1,152 @@
+import type { Readable } from 'node:stream'
+import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages'
+import type { ModelEvent } from '../ports/provider.ts'
+import { ParleyError } from '../protocol/errors.ts'
+import { AnthropicEvents } from './anthropic-events.ts'
+import { EventQueue } from './event-queue.ts'
+import { SseParser } from './sse.ts'
+
+/** Bytes that may wait for the run before the socket is paused: some seconds of tokens (I7). */
+const PAUSE_ABOVE_BYTES = 256 * 1024
+/** Milliseconds that a whole answer's body may stay open before its connection is cut instead of kept for the next request. */
+const LINGER_MS = 50
+
+/** A success whose body has begun. */
+export type Answer = {
+  readonly body: Readable
+  /** What the data of an `error` event means. */
+  readonly toError: (event: object) => ParleyError
+  /** Gives the place among the concurrent requests back. */
+  readonly release: () => void
+}
+
+/** Sends the request. Throws ParleyError; after an abort it may throw anything. */
+export type Open = (signal: AbortSignal) => Promise<Answer>
+
+type WireEvent = RawMessageStreamEvent | { readonly type: 'error' }
+
+/**
+ * One answer as events. Nothing is sent before the first `next`. Everything that ends it goes through `#finish`, once; an
+ * abort, a reader that leaves and a broken stream also end the upstream request, in whichever phase it is.
+ */
+export class AnthropicStream implements AsyncIterableIterator<ModelEvent, undefined> {
+  readonly #open: Open
+  readonly #signal: AbortSignal
+  /** Ends the request: before its headers through the SDK, after them through the body. */
+  readonly #upstream = new AbortController()
+  readonly #queue = new EventQueue<ModelEvent>(() => this.#goOn())
+  readonly #events: AnthropicEvents
+  #started = false
+  #waitingBytes = 0
+  #answer: Answer | undefined
+
+  constructor(open: Open, model: string, signal: AbortSignal) {
+    this.#open = open
+    this.#signal = signal
+    this.#events = new AnthropicEvents(model, (event) => this.#queue.push(event))
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<ModelEvent, undefined>> {
+    if (!this.#started) {
+      this.#started = true
+      void this.#start()
+    }
+    return this.#queue.next()
+  }
+
+  return(): Promise<IteratorResult<ModelEvent, undefined>> {
+    this.#queue.clear()
+    this.#cut({})
+    return Promise.resolve({ value: undefined, done: true })
+  }
+
+  /** Never rejects: what goes wrong reaches the reader through the queue. */
+  async #start(): Promise<void> {
+    if (this.#signal.aborted) this.#onAbort()
+    if (this.#queue.ended) return
+    this.#signal.addEventListener('abort', this.#onAbort)
+    try {
+      const answer = await this.#open(this.#upstream.signal)
+      this.#answer = answer
+      if (this.#queue.ended) answer.release()
+      this.#read(answer)
+    } catch (error) {
+      this.#cut({ error })
+    }
+  }
+
+  #read({ body, toError }: Answer): void {
+    const parser = new SseParser((data) => this.#take(data, toError))
+    body.on('data', (chunk: Uint8Array) => {
+      if (this.#queue.ended) return
+      try {
+        parser.read(chunk)
+      } catch (error) {
+        this.#cut({ error: toProviderError(error) })
+      }
+      this.#waitingBytes = this.#queue.empty ? 0 : this.#waitingBytes + chunk.length
+      if (this.#waitingBytes > PAUSE_ABOVE_BYTES) body.pause()
+    })
+    body.on('error', (error) => this.#cut({ error: toProviderError(error) }))
+    // Also after an end without `message_stop`: only that says that the answer is whole.
+    body.once('close', () => this.#cut({ error: toProviderError(new Error('the answer was cut')) }))
+  }
+
+  #take(data: string, toError: Answer['toError']): void {
+    const event: WireEvent = JSON.parse(data)
+    switch (event.type) {
+      case 'content_block_delta':
+        this.#events.delta(event)
+        break
+      case 'message_stop':
+        this.#events.finish()
+        this.#complete()
+        break
+      case 'error':
+        throw toError(event)
+      default:
+        this.#events.other(event)
+    }
+  }
+
+  #goOn(): void {
+    this.#waitingBytes = 0
+    this.#answer?.body.resume()
+  }
+
+  /** The answer is whole. Its connection can carry the next request once the body has ended: that may take a moment. */
+  #complete(): void {
+    this.#finish({})
+    const body = this.#answer?.body
+    const timer = setTimeout(() => this.#upstream.abort(), LINGER_MS).unref()
+    body?.once('close', () => clearTimeout(timer)).resume()
+  }
+
+  readonly #onAbort = (): void => {
+    this.#queue.clear()
+    this.#cut({ error: this.#signal.reason })
+  }
+
+  #cut(end: { readonly error?: unknown }): void {
+    if (this.#queue.ended) return
+    this.#finish(end)
+    this.#upstream.abort()
+  }
+
+  #finish(end: { readonly error?: unknown }): void {
+    this.#queue.end(end)
+    this.#signal.removeEventListener('abort', this.#onAbort)
+    this.#answer?.release()
+  }
+}
+
+/** V8 quotes the text that is not JSON in its error's message: that one stays behind (I11). */
+function toProviderError(thrown: unknown): ParleyError {
+  if (thrown instanceof ParleyError) return thrown
+  const cause = thrown instanceof SyntaxError ? new Error('an event is not JSON') : thrown
+  return new ParleyError('provider_error', { cause })
+}

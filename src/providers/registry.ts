@@ -1,0 +1,18 @@
+import type { Provider, Providers } from '../ports/provider.ts'
+
+/** Between a provider's name and its model's; the model's own name may hold more of them. */
+const SEPARATOR = '/'
+
+/** The configured providers, by name. A second one of the same name is a mistake of the caller. */
+export function createProviders(list: readonly Provider[]): Providers {
+  const byName = new Map(list.map((provider) => [provider.name, provider]))
+  if (byName.size !== list.length) throw new Error('two providers have the same name')
+  return {
+    resolve(model) {
+      const end = model.indexOf(SEPARATOR)
+      const provider = end === -1 ? undefined : byName.get(model.slice(0, end))
+      const own = model.slice(end + 1)
+      return provider === undefined || own === '' ? undefined : { provider, model: own }
+    },
+  }
+}

@@ -1,0 +1,47 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { SseParser } from '../../src/providers/sse.ts'
+
+function parse(...chunks: readonly (string | Uint8Array)[]): string[] {
+  const found: string[] = []
+  const parser = new SseParser((data) => found.push(data))
+  for (const chunk of chunks) parser.read(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
+  return found
+}
+
+test('data is given event by event, whatever stands around it', () => {
+  expect(parse(': hi\nevent: a\nid: 1\ndata: one\n\ndata:two\nretry: 5\n\n\n\n')).toEqual(['one', 'two'])
+})
+
+test('lines of one event are joined by a line feed', () => {
+  expect(parse('data: one\ndata:  two\n\n')).toEqual(['one\n two'])
+})
+
+test('an event without data and one that the end cuts off are not given', () => {
+  expect(parse('event: ping\n\ndata:\n\ndata: cut\n')).toEqual([])
+})
+
+test('CRLF ends a line, also when it is split between chunks', () => {
+  expect(parse('data: one\r', '\n\r', '\ndata: two\r\n\r\n')).toEqual(['one', 'two'])
+})
+
+test('an event is the same wherever its bytes are split', () => {
+  fc.assert(
+    fc.property(fc.array(fc.json({ noUnicodeString: false })), fc.infiniteStream(fc.nat(9)), (events, cuts) => {
+      const bytes = Buffer.from(events.map((event) => `data: ${event}\n\n`).join(''))
+      const chunks: Uint8Array[] = []
+      for (let at = 0; at < bytes.length; ) {
+        const size = 1 + cuts.next().value
+        chunks.push(bytes.subarray(at, at + size))
+        at += size
+      }
+      expect(parse(...chunks)).toEqual(events)
+    }),
+  )
+})
+
+test('a line or an event that never ends is refused instead of kept (I7)', () => {
+  const megabyte = 'x'.repeat(1024 * 1024)
+  expect(() => parse(...Array.from({ length: 6 }, () => megabyte))).toThrow('too long')
+  expect(() => parse(...Array.from({ length: 6 }, () => `data: ${megabyte}\n`))).toThrow('too long')
+})
