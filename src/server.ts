@@ -49,6 +49,8 @@ export interface Server {
   listen(port: number): Promise<number>
   /** I12: refuses new work, lets runs go on for `drainMs` at most, saves what is left, closes every connection. The store stays open. */
   close(drainMs: number): Promise<void>
+  /** Ends the wait of a `close` for running answers. */
+  hurry(): void
 }
 
 /** Assembles the rooms. Nothing listens yet. */
@@ -120,6 +122,10 @@ class AssembledServer implements Server {
     await this.#transport.close()
     await this.#access.close()
     this.#apps.close()
+  }
+
+  hurry(): void {
+    this.#chat.hurry()
   }
 
   /** Why this process should get no traffic. */

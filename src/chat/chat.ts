@@ -53,11 +53,20 @@ export class Chat {
       if (connection.caller.session.active === undefined) connection.end(new ParleyError('draining'))
     }
     await this.#untilNoRun(deadlineMs)
-    for (const session of this.#sessions.pinned()) session.active?.stop({ kind: 'interrupted' })
+    this.#interruptAll()
     await this.#untilNoRun(DRAIN_SAVE_MS)
     for (const connection of this.#hub.all()) connection.end(new ParleyError('draining'))
     this.#hub.stop()
     this.#sessions.stop()
+  }
+
+  /** A drain waits no longer for running answers. */
+  hurry(): void {
+    this.#interruptAll()
+  }
+
+  #interruptAll(): void {
+    for (const session of this.#sessions.pinned()) session.active?.stop({ kind: 'interrupted' })
   }
 
   async #untilNoRun(withinMs: number): Promise<void> {

@@ -1,0 +1,165 @@
+import { basename, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Config, ConfigError, readConfig, unknownNames } from './config.ts'
+import { Log } from './log.ts'
+import type { Provider } from './ports/provider.ts'
+import type { Telemetry } from './ports/telemetry.ts'
+import type { TransportOptions } from './ports/transport.ts'
+import { ParleyError } from './protocol/errors.ts'
+import { MAX_READABLE_FRAME_BYTES } from './protocol/limits.ts'
+import { createAnthropic } from './providers/anthropic.ts'
+import { createProviders } from './providers/registry.ts'
+import { createScripted } from './providers/scripted.ts'
+import { createServer, type ServerSettings } from './server.ts'
+import { type OpenedStorage, openStorage, type StorageOptions } from './storage/open.ts'
+import { BUILTIN_TOOLS } from './tools/builtin.ts'
+import { type ChosenTransport, chooseTransport } from './transports/choose.ts'
+
+/** Upstream requests at once; each holds a socket and a buffer. More is refused as overloaded. */
+const MAX_UPSTREAM_REQUESTS = 1000
+const WEB_SOCKET_PATH = '/ws'
+
+/** A server that listens. */
+export type Running = {
+  readonly url: string
+  /** What a person who started it wants to know, a line each. */
+  readonly lines: readonly string[]
+  /** Drains, saves, closes the store and, last, the embedded database (I12). Asked again with 0: the drain waits no longer. */
+  close(drainMs?: number): Promise<void>
+}
+
+/** Starts everything that `config` names. What was started is stopped again when a later part fails. */
+export async function start(config: Config): Promise<Running> {
+  const log = new Log({ level: config.server.logLevel })
+  const transport = await chooseTransport(config.server.transport)
+  const storage = await openStorage(storageOptions(config), log)
+  try {
+    return await listen(config, log, storage, transport)
+  } catch (thrown) {
+    await storage.close()
+    throw thrown
+  }
+}
+
+async function listen(config: Config, log: Log, storage: OpenedStorage, transport: ChosenTransport): Promise<Running> {
+  const server = createServer({
+    store: storage.store,
+    providers: createProviders(providersOf(config, log)),
+    tools: BUILTIN_TOOLS,
+    telemetry: log,
+    metricsText: () => log.metricsText(),
+    transport: (handlers) => transport.create(handlers, transportOptions(config), log),
+    assets: fileURLToPath(new URL('./public/', import.meta.url)),
+    settings: serverSettings(config),
+  })
+  const port = await server.listen(config.server.port)
+  const url = `http://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${port}`
+  let closing: Promise<void> | undefined
+  const closeAll = async (drainMs: number): Promise<void> => {
+    await server.close(drainMs)
+    await storage.close()
+    await log.flush()
+  }
+  return {
+    url,
+    lines: startLines(config, url, storage, transport),
+    close: (drainMs = config.chat.drainMs) => {
+      if (closing !== undefined && drainMs === 0) server.hurry()
+      closing ??= closeAll(drainMs)
+      return closing
+    },
+  }
+}
+
+function storageOptions({ server, store }: Config): StorageOptions {
+  const url = server.databaseUrl === undefined ? {} : { databaseUrl: server.databaseUrl.reveal() }
+  return { dataDir: resolve(server.dataDir), poolSize: store.pool, ...url }
+}
+
+function providersOf({ models }: Config, telemetry: Telemetry): Provider[] {
+  const scripted = createScripted({ tokensPerSecond: models.scriptedTokensPerSecond })
+  const { anthropicApiKey, anthropicBaseUrl } = models
+  if (anthropicApiKey === undefined) return [scripted]
+  const baseURL = anthropicBaseUrl === undefined ? {} : { baseURL: anthropicBaseUrl }
+  const apiKey = anthropicApiKey.reveal()
+  return [createAnthropic({ apiKey, ...baseURL, maxConcurrent: MAX_UPSTREAM_REQUESTS, telemetry }), scripted]
+}
+
+function transportOptions({ server, chat }: Config): TransportOptions {
+  return {
+    webSocketPath: WEB_SOCKET_PATH,
+    maxReadableFrameBytes: MAX_READABLE_FRAME_BYTES,
+    maxBufferedBytes: chat.outboxBytes * 2,
+    handshakeTimeoutMs: server.handshakeMs,
+    maxHeaderBytes: server.headerBytes,
+    maxBodyBytes: server.bodyBytes,
+  }
+}
+
+function serverSettings(config: Config): ServerSettings {
+  const { server, access, models, chat, log } = config
+  return {
+    host: server.host,
+    origins: access.origins,
+    metricsPublic: server.metrics === 'public',
+    access,
+    chat: { ...chat, log },
+    models: {
+      default: models.default,
+      others: models.others,
+      outputTokens: models.outputTokens,
+      contextTokens: models.contextTokens,
+    },
+  }
+}
+
+function startLines(config: Config, url: string, storage: OpenedStorage, transport: ChosenTransport): string[] {
+  const { models, access } = config
+  const demo = models.default.startsWith('scripted/')
+  const model = demo
+    ? `${models.default}: a script for trying things out, not an AI; ANTHROPIC_API_KEY turns a real model on`
+    : models.default
+  const open = access.defaultApp
+    ? ''
+    : ' (off without a key: others can reach this server; PARLEY_DEFAULT_APP=on opens it)'
+  return [
+    `Parley is ready: ${url}`,
+    `  store      ${storage.description}`,
+    `  model      ${model}`,
+    `  transport  ${transport.description}`,
+    ...(access.defaultAppHidden ? [`  default App${open}`] : []),
+  ]
+}
+
+/** `npm start` and `parley serve`: runs until a signal; a second signal ends the wait for running answers. */
+export async function serve(env: NodeJS.ProcessEnv, say: (line: string) => void): Promise<void> {
+  const running = await start(readConfig(env))
+  for (const line of running.lines) say(line)
+  for (const name of unknownNames(env)) say(`  note       ${name} is not a setting of Parley`)
+  await new Promise<void>((resolve, reject) => {
+    let signals = 0
+    const stop = (): void => {
+      signals++
+      if (signals === 1) say('Parley is stopping: running answers may end, a second signal stops them')
+      running.close(signals === 1 ? undefined : 0).then(resolve, reject)
+    }
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop)
+  })
+}
+
+/** The sentence for people; the cause's own words stay inside, as they may quote an address with its password. */
+function explain(thrown: unknown): string {
+  return thrown instanceof ConfigError || thrown instanceof ParleyError
+    ? thrown.message
+    : `the server could not start: ${thrown instanceof Error ? thrown.message : 'unknown'}`
+}
+
+if (basename(process.argv[1] ?? '') === 'main.js') {
+  serve(process.env, (line) => console.log(line)).then(
+    () => process.exit(0),
+    (thrown: unknown) => {
+      console.error(explain(thrown))
+      process.exit(1)
+    },
+  )
+}
