@@ -40,8 +40,10 @@ const ROOMS: Readonly<Record<string, Room>> = {
   http: outer('hono', 'ipaddr.js'),
   cluster: outer('iovalkey', 'ioredis'),
   'server.ts': { rooms: ASSEMBLED, packages: ['hono'], builtins: 'all' },
-  'config.ts': { rooms: CONTRACT, packages: ['valibot', 'ipaddr.js'], builtins: 'all' },
-  'log.ts': { rooms: CONTRACT, packages: ['pino', 'prom-client'], builtins: 'all' },
+  'config.ts': { rooms: [...CONTRACT, 'config'], packages: ['valibot', 'ipaddr.js'], builtins: 'all' },
+  config: { rooms: CONTRACT, packages: ['valibot', 'ipaddr.js'], builtins: 'all' },
+  'log.ts': { rooms: [...CONTRACT, 'log'], packages: ['pino'], builtins: 'all' },
+  log: { rooms: CONTRACT, packages: ['prom-client'], builtins: 'all' },
   'main.ts': { rooms: [...ASSEMBLED, ...ADAPTERS, 'server.ts', 'config.ts', 'log.ts'], packages: [], builtins: 'all' },
   cli: {
     rooms: [...ASSEMBLED, ...ADAPTERS, 'server.ts', 'config.ts', 'log.ts', 'main.ts'],

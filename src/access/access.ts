@@ -1,0 +1,148 @@
+import type { Access, AccessRequest, Admission, Principal, Release } from '../ports/access.ts'
+import type { Apps } from '../ports/apps.ts'
+import type { ChangeFeed, KeyStore, Scope } from '../ports/store.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
+import { ParleyError } from '../protocol/errors.ts'
+import { Addresses } from './addresses.ts'
+import { Guesses, type GuessLimits } from './guesses.ts'
+import type { Hosts } from './hosts.ts'
+import { sha256 } from './keys.ts'
+import { type AddressLimits, Limits } from './limits.ts'
+import { ANONYMOUS, DEFAULT_APP, type Verdict } from './principals.ts'
+import { Revocations } from './revocations.ts'
+import { Verdicts } from './verdicts.ts'
+
+export type AccessSettings = GuessLimits &
+  AddressLimits & {
+    /** Does the `default` App answer without a credential? */
+    readonly defaultApp: boolean
+    readonly requireHttps: boolean
+    /** IP addresses and networks whose forwarding headers count. */
+    readonly trustedProxies: readonly string[]
+    /** Proven keys in memory; about 1 KiB each. */
+    readonly verdicts: number
+  }
+
+export type AccessParts = {
+  readonly keys: KeyStore
+  readonly apps: Apps
+  readonly changes: ChangeFeed
+  readonly hosts: Hosts
+  readonly telemetry: Telemetry
+  readonly settings: AccessSettings
+}
+
+/** `close` stops following changes and notes which keys were used. */
+export type RunningAccess = Access & { close(): Promise<void> }
+
+export function createAccess(parts: AccessParts): RunningAccess {
+  return new Gate(parts)
+}
+
+const KEY_HEADERS = ['aomi-app-key', 'x-api-key']
+const BEARER = /^bearer +(\S+)$/i
+
+class Gate implements RunningAccess {
+  readonly #apps: Apps
+  readonly #hosts: Hosts
+  readonly #settings: AccessSettings
+  readonly #addresses: Addresses
+  readonly #limits: Limits
+  readonly #verdicts: Verdicts
+  readonly #revocations: Revocations
+
+  constructor({ keys, apps, changes, hosts, telemetry, settings }: AccessParts) {
+    this.#apps = apps
+    this.#hosts = hosts
+    this.#settings = settings
+    this.#addresses = new Addresses(settings.trustedProxies)
+    this.#limits = new Limits(settings)
+    this.#verdicts = new Verdicts(keys, new Guesses(settings), settings.verdicts)
+    this.#revocations = new Revocations(keys, changes, this.#verdicts, telemetry)
+  }
+
+  // The order of refusals is the protocol's: 401, 404 of the App, 403. A key in memory costs a digest, a lookup and one await.
+  async identify(request: AccessRequest, app: string): Promise<Principal> {
+    const key = presentedKey(request)
+    if (key === undefined) return this.#identifyVisitor(request, app)
+    const digest = sha256(key)
+    const verdict =
+      this.#verdicts.peek(digest, Date.now()) ??
+      (await this.#verdicts.prove(key, digest, this.addressOf(request).address))
+    this.#revocations.used(verdict.keyId, verdict.expiresAt)
+    if ((await this.#apps.get(app)) === undefined) throw new ParleyError('app_not_found')
+    checkKeyUse(verdict, app, request.header('origin'))
+    this.#checkSecure(request)
+    return verdict.principal
+  }
+
+  require(principal: Principal, scope: Scope): void {
+    if (!this.#verdicts.holds(principal)) throw new ParleyError('unauthorized')
+    if (!principal.scopes.includes(scope)) throw new ParleyError('forbidden')
+  }
+
+  addressOf(request: AccessRequest): Admission {
+    return this.#addresses.addressOf(request)
+  }
+
+  admitRun(principal: Principal, from: Admission): Promise<Release> {
+    return this.#limits.admitRun(principal, from)
+  }
+
+  admitConnection(from: Admission): Release {
+    return this.#limits.admitConnection(from)
+  }
+
+  onRevoked(listener: (keyId: string) => void): void {
+    this.#revocations.onGone(listener)
+  }
+
+  close(): Promise<void> {
+    return this.#revocations.close()
+  }
+
+  /** Without a credential there is one App. A ticket is none yet: nothing mints them. */
+  async #identifyVisitor(request: AccessRequest, app: string): Promise<Principal> {
+    const mayVisit = app === DEFAULT_APP && this.#settings.defaultApp && request.ticket === undefined
+    if (!mayVisit) throw new ParleyError('unauthorized')
+    if ((await this.#apps.get(app)) === undefined) throw new ParleyError('app_not_found')
+    this.#checkPage(request)
+    this.#checkSecure(request)
+    return ANONYMOUS
+  }
+
+  #checkSecure(request: AccessRequest): void {
+    if (this.#settings.requireHttps && !this.#addresses.isSecure(request)) throw new ParleyError('insecure_connection')
+  }
+
+  /** Else any web page could drive a developer's own server, and its model's key, through the developer's browser. */
+  #checkPage(request: AccessRequest): void {
+    const [origin, host] = [request.header('origin'), request.header('host')]
+    if (!this.#hosts.isKnown(host)) throw new ParleyError('forbidden', { message: UNKNOWN_HOST })
+    if (origin !== undefined && !this.#hosts.allowsPage(origin, host)) {
+      throw new ParleyError('origin_not_allowed', { message: UNKNOWN_PAGE })
+    }
+  }
+}
+
+const UNKNOWN_HOST = 'This server does not know the name it was called by; PARLEY_ORIGINS tells it'
+const UNKNOWN_PAGE = 'Pages of this origin may not use this server without a key; PARLEY_ORIGINS allows them'
+
+function presentedKey(request: AccessRequest): string | undefined {
+  for (const name of KEY_HEADERS) {
+    const value = request.header(name)?.trim()
+    if (value) return value
+  }
+  return BEARER.exec(request.header('authorization')?.trim() ?? '')?.[1] ?? request.key
+}
+
+function checkKeyUse(verdict: Verdict, app: string, origin: string | undefined): void {
+  if (!verdict.apps.has(app)) throw new ParleyError('forbidden')
+  if (!verdict.publishable) {
+    // A secret key in a browser is a secret no more.
+    if (origin !== undefined)
+      throw new ParleyError('forbidden', { message: 'A secret key must not be used in a browser' })
+  } else if (origin === undefined || origin === 'null' || !verdict.origins.has(origin.toLowerCase())) {
+    throw new ParleyError('origin_not_allowed')
+  }
+}

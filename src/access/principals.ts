@@ -1,0 +1,46 @@
+import type { Principal } from '../ports/access.ts'
+import type { KeyRow, Scope } from '../ports/store.ts'
+
+/** The App that answers without a credential. */
+export const DEFAULT_APP = 'default'
+
+/** A visitor owns the sessions whose ids it made up: it may do all with them, and nothing else. */
+const VISITOR_SCOPES: readonly Scope[] = ['read', 'write', 'delete']
+
+/** Everyone without a credential; one object, because they differ in nothing but their address. */
+export const ANONYMOUS: Principal = Object.freeze({ kind: 'anonymous', scopes: VISITOR_SCOPES, apps: [DEFAULT_APP] })
+
+/** A proven key: who it is, and what is asked of it again at every use. */
+export type Verdict = {
+  readonly principal: Principal
+  readonly keyId: string
+  readonly publishable: boolean
+  readonly apps: ReadonlySet<string>
+  readonly origins: ReadonlySet<string>
+  /** Milliseconds since 1970; Infinity: never. */
+  readonly expiresAt: number
+}
+
+export function verdictOf(row: KeyRow): Verdict {
+  const principal: Principal = Object.freeze({
+    kind: 'key',
+    keyId: row.id,
+    keyKind: row.kind,
+    account: row.account,
+    scopes: row.scopes,
+    apps: row.apps,
+  })
+  return {
+    principal,
+    keyId: row.id,
+    publishable: row.kind === 'publishable',
+    apps: new Set(row.apps),
+    origins: new Set(row.origins),
+    expiresAt: row.expiresAt ?? Number.POSITIVE_INFINITY,
+  }
+}
+
+/** May this row be used at all? */
+export function isLive(row: KeyRow | undefined, now: number): row is KeyRow {
+  return row !== undefined && row.revokedAt === undefined && now < (row.expiresAt ?? Number.POSITIVE_INFINITY)
+}

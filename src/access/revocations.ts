@@ -1,0 +1,123 @@
+import { LRUCache } from 'lru-cache'
+import type { Change, ChangeFeed, KeyRow, KeyStore } from '../ports/store.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
+import type { Verdicts } from './verdicts.ts'
+
+/** Milliseconds. A key that expires closes its connections within a second (I9); one timer for all keys. */
+const SWEEP_MS = 1000
+/** Milliseconds between two writes of when keys were last used: a hint for people, not a record. */
+const TOUCH_MS = 60_000
+/** Entries: keys with an expiry that were used here. About 100 bytes each. */
+const MAX_EXPIRING = 50_000
+
+/** Follows what happens to keys elsewhere and ends what was let in with them. */
+export class Revocations {
+  readonly #keys: KeyStore
+  readonly #verdicts: Verdicts
+  readonly #telemetry: Telemetry
+  readonly #listeners = new Set<(keyId: string) => void>()
+  readonly #expiring = new LRUCache<string, number>({ max: MAX_EXPIRING })
+  readonly #used = new Set<string>()
+  /** Keys that could not be read again because the store was away; `all` when any may have changed. */
+  readonly #unread = new Set<string>()
+  #unreadAll = false
+  #touchedAt = Date.now()
+  readonly #unsubscribe: () => void
+  readonly #timer: NodeJS.Timeout
+
+  constructor(keys: KeyStore, changes: ChangeFeed, verdicts: Verdicts, telemetry: Telemetry) {
+    this.#keys = keys
+    this.#verdicts = verdicts
+    this.#telemetry = telemetry
+    this.#unsubscribe = changes.subscribe((change) => this.#onChange(change))
+    this.#timer = setInterval(() => this.#sweep(), SWEEP_MS).unref()
+  }
+
+  onGone(listener: (keyId: string) => void): void {
+    this.#listeners.add(listener)
+  }
+
+  /** A key was used; `expiresAt` in ms since 1970 or Infinity. */
+  used(keyId: string, expiresAt: number): void {
+    this.#used.add(keyId)
+    if (expiresAt !== Number.POSITIVE_INFINITY) this.#expiring.set(keyId, expiresAt)
+  }
+
+  /** Writes down what is still to be written and lets go. */
+  async close(): Promise<void> {
+    this.#unsubscribe()
+    clearInterval(this.#timer)
+    await this.#touch()
+  }
+
+  #onChange(change: Change): void {
+    if (change.kind === 'session') return
+    this.#verdicts.changed()
+    if (change.kind === 'everything') this.#unreadAll = true
+    else if (change.kind === 'key') this.#unread.add(change.id)
+    else for (const id of this.#verdicts.idsWith(change.id)) this.#unread.add(id)
+    void this.#readAgain()
+  }
+
+  /** What cannot be read stays noted and is tried again with the next sweep. */
+  async #readAgain(): Promise<void> {
+    const now = Date.now()
+    try {
+      if (this.#unreadAll) await this.#readAll(now)
+      for (const id of this.#unread) {
+        this.#unread.delete(id)
+        this.#reconcile(id, await this.#read(id), now)
+      }
+    } catch (cause) {
+      this.#telemetry.log('warn', 'keys not re-read', {}, cause)
+    }
+  }
+
+  async #read(id: string): Promise<KeyRow | undefined> {
+    try {
+      return await this.#keys.findKey(id)
+    } catch (cause) {
+      this.#unread.add(id)
+      throw cause
+    }
+  }
+
+  async #readAll(now: number): Promise<void> {
+    this.#unreadAll = false
+    const rows = await this.#keys.listKeys().catch((cause: unknown) => {
+      this.#unreadAll = true
+      throw cause
+    })
+    const byId = new Map(rows.map((row) => [row.id, row]))
+    for (const id of new Set([...byId.keys(), ...this.#verdicts.ids()])) this.#reconcile(id, byId.get(id), now)
+  }
+
+  #reconcile(id: string, row: KeyRow | undefined, now: number): void {
+    if (this.#verdicts.reconcile(id, row, now)) this.#tellGone(id)
+  }
+
+  #tellGone(id: string): void {
+    this.#expiring.delete(id)
+    this.#used.delete(id)
+    for (const listener of this.#listeners) listener(id)
+  }
+
+  #sweep(): void {
+    const now = Date.now()
+    for (const [id, expiresAt] of this.#expiring) if (now >= expiresAt) this.#reconcile(id, undefined, now)
+    if (this.#unreadAll || this.#unread.size > 0) void this.#readAgain()
+    if (now - this.#touchedAt >= TOUCH_MS) void this.#touch()
+  }
+
+  async #touch(): Promise<void> {
+    this.#touchedAt = Date.now()
+    const ids = [...this.#used]
+    this.#used.clear()
+    if (ids.length === 0) return
+    try {
+      await this.#keys.touchKeys(ids, this.#touchedAt)
+    } catch (cause) {
+      this.#telemetry.log('debug', 'use of keys not noted', { keys: ids.length }, cause)
+    }
+  }
+}

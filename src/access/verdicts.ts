@@ -1,0 +1,127 @@
+import { LRUCache } from 'lru-cache'
+import type { Principal } from '../ports/access.ts'
+import type { KeyRow, KeyStore } from '../ports/store.ts'
+import { ParleyError } from '../protocol/errors.ts'
+import type { Guesses } from './guesses.ts'
+import { type PresentedKey, parseKey, provesPublishable, provesSecret } from './keys.ts'
+import { isLive, type Verdict, verdictOf } from './principals.ts'
+
+/** Entries: refused keys that are not looked up again. About 150 bytes each. */
+const MAX_REFUSED = 10_000
+/** Milliseconds: a client with a wrong key that retries costs nothing; a key made meanwhile works within this. */
+const REFUSED_MS = 60_000
+/** Entries: keys that are gone, so that a connection which was let in just before is still stopped. About 100 bytes each. */
+const MAX_GONE = 50_000
+
+/**
+ * Which presented keys are good, by the SHA-256 of the key. A verdict lives until it is evicted or its key is gone, so that
+ * a handshake costs a digest and a lookup; only what can change (revoked, expired, Apps lost) is read again.
+ */
+export class Verdicts {
+  readonly #keys: KeyStore
+  readonly #guesses: Guesses
+  readonly #byDigest: LRUCache<string, Verdict>
+  readonly #digests = new Map<string, string>()
+  readonly #flights = new Map<string, Promise<Verdict>>()
+  readonly #refused = new LRUCache<string, true>({ max: MAX_REFUSED, ttl: REFUSED_MS })
+  readonly #gone = new LRUCache<string, true>({ max: MAX_GONE })
+  readonly #dead = new WeakSet<Principal>()
+  /** Steps with every change of any key: what was read before a step is read again. */
+  #generation = 0
+
+  constructor(keys: KeyStore, guesses: Guesses, max: number) {
+    this.#keys = keys
+    this.#guesses = guesses
+    this.#byDigest = new LRUCache({
+      max,
+      dispose: (verdict, digest) => {
+        if (this.#digests.get(verdict.keyId) === digest) this.#digests.delete(verdict.keyId)
+      },
+    })
+  }
+
+  /** The verdict in memory, if there is one that still holds. */
+  peek(digest: string, now: number): Verdict | undefined {
+    const verdict = this.#byDigest.get(digest)
+    return verdict !== undefined && now < verdict.expiresAt ? verdict : undefined
+  }
+
+  /** Looks the key up and proves it; all who present the same key at once wait for one hash. Throws `unauthorized`. */
+  async prove(key: string, digest: string, address: string): Promise<Verdict> {
+    const presented = this.#refused.has(digest) ? undefined : parseKey(key)
+    if (presented === undefined) throw new ParleyError('unauthorized')
+    const known = this.#flights.get(digest)
+    if (known !== undefined) return known
+    const flight = this.#lookUp(presented, digest, address).finally(() => this.#flights.delete(digest))
+    this.#flights.set(digest, flight)
+    return flight
+  }
+
+  /** False once the key was revoked, has expired or lost an App since `principal` was let in. */
+  holds(principal: Principal): boolean {
+    if (principal.keyId === undefined) return true
+    return !this.#dead.has(principal) && !this.#gone.has(principal.keyId)
+  }
+
+  /** Something about keys changed; what is being looked up right now may be old. */
+  changed(): void {
+    this.#generation++
+    this.#refused.clear()
+  }
+
+  /** Ids of the keys in memory that may use `app`. */
+  idsWith(app: string): string[] {
+    return [...this.#byDigest.values()].filter((verdict) => verdict.apps.has(app)).map((verdict) => verdict.keyId)
+  }
+
+  ids(): string[] {
+    return [...this.#digests.keys()]
+  }
+
+  /** Holds what is remembered of a key against its row; true when connections of the key must close. */
+  reconcile(keyId: string, row: KeyRow | undefined, now: number): boolean {
+    const digest = this.#digests.get(keyId)
+    const verdict = digest === undefined ? undefined : this.#byDigest.peek(digest)
+    if (!isLive(row, now)) {
+      if (digest !== undefined) this.#byDigest.delete(digest)
+      this.#gone.set(keyId, true)
+      return true
+    }
+    if (digest === undefined || verdict === undefined) return false
+    const lost = [...verdict.apps].some((app) => !row.apps.includes(app))
+    if (!lost) return false
+    this.#dead.add(verdict.principal)
+    // Its secret was proven: the Apps that it keeps cost no second hash.
+    this.#byDigest.set(digest, verdictOf(row))
+    this.#digests.set(keyId, digest)
+    return true
+  }
+
+  async #lookUp(presented: PresentedKey, digest: string, address: string): Promise<Verdict> {
+    let generation = this.#generation
+    let row = await this.#keys.findKey(presented.id)
+    if (!(await this.#isProven(row, presented, address))) throw this.#refuse(digest)
+    // The key may have been revoked while its secret was hashed.
+    while (generation !== this.#generation) {
+      generation = this.#generation
+      row = await this.#keys.findKey(presented.id)
+    }
+    if (!isLive(row, Date.now())) throw this.#refuse(digest)
+    const verdict = verdictOf(row)
+    this.#byDigest.set(digest, verdict)
+    this.#digests.set(verdict.keyId, digest)
+    return verdict
+  }
+
+  /** Nothing is hashed for a key that is unknown, gone or of the other kind. */
+  async #isProven(row: KeyRow | undefined, presented: PresentedKey, address: string): Promise<boolean> {
+    if (!isLive(row, Date.now()) || row.kind !== presented.kind) return false
+    if (row.kind === 'publishable') return provesPublishable(row.hash, presented.secret)
+    return this.#guesses.attempt(row.id, address, () => provesSecret(row.hash, presented.secret))
+  }
+
+  #refuse(digest: string): ParleyError {
+    this.#refused.set(digest, true)
+    return new ParleyError('unauthorized')
+  }
+}

@@ -1,0 +1,71 @@
+import { LRUCache } from 'lru-cache'
+import type { App, Apps } from '../ports/apps.ts'
+import type { AppStore, Change, ChangeFeed } from '../ports/store.ts'
+import { ParleyError } from '../protocol/errors.ts'
+import { type AppDefaults, buildApp, parseDefinition } from './definition.ts'
+
+/** Entries, also for ids without an App: the largest preambles make this 100 MB, usual ones 2 MB. */
+const MAX_APPS = 1000
+
+export type AppsParts = {
+  readonly store: AppStore
+  readonly changes: ChangeFeed
+  readonly defaults: AppDefaults
+  /** Answers to its id until an App of that id is stored; absent: no App that is not stored exists. */
+  readonly builtin?: App
+}
+
+export type RunningApps = Apps & { close(): void }
+
+export function createApps(parts: AppsParts): RunningApps {
+  return new Registry(parts)
+}
+
+class Registry implements RunningApps {
+  readonly #parts: AppsParts
+  /** Promises, so that all who ask at once share a read. A change takes them out: a read under way is not kept. */
+  readonly #known = new LRUCache<string, Promise<App | undefined>>({ max: MAX_APPS })
+  readonly #unsubscribe: () => void
+
+  constructor(parts: AppsParts) {
+    this.#parts = parts
+    this.#unsubscribe = parts.changes.subscribe((change) => this.#onChange(change))
+  }
+
+  get(id: string): Promise<App | undefined> {
+    const known = this.#known.get(id)
+    if (known !== undefined) return known
+    const read = this.#read(id)
+    this.#known.set(id, read)
+    read.catch(() => {
+      if (this.#known.peek(id) === read) this.#known.delete(id)
+    })
+    return read
+  }
+
+  close(): void {
+    this.#unsubscribe()
+    this.#known.clear()
+  }
+
+  async #read(id: string): Promise<App | undefined> {
+    const { store, builtin, defaults } = this.#parts
+    const row = await store.getApp(id)
+    if (row === undefined) return builtin?.id === id ? builtin : undefined
+    return buildStored(id, row.definition, defaults)
+  }
+
+  #onChange(change: Change): void {
+    if (change.kind === 'app') this.#known.delete(change.id)
+    else if (change.kind === 'everything') this.#known.clear()
+  }
+}
+
+/** A row that an older or newer release wrote is a fault of ours, not of who asks. */
+function buildStored(id: string, definition: unknown, defaults: AppDefaults): App {
+  try {
+    return buildApp(parseDefinition(definition), defaults)
+  } catch (cause) {
+    throw new ParleyError('internal_error', { message: `The definition of App ${id} cannot be read`, cause })
+  }
+}

@@ -1,0 +1,77 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util'
+import type { AppStore, KeyStore } from '../ports/store.ts'
+
+/** Where a command reads and writes; the process's own, or a test's. */
+export type CliIo = {
+  /** One line to standard output. */
+  readonly out: (line: string) => void
+  /** One line to standard error: what is no result. */
+  readonly err: (line: string) => void
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly input: NodeJS.ReadableStream
+  readonly output: NodeJS.WritableStream
+}
+
+/** What commands do to the store that a server uses. */
+export type CliStore = { readonly keys: KeyStore; readonly apps: AppStore; close(): Promise<void> }
+export type OpenStore = (io: CliIo) => Promise<CliStore>
+
+export type Command = {
+  /** A line for each form: the command with its arguments. */
+  readonly usage: readonly string[]
+  readonly about: string
+  run(args: readonly string[], io: CliIo): Promise<void>
+}
+
+/** The command line itself is wrong: exit code 2, with the usage. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+type Options = NonNullable<ParseArgsConfig['options']>
+
+/** Reads options strictly; throws UsageError. `positionals`: how many words besides options are wanted. */
+export function readArgs<const O extends Options>(args: readonly string[], options: O, positionals: number) {
+  const parsed = parse(args, options)
+  if (parsed.positionals.length !== positionals) {
+    throw new UsageError(parsed.positionals.length < positionals ? 'an argument is missing' : 'too many arguments')
+  }
+  return parsed
+}
+
+function parse<const O extends Options>(args: readonly string[], options: O) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
+  } catch (fault) {
+    throw new UsageError(fault instanceof Error ? (fault.message.split('. ', 1)[0] ?? '') : 'unreadable options')
+  }
+}
+
+/** Runs `use` with the store and closes it, whatever happens. */
+export async function withStore(open: OpenStore, io: CliIo, use: (store: CliStore) => Promise<void>): Promise<void> {
+  const store = await open(io)
+  try {
+    await use(store)
+  } finally {
+    await store.close()
+  }
+}
+
+/** Columns of equal width; the first row is the heading. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows.reduce<number[]>(
+    (known, row) => row.map((cell, column) => Math.max(cell.length, known[column] ?? 0)),
+    [],
+  )
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** `2026-04-30 11:00`, in UTC. */
+export function shortTime(ms: number | undefined): string {
+  return ms === undefined ? '-' : new Date(ms).toISOString().slice(0, 16).replace('T', ' ')
+}

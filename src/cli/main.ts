@@ -1,0 +1,26 @@
+import { appsCommand } from './apps.ts'
+import { chatCommand } from './chat.ts'
+import { runCli } from './cli.ts'
+import type { CliIo } from './command.ts'
+import { keysCommand } from './keys.ts'
+import { openStore } from './open-store.ts'
+import { configCommand, migrateCommand, serveCommand } from './simple.ts'
+
+const io: CliIo = {
+  out: (line) => console.log(line),
+  err: (line) => console.error(line),
+  env: process.env,
+  input: process.stdin,
+  output: process.stdout,
+}
+
+const commands = {
+  serve: serveCommand,
+  apps: appsCommand(openStore),
+  keys: keysCommand(openStore),
+  migrate: migrateCommand,
+  chat: chatCommand,
+  config: configCommand,
+}
+
+process.exit(await runCli(process.argv.slice(2), io, commands))

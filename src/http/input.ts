@@ -1,0 +1,53 @@
+import * as v from 'valibot'
+import { isDeeperThan } from '../protocol/codec.ts'
+import { ParleyError } from '../protocol/errors.ts'
+import { MAX_JSON_DEPTH } from '../protocol/limits.ts'
+import type { HttpContext } from './responses.ts'
+
+/** Bytes of a body of the session routes: a title and what stands around it, every character escaped. */
+const MAX_BODY = 8 * 1024
+
+/** Reads `input` by `schema`; throws `bad_request` that names the field. */
+export function readInput<T>(schema: v.GenericSchema<unknown, T>, input: unknown): T {
+  const parsed = v.safeParse(schema, input, { abortEarly: true })
+  if (parsed.success) return parsed.output
+  const [issue] = parsed.issues
+  const path = v.getDotPath(issue) ?? 'the body'
+  const isOurs = issue.type === 'regex' || issue.type === 'check'
+  const fault =
+    issue.received === 'undefined' ? 'is missing' : isOurs ? issue.message : `expected ${issue.expected ?? issue.type}`
+  throw new ParleyError('bad_request', { message: `${path}: ${fault}` })
+}
+
+/** The request's JSON body; throws `bad_request` or `message_too_large`. */
+export async function readJson(c: HttpContext): Promise<unknown> {
+  const type = c.req.header('content-type') ?? ''
+  // Also what keeps plain HTML forms of other sites out.
+  if (!/^application\/json\s*(?:;|$)/i.test(type)) throw badRequest('The body must be application/json')
+  const text = await readText(c.req.raw.body)
+  if (isDeeperThan(text, MAX_JSON_DEPTH)) throw badRequest(`JSON nests deeper than ${MAX_JSON_DEPTH}`)
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw badRequest('The body is not JSON')
+  }
+}
+
+async function readText(body: ReadableStream<Uint8Array> | null): Promise<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  let [size, text] = [0, '']
+  try {
+    for await (const chunk of body ?? []) {
+      size += chunk.length
+      if (size > MAX_BODY) throw new ParleyError('message_too_large', { message: `The body exceeds ${MAX_BODY} bytes` })
+      text += decoder.decode(chunk, { stream: true })
+    }
+    return text + decoder.decode()
+  } catch (thrown) {
+    throw thrown instanceof TypeError ? badRequest('The body is not UTF-8') : thrown
+  }
+}
+
+function badRequest(message: string): ParleyError {
+  return new ParleyError('bad_request', { message })
+}

@@ -1,0 +1,46 @@
+import type { Context } from 'hono'
+import type { AccessRequest } from '../ports/access.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
+import type { Peer } from '../ports/transport.ts'
+import { ParleyError, toErrorBody, toParleyError } from '../protocol/errors.ts'
+
+/** What every handler is given beside the request. */
+export type HttpEnv = { Bindings: { readonly peer: Peer } }
+export type HttpContext = Context<HttpEnv>
+
+const MS_PER_SECOND = 1000
+const METHOD_NOT_ALLOWED = 405
+
+/** Nothing of an answer is kept by browsers or proxies, and none of it is taken for a page. */
+export const API_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
+
+/** The request as access control reads it. */
+export function accessRequestOf(c: HttpContext): AccessRequest {
+  const { peer } = c.env
+  return { header: (name) => c.req.header(name), address: peer.address, secure: peer.secure }
+}
+
+/** The one way out for failures: the error envelope of the protocol, and Retry-After where there is a time. */
+export function respondError(thrown: unknown, telemetry: Telemetry): Response {
+  const error = toParleyError(thrown)
+  telemetry.count('errors_total', 1, error.code)
+  if (error.code === 'internal_error') telemetry.log('error', 'request failed', {}, error.cause ?? error)
+  const retryAfter: Record<string, string> =
+    error.retryAfterMs === undefined ? {} : { 'retry-after': seconds(error.retryAfterMs) }
+  return Response.json(toErrorBody(error), { status: error.status, headers: { ...API_HEADERS, ...retryAfter } })
+}
+
+/** `allowed`: the methods of this path, as the Allow header lists them. */
+export function refuseMethod(allowed: string): () => Response {
+  return () => {
+    const error = new ParleyError('bad_request', { message: `This path answers ${allowed} only` })
+    return Response.json(toErrorBody(error), {
+      status: METHOD_NOT_ALLOWED,
+      headers: { ...API_HEADERS, allow: allowed },
+    })
+  }
+}
+
+function seconds(ms: number): string {
+  return String(Math.ceil(ms / MS_PER_SECOND))
+}

@@ -1,0 +1,102 @@
+import { Hono } from 'hono'
+import * as v from 'valibot'
+import type { Access, Principal } from '../ports/access.ts'
+import type { SessionDirectory } from '../ports/sessions.ts'
+import type { Owner, Scope, SessionSummary } from '../ports/store.ts'
+import { SessionUpdateSchema } from '../protocol/commands.ts'
+import { ParleyError } from '../protocol/errors.ts'
+import { AppIdSchema, isRandomSessionId, SessionIdSchema } from '../protocol/ids.ts'
+import { MAX_PAGE_MESSAGES } from '../protocol/limits.ts'
+import { allowPages } from './cors.ts'
+import { readInput, readJson } from './input.ts'
+import { API_HEADERS, accessRequestOf, type HttpContext, type HttpEnv, refuseMethod } from './responses.ts'
+
+export type SessionParts = { readonly access: Access; readonly sessions: SessionDirectory }
+
+const LIST = '/v1/sessions'
+const ONE = '/v1/sessions/:id'
+/** Sessions in a list when nobody says how many: a screen or two. */
+const DEFAULT_LIMIT = 50
+
+const AppQuery = v.object({ app: v.optional(AppIdSchema, 'default') })
+const OneQuery = v.object({ ...AppQuery.entries, session: SessionIdSchema })
+const Limit = v.pipe(v.string(), v.regex(/^\d{1,4}$/, 'must be a number'), v.transform(Number))
+const ListQuery = v.object({
+  ...AppQuery.entries,
+  limit: v.optional(v.pipe(Limit, v.minValue(1), v.maxValue(MAX_PAGE_MESSAGES)), String(DEFAULT_LIMIT)),
+  /** The `updatedAt` of the last one of the page before. */
+  before: v.optional(
+    v.pipe(
+      v.string(),
+      v.isoTimestamp(),
+      v.transform((text) => Date.parse(text)),
+    ),
+  ),
+})
+/** The same title as `session.update` takes. */
+const TitleBody = v.strictObject({ title: v.unwrap(SessionUpdateSchema.entries.title) })
+
+/** Sessions by HTTP: what a list of conversations needs. Bodies and refusals as in the protocol's README. */
+export function sessionRoutes(parts: SessionParts): Hono<HttpEnv> {
+  const routes = new Hono<HttpEnv>()
+  allowPages(routes, '/v1/*')
+  routes.get(LIST, (c) => list(c, parts))
+  routes.all(LIST, refuseMethod('GET, HEAD'))
+  routes.patch(ONE, (c) => rename(c, parts))
+  routes.delete(ONE, (c) => remove(c, parts))
+  routes.all(ONE, refuseMethod('PATCH, DELETE'))
+  return routes
+}
+
+async function list(c: HttpContext, { access, sessions }: SessionParts): Promise<Response> {
+  const { app, limit, before } = readInput(ListQuery, c.req.query())
+  const principal = await admit(c, access, app, 'read')
+  const found = mayList(principal) ? await sessions.list(ownerOf(principal, app), limit, before) : []
+  return Response.json({ sessions: found.map(toJson) }, { headers: API_HEADERS })
+}
+
+async function rename(c: HttpContext, { access, sessions }: SessionParts): Promise<Response> {
+  const { app, session } = readOne(c)
+  const { title } = readInput(TitleBody, await readJson(c))
+  const principal = await admit(c, access, app, 'write')
+  checkSessionId(principal, session)
+  await sessions.rename(ownerOf(principal, app), session, title)
+  return Response.json({ id: session, title }, { headers: API_HEADERS })
+}
+
+async function remove(c: HttpContext, { access, sessions }: SessionParts): Promise<Response> {
+  const { app, session } = readOne(c)
+  const principal = await admit(c, access, app, 'delete')
+  checkSessionId(principal, session)
+  await sessions.delete(ownerOf(principal, app), session)
+  return new Response(null, { status: 204, headers: API_HEADERS })
+}
+
+function readOne(c: HttpContext): v.InferOutput<typeof OneQuery> {
+  return readInput(OneQuery, { ...c.req.query(), session: c.req.param('id') })
+}
+
+async function admit(c: HttpContext, access: Access, app: string, scope: Scope): Promise<Principal> {
+  const principal = await access.identify(accessRequestOf(c), app)
+  access.require(principal, scope)
+  return principal
+}
+
+/** All who share a publishable key share its account: to them the list of that account would be other people's talks. */
+function mayList(principal: Principal): boolean {
+  return principal.user !== undefined || (principal.account !== undefined && principal.keyKind === 'secret')
+}
+
+/** Sessions of clients that anyone can be have random ids; an id that can be guessed is none of theirs. */
+function checkSessionId(principal: Principal, session: string): void {
+  const isTrusted = principal.keyKind === 'secret' || principal.kind === 'ticket'
+  if (!isTrusted && !isRandomSessionId(session)) throw new ParleyError('session_not_found')
+}
+
+function ownerOf({ account, user }: Principal, app: string): Owner {
+  return { app, ...(account === undefined ? {} : { account }), ...(user === undefined ? {} : { user }) }
+}
+
+function toJson({ id, title, status, updatedAt }: SessionSummary): Record<string, string | undefined> {
+  return { id, title, status, updatedAt: new Date(updatedAt).toISOString() }
+}

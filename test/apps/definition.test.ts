@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest'
+import { buildApp, parseDefinition } from '../../src/apps/definition.ts'
+import { ParleyError } from '../../src/protocol/errors.ts'
+
+const DEFAULTS = { maxOutputTokens: 100, contextTokens: 1000 }
+const SMALL = { id: 'shop', name: 'Shop', preamble: 'Sell.', model: { default: 'anthropic/claude-sonnet-5-5' } }
+
+function fault(input: unknown): string {
+  try {
+    parseDefinition(input)
+  } catch (thrown) {
+    if (thrown instanceof ParleyError && thrown.code === 'invalid_value') return thrown.message
+    throw thrown
+  }
+  throw new Error('was not refused')
+}
+
+describe('the definition of an App', () => {
+  it('may leave out what the server has a default for', () => {
+    expect(buildApp(parseDefinition(SMALL), DEFAULTS)).toEqual({
+      id: 'shop',
+      name: 'Shop',
+      preamble: 'Sell.',
+      model: {
+        default: 'anthropic/claude-sonnet-5-5',
+        allowed: ['anthropic/claude-sonnet-5-5'],
+        maxOutputTokens: 100,
+        contextTokens: 1000,
+      },
+      tools: [],
+    })
+  })
+
+  it('may say everything; the default model is always allowed, and nothing twice', () => {
+    const whole = {
+      ...SMALL,
+      $schema: './app.schema.json',
+      model: { ...SMALL.model, allowed: ['scripted/demo', 'scripted/demo'], maxOutputTokens: 5, contextTokens: 50 },
+      tools: ['clock', 'calculate', 'clock'],
+      stopAfterDisconnectMs: 0,
+    }
+    expect(buildApp(parseDefinition(whole), DEFAULTS)).toMatchObject({
+      model: { allowed: ['anthropic/claude-sonnet-5-5', 'scripted/demo'], maxOutputTokens: 5, contextTokens: 50 },
+      tools: ['clock', 'calculate'],
+      stopAfterDisconnectMs: 0,
+    })
+  })
+
+  it.each([
+    [{ ...SMALL, id: 'No Name' }, 'id: must be a lower-case name'],
+    [{ ...SMALL, name: ' ' }, 'name: '],
+    [{ ...SMALL, name: 7 }, 'name: expected string, received 7'],
+    [{ ...SMALL, preamble: undefined }, 'preamble: is missing'],
+    [{ ...SMALL, preamble: 'a\u0000b' }, 'preamble: must not hold NUL'],
+    [{ ...SMALL, colour: 'red' }, 'colour: unknown field'],
+    [{ ...SMALL, model: { ...SMALL.model, max_tokens: 5 } }, 'model.max_tokens: unknown field'],
+    [{ ...SMALL, model: { default: 'claude' } }, 'model.default: must be provider/model'],
+    [{ ...SMALL, model: { ...SMALL.model, maxOutputTokens: 0 } }, 'model.maxOutputTokens: '],
+    [{ ...SMALL, tools: ['a b'] }, 'tools.0: must be'],
+    [{ ...SMALL, stopAfterDisconnectMs: -1 }, 'stopAfterDisconnectMs: '],
+    [[], 'id: is missing'],
+    ['x', 'the definition: '],
+  ])('is refused with the place of the fault: %j', (input, message) => {
+    expect(fault(input)).toContain(message)
+  })
+
+  it('tells all its faults at once', () => {
+    const message = fault({ ...SMALL, id: 'X', colour: 'red', tools: [1] })
+    for (const place of ['id:', 'colour:', 'tools.0:']) expect(message).toContain(place)
+  })
+
+  it.each(['temperature', 'top_p', 'top_k'])('with %s for an Anthropic model is refused in plain words', (field) => {
+    expect(fault({ ...SMALL, model: { ...SMALL.model, [field]: 0.5 } })).toBe(
+      `model.${field}: Anthropic's API refuses sampling settings; leave it out`,
+    )
+    const other = { ...SMALL, model: { default: 'scripted/demo', [field]: 0.5 } }
+    expect(fault(other)).toBe(`model.${field}: unknown field`)
+  })
+})

@@ -1,0 +1,233 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { webSocketUrl } from '../../src/cli/chat-link.ts'
+import type { Command } from '../../src/protocol/commands.ts'
+import { ChatServer, RUN, SESSION, type ServerSide } from './chat-server.ts'
+import { FakeTerminal } from './fakes.ts'
+
+let server: ChatServer
+let terminal: FakeTerminal
+
+beforeEach(async () => {
+  // Comes back at once.
+  vi.spyOn(Math, 'random').mockReturnValue(0)
+  server = new ChatServer()
+  terminal = new FakeTerminal()
+  await server.listen()
+})
+afterEach(() => server.close())
+
+function chat(...options: string[]): Promise<number> {
+  return terminal.run('chat', '--url', server.url, '--session', SESSION, ...options)
+}
+
+function idOf(command: Command): string {
+  if (command.type !== 'message.send') throw new Error(`${command.type} is no send`)
+  return command.clientMessageId
+}
+
+/** Accepts the next message and begins to answer it. */
+async function answer(side: ServerSide, text: string): Promise<string> {
+  const clientMessageId = idOf(await side.heard())
+  side.say({ type: 'ack', clientMessageId, runId: RUN, state: 'started', duplicate: false })
+  side.status('processing')
+  side.event({ type: 'RUN_STARTED', threadId: SESSION, runId: RUN }, 1)
+  side.event({ type: 'TEXT_MESSAGE_START', messageId: 'm1', role: 'assistant' }, 2)
+  side.event({ type: 'TEXT_MESSAGE_CONTENT', messageId: 'm1', delta: text }, 3)
+  await terminal.shows(text)
+  return clientMessageId
+}
+
+function finish(side: ServerSide, outcome: 'success' | 'cancelled' = 'success'): void {
+  side.event({ type: 'TEXT_MESSAGE_END', messageId: 'm1' }, 90)
+  side.event({ type: 'RUN_FINISHED', threadId: SESSION, runId: RUN, outcome: { type: outcome } }, 91)
+  side.status(outcome === 'success' ? 'idle' : 'interrupted')
+}
+
+describe('parley chat', () => {
+  it('says a line, streams the answer and leaves after the last one when its input ends', async () => {
+    const done = chat()
+    const side = await server.accepted()
+    side.ready()
+    terminal.input.end('Hello\n')
+    await answer(side, 'Good day')
+    side.event({ type: 'TEXT_MESSAGE_CONTENT', messageId: 'm1', delta: ' to you' }, 4)
+    await terminal.shows('Good day to you')
+    finish(side)
+    expect(await done).toBe(0)
+    expect(terminal.screen).toBe('Good day to you\n')
+    expect(terminal.errLines).toEqual([`To come back: parley chat --app default --session ${SESSION}`])
+  })
+
+  it('offers the session as a subprotocol and the key as a header, never in the address', async () => {
+    terminal.env['PARLEY_KEY'] = 'sk_live_abc'
+    const done = chat('--app', 'shop')
+    const side = await server.accepted()
+    expect(side.query.get('app')).toBe('shop')
+    expect(side.request.url).not.toContain('sk_live')
+    expect(side.request.headers['x-api-key']).toBe('sk_live_abc')
+    expect(side.request.headers['sec-websocket-protocol']).toBe(`parley.v1,parley.session.${SESSION}`)
+    expect(side.request.headers.origin).toBeUndefined()
+    side.ready()
+    terminal.input.end()
+    expect(await done).toBe(0)
+  })
+
+  it('shows tool calls with what they were given and what they gave', async () => {
+    const done = chat()
+    const side = await server.accepted()
+    side.ready()
+    terminal.input.write('2+2\n')
+    await answer(side, 'Let me see.')
+    side.event({ type: 'TOOL_CALL_START', toolCallId: 't', toolCallName: 'calculate' }, 4)
+    side.event({ type: 'TOOL_CALL_ARGS', toolCallId: 't', delta: '{"expression":' }, 5)
+    side.event({ type: 'TOOL_CALL_ARGS', toolCallId: 't', delta: '"2+2"}' }, 6)
+    side.event({ type: 'TOOL_CALL_END', toolCallId: 't' }, 7)
+    side.event({ type: 'TOOL_CALL_RESULT', messageId: 'r', toolCallId: 't', content: '4', role: 'tool' }, 8)
+    side.event({ type: 'RUN_ERROR', message: 'The model could not answer', code: 'provider_error' }, 9)
+    side.status('idle')
+    await terminal.shows('could not answer')
+    terminal.input.end()
+    expect(await done).toBe(0)
+    expect(terminal.screen.split('\n').slice(0, 4)).toEqual([
+      'Let me see.',
+      '  calculate {"expression":"2+2"}',
+      '  → 4',
+      '· the run failed: The model could not answer',
+    ])
+  })
+
+  it('Ctrl-C stops the answer, a second one leaves', async () => {
+    Object.assign(terminal.output, { isTTY: true })
+    const done = chat()
+    const side = await server.accepted()
+    side.ready()
+    terminal.input.write('Count\r')
+    await answer(side, 'One, two')
+    terminal.input.write('\u0003')
+    expect(await side.heard()).toMatchObject({ type: 'run.cancel', all: true })
+    finish(side, 'cancelled')
+    await terminal.shows('stopped')
+    terminal.input.write('Again\r')
+    await answer(side, 'Three')
+    terminal.input.write('\u0003')
+    await side.heard()
+    terminal.input.write('\u0003')
+    expect(await done).toBe(0)
+  })
+
+  it('comes back with its cursor, says again what was not acknowledged and goes on where the text stopped', async () => {
+    const done = chat()
+    const first = await server.accepted()
+    first.ready()
+    terminal.input.write('Count\n')
+    const sent = await answer(first, 'One, ')
+    terminal.input.write('And then?\n')
+    const unheard = idOf(await first.heard())
+    first.cut()
+    await terminal.shows('the connection is lost')
+    const second = await server.accepted()
+    expect(second.query.get('cursor')).toBe('e-3')
+    second.ready({ resumed: 'snapshot', seq: 7, status: 'processing', runId: RUN })
+    expect(idOf(await second.heard())).toBe(unheard)
+    const metadata = { runId: RUN, createdAt: '2026-01-01T00:00:00.000Z' }
+    second.say({
+      type: 'session.snapshot',
+      hasMore: false,
+      messages: [
+        { id: sent, role: 'user', content: 'Count', metadata },
+        { id: 'm1', role: 'assistant', content: 'One, two, ', metadata },
+      ],
+    })
+    second.event({ type: 'RUN_STARTED', threadId: SESSION, runId: RUN })
+    second.event({ type: 'TEXT_MESSAGE_START', messageId: 'm1', role: 'assistant' })
+    second.event({ type: 'TEXT_MESSAGE_CONTENT', messageId: 'm1', delta: 'three' }, 8)
+    await terminal.shows('two, three')
+    expect(terminal.screen).toBe('One, \n· the connection is lost; trying again\ntwo, three')
+    second.cut()
+    const third = await server.accepted()
+    expect(third.query.get('cursor')).toBe('e-8')
+    third.ready({ resumed: 'tail', seq: 8, status: 'processing' })
+    expect(idOf(await third.heard())).toBe(unheard)
+    third.say({ type: 'ack', clientMessageId: unheard, runId: 'run-2', state: 'queued', duplicate: true })
+    third.status('idle')
+    terminal.input.end()
+    expect(await done).toBe(0)
+  })
+
+  it('shows what another tab says, and a name that is given', async () => {
+    const done = chat()
+    const side = await server.accepted()
+    side.ready()
+    const metadata = { runId: RUN, createdAt: '2026-01-01T00:00:00.000Z' }
+    const messages = [{ id: 'other', role: 'user', content: 'From the phone', metadata } as const]
+    const input = { threadId: SESSION, runId: RUN, messages, tools: [], context: [] }
+    side.event({ type: 'RUN_STARTED', threadId: SESSION, runId: RUN, input }, 1)
+    side.say({ type: 'session.updated', title: 'Travel' })
+    await terminal.shows('> From the phone\n· title: Travel')
+    terminal.input.end()
+    expect(await done).toBe(0)
+  })
+
+  it('lets nothing that the server says move the terminal', async () => {
+    const done = chat()
+    const side = await server.accepted()
+    side.ready()
+    side.raw('not JSON')
+    side.raw('{"type":"of.the.future"}')
+    side.event({ type: 'TEXT_MESSAGE_CONTENT', messageId: 'm1', delta: 'a\u001b[2J\u009b1mb\r\u0007c\n' }, 1)
+    await terminal.shows('a[2J1mbc\n')
+    terminal.input.end()
+    expect(await done).toBe(0)
+  })
+})
+
+describe('parley chat is refused', () => {
+  it('over HTTP with what the server says', async () => {
+    server.refusal = { status: 401, body: '{"error":{"code":"unauthorized","message":"Invalid or missing API key"}}' }
+    expect(await chat()).toBe(1)
+    expect(terminal.errLines).toEqual(['parley chat: Invalid or missing API key'])
+  })
+
+  it('over HTTP by someone else with the status', async () => {
+    server.refusal = { status: 404, body: '<html>' }
+    expect(await chat()).toBe(1)
+    expect(terminal.errLines).toEqual(['parley chat: refused (HTTP 404)'])
+  })
+
+  it('by an error frame and a final close', async () => {
+    const done = chat()
+    const side = await server.accepted()
+    side.say({ type: 'error', code: 'forbidden', message: 'Not here', retryable: false })
+    side.close(4403)
+    expect(await done).toBe(1)
+    expect(terminal.errLines).toEqual(['parley chat: Not here'])
+  })
+
+  it('by nobody at all after a second try', async () => {
+    const { url } = server
+    await server.close()
+    expect(await terminal.run('chat', '--url', url)).toBe(1)
+    expect(terminal.errLines).toEqual(['parley chat: nobody listens there'])
+    await server.listen()
+  })
+
+  it.each([
+    ['--url', 'not an address'],
+    ['--url', 'ftp://example.com'],
+    ['--app', 'No App'],
+    ['--session', '7'],
+  ])('before it begins for a bad %s', async (option, value) => {
+    expect(await terminal.run('chat', option, value)).toBe(2)
+    expect(terminal.errLines[0]).toContain(option)
+  })
+})
+
+describe('the address of a server', () => {
+  it.each([
+    ['http://127.0.0.1:8080', 'ws://127.0.0.1:8080/ws'],
+    ['https://chat.example.com/', 'wss://chat.example.com/ws'],
+    ['wss://example.com/parley/ws', 'wss://example.com/parley/ws'],
+  ])('%s is reached at %s', (text, url) => {
+    expect(webSocketUrl(text)).toBe(url)
+  })
+})

@@ -1,0 +1,198 @@
+import { describe, expect, it } from 'vitest'
+import { parseKey, provesPublishable, provesSecret } from '../../src/access/keys.ts'
+import type { KeyRow } from '../../src/ports/store.ts'
+import { ParleyError } from '../../src/protocol/errors.ts'
+import { FakeTerminal } from './fakes.ts'
+
+const SHOP = { id: 'shop', name: 'Shop', preamble: 'Sell.', model: { default: 'scripted/demo' } }
+
+function open(): FakeTerminal {
+  const terminal = new FakeTerminal()
+  for (const id of ['shop', 'bank']) terminal.store.apps.set(id, { id, definition: { ...SHOP, id }, updatedAt: 0 })
+  return terminal
+}
+
+function onlyKey(terminal: FakeTerminal): KeyRow {
+  const [row] = terminal.store.keys.values()
+  if (row === undefined || terminal.store.keys.size !== 1) throw new Error('not one key')
+  return row
+}
+
+async function create(terminal: FakeTerminal, ...options: string[]): Promise<KeyRow> {
+  expect(await terminal.run('keys', 'create', ...options)).toBe(0)
+  return onlyKey(terminal)
+}
+
+describe('the command line', () => {
+  it('without a command, with an unknown one or with unknown options exits with 2 and shows the usage', async () => {
+    for (const argv of [[], ['fly'], ['constructor'], ['keys', 'fly'], ['keys', 'list', '--fly'], ['apps', 'show']]) {
+      const terminal = open()
+      expect(await terminal.run(...argv)).toBe(2)
+      expect(terminal.errLines.join('\n')).toContain('parley ')
+      expect(terminal.outLines).toEqual([])
+    }
+  })
+
+  it('asked for help gives it on standard output', async () => {
+    for (const argv of [['help'], ['--help'], ['keys', '--help']]) {
+      const terminal = open()
+      expect(await terminal.run(...argv)).toBe(0)
+      expect(terminal.outLines.join('\n')).toContain('keys create')
+    }
+  })
+
+  it('that fails exits with 1, says so in one line and has closed the store', async () => {
+    const terminal = open()
+    terminal.store.down = true
+    expect(await terminal.run('keys', 'list')).toBe(1)
+    expect(terminal.errLines).toEqual(['parley keys: The server cannot save right now'])
+    expect(terminal.closed).toBe(1)
+  })
+
+  it('I11: repeats no password and no key of a fault', async () => {
+    const terminal = open()
+    terminal.store.listKeys = async () => {
+      throw new ParleyError('internal_error', { message: 'postgres://me:hunter2@db\nsk_live_abcdefgh_1234 is bad' })
+    }
+    expect(await terminal.run('keys', 'list')).toBe(1)
+    expect(terminal.errLines).toEqual(['parley keys: postgres:[secret]db; [secret] is bad'])
+  })
+})
+
+describe('parley apps', () => {
+  it('puts a definition, shows it, lists it and deletes it', async () => {
+    const terminal = open()
+    terminal.input.end(JSON.stringify({ ...SHOP, id: 'cafe', name: 'Café' }))
+    expect(await terminal.run('apps', 'put', '-')).toBe(0)
+    expect(await terminal.run('apps', 'show', 'cafe')).toBe(0)
+    expect(JSON.parse(terminal.outLines.at(-1) ?? '')).toMatchObject({ id: 'cafe', name: 'Café' })
+    expect(await terminal.run('apps', 'list')).toBe(0)
+    expect(terminal.outLines.at(-1)).toMatch(/^cafe +Café +scripted\/demo +\d{4}-/)
+    expect(await terminal.run('apps', 'delete', 'cafe')).toBe(0)
+    expect(terminal.store.apps.has('cafe')).toBe(false)
+  })
+
+  it('refuses a bad definition with the place of the fault, and stores nothing', async () => {
+    for (const [text, message] of [
+      ['{', 'The file is not JSON'],
+      [JSON.stringify({ ...SHOP, id: 'new', colour: 'red' }), 'colour: unknown field'],
+    ] as const) {
+      const terminal = open()
+      terminal.input.end(text)
+      expect(await terminal.run('apps', 'put', '-')).toBe(1)
+      expect(terminal.errLines).toEqual([`parley apps: ${message}`])
+      expect([...terminal.store.apps.keys()]).toEqual(['shop', 'bank'])
+    }
+  })
+
+  it('says which file or App is not there', async () => {
+    for (const [words, message] of [
+      [['put', '/nowhere.json'], '/nowhere.json'],
+      [['show', 'cafe'], 'cafe'],
+      [['delete', 'cafe'], 'cafe'],
+    ] as const) {
+      const terminal = open()
+      expect(await terminal.run('apps', ...words)).toBe(1)
+      expect(terminal.errLines[0]).toContain(message)
+    }
+  })
+})
+
+describe('parley keys create', () => {
+  it('prints the key once, alone on standard output, and stores only its hash', async () => {
+    const terminal = open()
+    const row = await create(terminal, '--app', 'shop,bank', '--app', 'shop', '--label', 'front door')
+    expect(terminal.outLines).toHaveLength(1)
+    const key = parseKey(terminal.outLines[0] ?? '')
+    expect(key).toMatchObject({ kind: 'secret', id: row.id })
+    expect(row).toMatchObject({ account: 'default', kind: 'secret', apps: ['shop', 'bank'], label: 'front door' })
+    expect(row).toMatchObject({ scopes: ['read', 'write', 'delete'], origins: [] })
+    expect(row.expiresAt).toBeUndefined()
+    expect(await provesSecret(row.hash, key?.secret ?? '')).toBe(true)
+    expect(JSON.stringify(row)).not.toContain(key?.secret)
+    expect(terminal.errLines.join()).toContain('shown once')
+    expect(terminal.errLines.join()).not.toContain(key?.secret)
+  })
+
+  it('makes a publishable key for named sites', async () => {
+    const terminal = open()
+    const sites = ['--origin', 'https://a.example', '--origin', 'http://localhost:3000']
+    const row = await create(terminal, '--app', 'shop', '--kind', 'publishable', ...sites)
+    expect(row).toMatchObject({ kind: 'publishable', origins: ['https://a.example', 'http://localhost:3000'] })
+    expect(provesPublishable(row.hash, parseKey(terminal.outLines[0] ?? '')?.secret ?? '')).toBe(true)
+  })
+
+  it('takes scopes, a lifetime and an account', async () => {
+    const terminal = open()
+    const before = Date.now()
+    const row = await create(
+      terminal,
+      '--app',
+      'shop',
+      '--scope',
+      'write,read',
+      '--expires',
+      '90d',
+      '--account',
+      'acme',
+    )
+    expect(row).toMatchObject({ account: 'acme', scopes: ['read', 'write'] })
+    expect(row.expiresAt).toBeGreaterThanOrEqual(before + 90 * 86_400_000)
+    expect(row.expiresAt).toBeLessThanOrEqual(Date.now() + 90 * 86_400_000)
+  })
+
+  it.each([
+    ['no App', []],
+    ['a bad App', ['--app', 'No App']],
+    ['another kind', ['--app', 'shop', '--kind', 'public']],
+    ['a publishable key for no site', ['--app', 'shop', '--kind', 'publishable']],
+    ['a publishable key for every site', ['--app', 'shop', '--kind', 'publishable', '--origin', '*']],
+    ['a site that is no origin', ['--app', 'shop', '--kind', 'publishable', '--origin', 'https://a.example/shop']],
+    [
+      'a publishable key that administers',
+      ['--app', 'shop', '--kind', 'publishable', '--origin', 'https://a.example', '--scope', 'admin'],
+    ],
+    ['a secret key for a site', ['--app', 'shop', '--origin', 'https://a.example']],
+    ['another scope', ['--app', 'shop', '--scope', 'fly']],
+    ['a lifetime without a unit', ['--app', 'shop', '--expires', '90']],
+    ['a lifetime of nothing', ['--app', 'shop', '--expires', '0d']],
+    ['a label of several lines', ['--app', 'shop', '--label', 'a\nb']],
+  ])('refuses %s before it makes anything', async (_what, options) => {
+    const terminal = open()
+    expect(await terminal.run('keys', 'create', ...options)).toBe(2)
+    expect(terminal.outLines).toEqual([])
+    expect(terminal.store.asked).toEqual([])
+  })
+
+  it('prints no key when its App does not exist', async () => {
+    const terminal = open()
+    expect(await terminal.run('keys', 'create', '--app', 'cafe')).toBe(1)
+    expect(terminal.outLines).toEqual([])
+    expect(terminal.errLines[0]).toContain('apps put')
+  })
+})
+
+describe('parley keys list and revoke', () => {
+  it('show the state of each key and never its hash', async () => {
+    const terminal = open()
+    const row = await create(terminal, '--app', 'shop', '--label', 'door')
+    terminal.store.keys.set('old', { ...row, id: 'old', expiresAt: 1, label: 'window' })
+    expect(await terminal.run('keys', 'revoke', row.id)).toBe(0)
+    expect(await terminal.run('keys', 'list')).toBe(0)
+    const text = terminal.outLines.slice(2).join('\n')
+    expect(text).toMatch(new RegExp(`${row.id} +secret +revoked +shop`))
+    expect(text).toMatch(/old +secret +expired/)
+    expect(text).not.toContain(row.hash)
+    expect(text).not.toContain('argon2')
+  })
+
+  it('take a whole key for its id, and say when there is none', async () => {
+    const terminal = open()
+    const row = await create(terminal, '--app', 'shop')
+    expect(await terminal.run('keys', 'revoke', terminal.outLines[0] ?? '')).toBe(0)
+    expect(onlyKey(terminal).revokedAt).toBeTypeOf('number')
+    expect(terminal.outLines.at(-1)).toContain(row.id)
+    expect(await terminal.run('keys', 'revoke', 'nobody')).toBe(1)
+    expect(await terminal.run('keys', 'revoke')).toBe(2)
+  })
+})

@@ -1,0 +1,57 @@
+import { PassThrough } from 'node:stream'
+import { appsCommand } from '../../src/cli/apps.ts'
+import { chatCommand } from '../../src/cli/chat.ts'
+import { runCli } from '../../src/cli/cli.ts'
+import type { CliIo } from '../../src/cli/command.ts'
+import { keysCommand } from '../../src/cli/keys.ts'
+import { FakeStore } from '../access/fakes.ts'
+
+/** The commands on a fake store, with what they print. */
+export class FakeTerminal implements CliIo {
+  readonly store = new FakeStore()
+  readonly outLines: string[] = []
+  readonly errLines: string[] = []
+  readonly env: Record<string, string> = {}
+  readonly input = new PassThrough()
+  readonly output = new PassThrough({ encoding: 'utf8' })
+  closed = 0
+  screen = ''
+  #watchers: (() => void)[] = []
+
+  constructor() {
+    this.output.on('data', (text: string) => {
+      this.screen += text
+      for (const look of this.#watchers) look()
+    })
+  }
+
+  readonly out = (line: string): void => {
+    this.outLines.push(line)
+  }
+
+  readonly err = (line: string): void => {
+    this.errLines.push(line)
+  }
+
+  run(...argv: string[]): Promise<number> {
+    const open = async () => ({
+      keys: this.store,
+      apps: this.store,
+      close: async () => {
+        this.closed++
+      },
+    })
+    return runCli(argv, this, { apps: appsCommand(open), keys: keysCommand(open), chat: chatCommand })
+  }
+
+  /** Resolves once the screen shows `text`. */
+  async shows(text: string): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const look = () => {
+        if (this.screen.includes(text)) resolve()
+      }
+      this.#watchers.push(look)
+      look()
+    })
+  }
+}

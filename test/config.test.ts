@@ -1,0 +1,180 @@
+import { readFileSync } from 'node:fs'
+import { inspect } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { DEFAULT_SETTINGS } from '../src/chat/settings.ts'
+import { ConfigError, configMarkdown, configTable, isWebOrigin, readConfig, unknownNames } from '../src/config.ts'
+
+function faults(env: Record<string, string>): readonly string[] {
+  try {
+    readConfig(env)
+  } catch (thrown) {
+    if (thrown instanceof ConfigError) return thrown.faults
+    throw thrown
+  }
+  return []
+}
+
+describe('the configuration', () => {
+  it('of an empty environment is the defaults, and an empty value counts as absent', () => {
+    const config = readConfig({})
+    expect(config.server).toMatchObject({ port: 8080, host: '127.0.0.1', dataDir: '.parley', transport: 'auto' })
+    expect(config.server.databaseUrl).toBeUndefined()
+    expect(config.access).toMatchObject({ defaultApp: true, defaultAppHidden: false, origins: [], requireHttps: false })
+    expect(config.models.default).toBe('scripted/demo')
+    expect(readConfig({ PORT: '', HOST: '  ', DATABASE_URL: '', PARLEY_DEFAULT_APP: '' })).toEqual(config)
+  })
+
+  it('I13: has the numbers of the core, each once: the defaults agree', () => {
+    const { chat, log } = readConfig({})
+    expect({ ...chat, log }).toEqual(DEFAULT_SETTINGS)
+  })
+
+  it('reads numbers, times, sizes, words and lists in their units', () => {
+    const config = readConfig({
+      PORT: '0',
+      PARLEY_PING_INTERVAL: '1.5s',
+      PARLEY_OUTBOX_SIZE: '2 MiB',
+      PARLEY_RUN_TIME: '1h',
+      PARLEY_TRANSPORT: 'ws',
+      PARLEY_REQUIRE_HTTPS: 'on',
+      PARLEY_ORIGINS: ' https://a.example , http://localhost:3000,',
+      PARLEY_TRUSTED_PROXIES: '10.0.0.0/8,::1',
+    })
+    expect(config.server).toMatchObject({ port: 0, transport: 'ws' })
+    expect(config.chat).toMatchObject({ pingEveryMs: 1500, outboxBytes: 2 * 1024 * 1024, runMs: 3_600_000 })
+    expect(config.access).toMatchObject({
+      requireHttps: true,
+      origins: ['https://a.example', 'http://localhost:3000'],
+      trustedProxies: ['10.0.0.0/8', '::1'],
+    })
+  })
+
+  it('cannot be changed', () => {
+    const config = readConfig({})
+    expect(Object.isFrozen(config)).toBe(true)
+    for (const group of Object.values(config)) expect(Object.isFrozen(group)).toBe(true)
+  })
+
+  it.each([
+    ['PORT', '65536', '0 to 65535'],
+    ['PORT', '80.5', '0 to 65535'],
+    ['PORT', '-1', '0 to 65535'],
+    ['PORT', '0x50', '0 to 65535'],
+    ['HOST', 'a b', 'an address'],
+    ['PARLEY_PING_INTERVAL', '25', 'with its unit'],
+    ['PARLEY_PING_INTERVAL', '1w', 'with its unit'],
+    ['PARLEY_PING_INTERVAL', '100d', '1s to 10m'],
+    ['PARLEY_FRAME_SIZE', '1MiB', 'to 64KiB'],
+    ['PARLEY_TRANSPORT', 'socket.io', 'auto, uws, ws'],
+    ['PARLEY_DEFAULT_APP', 'true', 'on, off'],
+    ['PARLEY_ORIGINS', 'https://a.example/', 'origins'],
+    ['PARLEY_ORIGINS', 'a.example', 'origins'],
+    ['PARLEY_TRUSTED_PROXIES', '10.0.0.0/99', 'networks'],
+    ['PARLEY_MODEL', 'claude', 'provider/model'],
+    ['LOG_LEVEL', 'verbose', 'debug'],
+    ['ANTHROPIC_BASE_URL', 'example.com', 'URL'],
+  ])('with a bad %s names it, what it holds and what is allowed (%s)', (name, value, allowed) => {
+    const [fault, ...others] = faults({ [name]: value })
+    expect(others).toEqual([])
+    expect(fault).toContain(name)
+    expect(fault).toContain(`"${value}"`)
+    expect(fault).toContain(allowed)
+  })
+
+  it('tells all faults at once', () => {
+    expect(faults({ PORT: 'x', LOG_LEVEL: 'y', PARLEY_QUEUE: 'z' })).toHaveLength(3)
+  })
+
+  it.each([
+    [{ PARLEY_BEHIND_SIZE: '2MiB' }, 'PARLEY_OUTBOX_SIZE'],
+    [{ PARLEY_FRAME_SIZE: '1KiB' }, 'PARLEY_MESSAGE_SIZE'],
+    [{ PARLEY_LOG_RUN_ENTRIES: '100' }, 'PARLEY_LOG_IDLE_ENTRIES'],
+    [{ PARLEY_LOG_RUN_SIZE: '64KiB' }, 'PARLEY_LOG_IDLE_SIZE'],
+    [{ PARLEY_MODEL: 'anthropic/claude-sonnet-5-5' }, 'ANTHROPIC_API_KEY'],
+    [{ PARLEY_MODELS: 'anthropic/claude-sonnet-5-5' }, 'ANTHROPIC_API_KEY'],
+  ])('that contradicts itself is refused: %j', (env, name) => {
+    expect(faults(env)).toEqual([expect.stringContaining(name)])
+  })
+
+  it('I11: shows no secret: not when printed, not as JSON, not in a fault', () => {
+    const [key, url] = ['sk-ant-very-secret', 'postgres://me:hunter2@db/parley']
+    const config = readConfig({ ANTHROPIC_API_KEY: key, DATABASE_URL: url })
+    for (const shown of [
+      inspect(config, { depth: 9 }),
+      JSON.stringify(config),
+      String(config.models.anthropicApiKey),
+    ]) {
+      expect(shown).not.toContain('very-secret')
+      expect(shown).not.toContain('hunter2')
+    }
+    expect(config.models.anthropicApiKey?.reveal()).toBe(key)
+    expect(config.server.databaseUrl?.reveal()).toBe(url)
+    const [fault] = faults({ DATABASE_URL: 'mysql://me:hunter2@db' })
+    expect(fault).toContain('DATABASE_URL')
+    expect(fault).not.toContain('hunter2')
+  })
+
+  it('names what looks like a misspelt variable', () => {
+    const env = { PARLEY_ORIGIN: 'x', PARLEY_ORIGINS: '', PARLEY_KEY: 'k', PARLEY_TEST_REQUIRE: '', HOME: '/' }
+    expect(unknownNames(env)).toEqual(['PARLEY_ORIGIN'])
+  })
+})
+
+describe('the default App', () => {
+  const key = { ANTHROPIC_API_KEY: 'k' }
+
+  it.each([
+    ['on this machine only, with a model that costs money', { ...key }, true, false],
+    ['for everyone, with the demo model', { HOST: '0.0.0.0' }, true, false],
+    ['for everyone, with a model that costs money', { ...key, HOST: '0.0.0.0' }, false, true],
+    ['likewise by name', { ...key, HOST: 'chat.example.com' }, false, true],
+    ['likewise, but switched on', { ...key, HOST: '::', PARLEY_DEFAULT_APP: 'on' }, true, false],
+    ['switched off', { PARLEY_DEFAULT_APP: 'off' }, false, false],
+    ['on IPv6 loopback', { ...key, HOST: '::1' }, true, false],
+  ])('%s', (_where, env, defaultApp, defaultAppHidden) => {
+    expect(readConfig(env).access).toMatchObject({ defaultApp, defaultAppHidden })
+  })
+
+  it('has a real model with a key, and the named one always', () => {
+    expect(readConfig(key).models.default).toMatch(/^anthropic\/claude-/)
+    expect(readConfig({ ...key, PARLEY_MODEL: 'scripted/demo' }).models.default).toBe('scripted/demo')
+  })
+})
+
+describe('the table for people', () => {
+  it('has every variable once, each with what is allowed and a reason', () => {
+    const rows = configTable()
+    expect(new Set(rows.map(({ name }) => name)).size).toBe(rows.length)
+    for (const row of rows) {
+      expect(row.allowed).not.toBe('')
+      expect(row.why).not.toBe('')
+    }
+    const required = ['PORT', 'HOST', 'DATABASE_URL', 'PARLEY_DATA_DIR', 'PARLEY_TRANSPORT', 'PARLEY_DEFAULT_APP']
+    const also = ['PARLEY_ORIGINS', 'PARLEY_TRUSTED_PROXIES', 'PARLEY_REQUIRE_HTTPS', 'LOG_LEVEL', 'ANTHROPIC_API_KEY']
+    expect(rows.map(({ name }) => name)).toEqual(expect.arrayContaining([...required, ...also, 'PARLEY_METRICS']))
+  })
+
+  it('stands in README as it is printed', () => {
+    const text = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+    const [, shown] = /<!-- config:start -->([\s\S]*?)<!-- config:end -->/.exec(text) ?? []
+    expect(shown?.trim()).toBe(configMarkdown().trim())
+  })
+})
+
+describe('an origin of a web page', () => {
+  it.each(['https://a.example', 'http://localhost:3000', 'http://[::1]:3000'])('is %s', (text) => {
+    expect(isWebOrigin(text)).toBe(true)
+  })
+
+  it.each([
+    '*',
+    'null',
+    'https://a.example/',
+    'https://a.example:443',
+    'ftp://a.example',
+    'a.example',
+    'https://u@a.example',
+  ])('is not %s', (text) => {
+    expect(isWebOrigin(text)).toBe(false)
+  })
+})
