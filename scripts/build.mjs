@@ -3,7 +3,7 @@
 //   src/main.ts             -> dist/main.js            npm packages stay imports, only our own files are joined
 //   src/cli/main.ts         -> dist/cli.js             executable
 //   src/storage/migrations  -> dist/migrations         found by `new URL('./migrations/', import.meta.url)`, as in src/
-//   clients/page, widget    -> dist/public             page.js (a module), widget.js (a classic script), html and css
+//   clients/page, widget    -> dist/public             page.js (a module), page.css, widget.js (a classic script), html
 //
 // An entry that is not in the tree is named and left out; an entry that is there and does not build fails the build.
 
@@ -17,8 +17,9 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const DIST = 'dist'
 const PUBLIC = join(DIST, 'public')
 const CLI = join(DIST, 'cli.js')
+const WIDGET_CSS = 'clients/widget/widget.css'
 /** What a page may load beside its scripts. */
-const STATIC = new Set(['.css', '.html', '.ico', '.png', '.svg', '.webmanifest'])
+const STATIC = new Set(['.html', '.ico', '.png', '.svg', '.webmanifest'])
 
 const node = { platform: 'node', target: 'node20', format: 'esm', packages: 'external', sourcemap: true }
 // Licence texts of bundled libraries go to a file of their own beside the script.
@@ -28,8 +29,20 @@ const entries = [
   { from: 'src/main.ts', to: join(DIST, 'main.js'), options: node },
   { from: 'src/cli/main.ts', to: CLI, options: { ...node, banner: { js: '#!/usr/bin/env node' } } },
   { from: 'clients/page/main.ts', to: join(PUBLIC, 'page.js'), options: { ...browser, format: 'esm' } },
-  { from: 'clients/widget/embed.ts', to: join(PUBLIC, 'widget.js'), options: { ...browser, format: 'iife' } },
+  { from: 'clients/page/page.css', to: join(PUBLIC, 'page.css'), options: browser },
+  {
+    from: 'clients/widget/embed.ts',
+    to: join(PUBLIC, 'widget.js'),
+    options: { ...browser, format: 'iife', define: { WIDGET_CSS: JSON.stringify(await bundleCss(WIDGET_CSS)) } },
+  },
 ]
+
+/** A style sheet with its imports, as text: the widget is one file, styles and all. */
+async function bundleCss(from) {
+  if (!existsSync(from)) return ''
+  const { outputFiles } = await build({ entryPoints: [from], bundle: true, minify: true, write: false })
+  return outputFiles[0].text
+}
 
 /** Copies a folder's pages and styles, not its sources. */
 function copyStatic(folder) {

@@ -35,6 +35,13 @@ const DefinitionSchema = v.strictObject({
     allowed: v.optional(v.pipe(v.array(ModelName), v.maxLength(MAX_MODELS))),
     maxOutputTokens: v.optional(Tokens),
     contextTokens: v.optional(Tokens),
+    /** Extended thinking, for models that have it: as much as the model sees fit, or a budget below `maxOutputTokens`. */
+    thinking: v.optional(
+      v.variant('type', [
+        v.strictObject({ type: v.literal('adaptive') }),
+        v.strictObject({ type: v.literal('budget'), budgetTokens: Tokens }),
+      ]),
+    ),
   }),
   tools: v.optional(v.pipe(v.array(ToolName), v.maxLength(MAX_TOOLS))),
   stopAfterDisconnectMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_GRACE_MS))),
@@ -67,6 +74,7 @@ export function buildApp(definition: AppDefinition, defaults: AppDefaults): App 
       allowed: [...new Set([model.default, ...(model.allowed ?? [])])],
       maxOutputTokens: model.maxOutputTokens ?? defaults.maxOutputTokens,
       contextTokens: model.contextTokens ?? defaults.contextTokens,
+      ...(model.thinking === undefined ? {} : { thinking: model.thinking }),
     },
     tools: [...new Set(definition.tools)],
     ...(stopAfterDisconnectMs === undefined ? {} : { stopAfterDisconnectMs }),

@@ -47,7 +47,8 @@ async function attempt(host: AskHost, provider: Provider, request: ModelRequest)
     const reason = await stream(host, draft, provider, request)
     return reason === 'context' && draft.rows().length === 0 ? 'too-long' : reason
   } catch (thrown) {
-    if (thrown instanceof ParleyError && thrown.code === 'context_too_long') return 'too-long'
+    const tooLong = thrown instanceof ParleyError && thrown.code === 'context_too_long'
+    if (tooLong && draft.rows().length === 0) return 'too-long'
     throw thrown
   }
 }
@@ -58,7 +59,8 @@ function requestOf(host: AskHost, model: string, tools: readonly Tool[], context
   const specs = tools.map((tool) => tool.spec)
   const limits = { contextTokens, toolResultBytes: core.settings.toolResultBytes }
   const messages = buildContext(host.conversation(), preamble, specs, limits)
-  return { model, system: preamble, messages, tools: specs, maxOutputTokens: config.maxOutputTokens }
+  const thinking = config.thinking === undefined ? {} : { thinking: config.thinking }
+  return { model, system: preamble, messages, tools: specs, maxOutputTokens: config.maxOutputTokens, ...thinking }
 }
 
 async function stream(host: AskHost, draft: Draft, provider: Provider, request: ModelRequest): Promise<StopReason> {

@@ -10,6 +10,8 @@ export interface Watcher {
   slow(): void
   /** It reads from the log from now on. */
   fellBehind(): void
+  /** The log or the queue moved. Only those have it that never join an audience and always read from the log. */
+  moved?(): void
 }
 
 /**

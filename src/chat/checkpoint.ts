@@ -11,7 +11,8 @@ export class Checkpoint {
   constructor(session: RunHost, startedAt: number, rows: () => readonly MessageRow[]) {
     this.#session = session
     this.#rows = rows
-    this.#at = startedAt
+    // At a random point of the first interval: runs that start together do not all save in the same turn of the loop.
+    this.#at = startedAt - Math.random() * session.core.settings.checkpointMs
   }
 
   /** There is something that the last one did not save. */

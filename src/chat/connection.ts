@@ -6,23 +6,12 @@ import { ParleyError, toParleyError } from '../protocol/errors.ts'
 import type { Ack, ControlFrame } from '../protocol/frames.ts'
 import type { Cursor } from '../protocol/ids.ts'
 import { fitsUtf8 } from '../protocol/text.ts'
-import type { Watcher } from './audience.ts'
+import type { Attached, ConnectionHost } from './attached.ts'
 import type { Caller } from './caller.ts'
-import type { Core } from './core.ts'
 import { dispatch } from './dispatch.ts'
 import { FrameLimits } from './frame-limits.ts'
 import { Outbox } from './outbox.ts'
-import { readyFrame } from './ready.ts'
-import type { Session } from './session.ts'
-
-/** What a connection needs of the process it lives in. */
-export interface ConnectionHost {
-  readonly core: Core
-  add(connection: Connection): void
-  remove(connection: Connection): void
-  /** Keeps the session in memory; throws when it moved. */
-  pin(session: Session): void
-}
+import { readyFrame, updatedFrame } from './ready.ts'
 
 const MS_PER_SECOND = 1000
 /** Commands of one connection that wait for an answer; above it the client is flooding. */
@@ -33,7 +22,7 @@ const MAX_PENDING_COMMANDS = 64
  * Opening: it waits for its history and may only be refused. Live: at the head, in its session's audience. Behind: it reads
  * the log as its socket drains.
  */
-export class Connection implements SocketHandler, Watcher {
+export class Connection implements SocketHandler, Attached {
   readonly caller: Caller
   readonly #host: ConnectionHost
   #outbox: Outbox | undefined
@@ -64,6 +53,7 @@ export class Connection implements SocketHandler, Watcher {
     try {
       this.#release = core.access.admitConnection(this.caller.from)
       this.#host.pin(this.caller.session)
+      this.#host.makeRoom(this.caller.session)
       this.caller.session.attach(this)
     } catch (thrown) {
       return this.end(toParleyError(thrown))
@@ -75,7 +65,7 @@ export class Connection implements SocketHandler, Watcher {
     const { core } = this.#host
     this.heardAt = core.now()
     if (this.#state === 'closed') return
-    if (!fitsUtf8(text, core.settings.frameBytes)) return this.#refuse(new ParleyError('frame_too_large'), {})
+    if (!fitsUtf8(text, core.settings.frameBytes)) return this.#badFrame(new ParleyError('frame_too_large'), {})
     const decoded = decodeCommand(text)
     if (!decoded.ok) return this.#badFrame(decoded.error, decoded.ref)
     core.telemetry.count('commands_total', 1, decoded.command.type)
@@ -145,7 +135,7 @@ export class Connection implements SocketHandler, Watcher {
     // No await from here on: the snapshot and the position it stands for belong together.
     session.active?.flush()
     const run = session.active
-    const page = history.page(run === undefined ? [] : run.rows())
+    const page = history.page(run?.snapshotRows())
     const isNew = !session.stored && page.messages.length === 0
     this.tell(readyFrame(this.caller, this.#host.core.settings, session.log.head, isNew ? 'new' : 'snapshot'))
     this.tell({ type: 'session.snapshot', ...page })
@@ -170,7 +160,9 @@ export class Connection implements SocketHandler, Watcher {
     const result = this.outbox.pump()
     if (result === 'gap') this.slow()
     if (result !== 'caught-up') return
-    this.tell(this.caller.session.statusFrame())
+    const { session, app } = this.caller
+    this.tell(updatedFrame(session, app))
+    this.tell(session.statusFrame())
     this.#join()
   }
 
@@ -185,8 +177,10 @@ export class Connection implements SocketHandler, Watcher {
     if (this.#state === 'opening')
       return this.#refuse(new ParleyError('bad_frame', { message: 'Wait for session.ready' }), ref)
     const wait = this.#limits.take(this.#host.core.now())
-    if (wait > 0 || this.#pending >= MAX_PENDING_COMMANDS)
-      return this.#refuse(new ParleyError('rate_limit_exceeded', { retryAfterMs: Math.max(wait, MS_PER_SECOND) }), ref)
+    if (wait > 0 || this.#pending >= MAX_PENDING_COMMANDS) {
+      const error = new ParleyError('rate_limit_exceeded', { retryAfterMs: Math.max(wait, MS_PER_SECOND) })
+      return this.#limits.flooding ? this.end(error) : this.#refuse(error, ref)
+    }
     this.#pending++
     void this.#answer(command, ref)
   }

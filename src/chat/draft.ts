@@ -2,9 +2,10 @@ import type { ModelEvent } from '../ports/provider.ts'
 import type { MessageRow, ProviderBlocks } from '../ports/store.ts'
 import type { Event } from '../protocol/events.ts'
 import { toStorable } from '../protocol/text.ts'
-import { type EventBuffer, endsInsidePair } from './event-buffer.ts'
+import { deltaEvents, wholeCharacters } from './deltas.ts'
+import type { EventBuffer } from './event-buffer.ts'
 
-type DraftCall = { readonly id: string; readonly name: string; arguments: string; open: boolean }
+type DraftCall = { readonly id: string; readonly name: string; arguments: string; half: string; open: boolean }
 type ReasoningItem = {
   readonly kind: 'reasoning'
   readonly id: string
@@ -20,6 +21,10 @@ type AssistantItem = {
   textOpen: boolean
   readonly calls: DraftCall[]
 }
+
+/** UTF-16 units of an open item above which a snapshot leaves it out and the opening says it in deltas: a snapshot may cut. */
+const MAX_SNAPSHOT_TEXT = 32 * 1024
+const MAX_SNAPSHOT_ARGUMENTS = 4 * 1024
 
 /** What the draft must know of its run. */
 export type DraftHost = {
@@ -40,7 +45,7 @@ export class Draft {
   readonly #items: (ReasoningItem | AssistantItem)[] = []
   #assistant: AssistantItem | undefined
   #reasoning: ReasoningItem | undefined
-  /** First half of a surrogate pair that a delta ended in. */
+  /** First half of a surrogate pair that a delta of text or reasoning ended in. */
   #half = ''
   #blocks: ProviderBlocks | undefined
 
@@ -97,13 +102,34 @@ export class Draft {
     })
   }
 
-  /** The `START` of every open item: what a client that joins now needs beside the snapshot. */
+  /** The rows for a client that joins now: what is open and long is empty, `opening` says all of it. */
+  snapshotRows(): MessageRow[] {
+    return this.rows().map((row) => {
+      const isOpen = row.id === this.#reasoning?.id || (row.id === this.#assistant?.id && this.#assistant.textOpen)
+      const content = isOpen && row.content.length > MAX_SNAPSHOT_TEXT ? '' : row.content
+      const toolCalls = row.toolCalls?.map((call) => (this.#isLong(call.id) ? { ...call, arguments: '' } : call))
+      return { ...row, content, ...(toolCalls === undefined ? {} : { toolCalls }) }
+    })
+  }
+
+  /** The `START` of every open item, and what the snapshot's rows leave out of it. */
   opening(): Event[] {
+    const [reasoning, assistant] = [this.#reasoning, this.#assistant]
     const events: Event[] = []
-    if (this.#reasoning !== undefined) events.push(...reasoningOpening(this.#reasoning.id))
-    if (this.#assistant?.textOpen === true)
-      events.push({ type: 'TEXT_MESSAGE_START', messageId: this.#assistant.id, role: 'assistant' })
-    for (const call of this.#assistant?.calls ?? []) if (call.open) events.push(callStart(call, this.#assistant?.id))
+    if (reasoning !== undefined) {
+      events.push(...reasoningOpening(reasoning.id))
+      if (reasoning.text.length > MAX_SNAPSHOT_TEXT)
+        events.push(...deltaEvents('REASONING_MESSAGE_CONTENT', reasoning.id, reasoning.text))
+    }
+    if (assistant?.textOpen === true) {
+      events.push({ type: 'TEXT_MESSAGE_START', messageId: assistant.id, role: 'assistant' })
+      if (assistant.text.length > MAX_SNAPSHOT_TEXT)
+        events.push(...deltaEvents('TEXT_MESSAGE_CONTENT', assistant.id, assistant.text))
+    }
+    for (const call of assistant?.calls ?? []) {
+      if (call.open) events.push(callStart(call, assistant?.id))
+      if (this.#isLong(call.id)) events.push(...deltaEvents('TOOL_CALL_ARGS', call.id, call.arguments))
+    }
     return events
   }
 
@@ -152,15 +178,17 @@ export class Draft {
 
   #startCall(id: string, name: string): void {
     const item = this.#openAssistant()
-    const call = { id: toStorable(id), name: toStorable(name), arguments: '', open: true }
+    const call = { id: toStorable(id), name: toStorable(name), arguments: '', half: '', open: true }
     item.calls.push(call)
     this.#buffer.push(callStart(call, item.id))
   }
 
   #args(id: string, raw: string): void {
     const call = this.#call(id)
-    const delta = toStorable(raw)
-    if (call === undefined || delta === '') return
+    if (call === undefined) return
+    const { delta, half } = wholeCharacters(call.half + raw)
+    call.half = half
+    if (delta === '') return
     call.arguments += delta
     this.#buffer.delta('TOOL_CALL_ARGS', call.id, delta)
   }
@@ -170,6 +198,11 @@ export class Draft {
     if (call?.open !== true) return
     call.open = false
     this.#buffer.push({ type: 'TOOL_CALL_END', toolCallId: call.id })
+  }
+
+  #isLong(callId: string): boolean {
+    const call = this.#call(callId)
+    return call?.open === true && call.arguments.length > MAX_SNAPSHOT_ARGUMENTS
   }
 
   #call(id: string): DraftCall | undefined {
@@ -193,11 +226,10 @@ export class Draft {
     return this.#assistant
   }
 
-  /** Storable text, whole characters only: half a pair waits for its other half. */
   #whole(raw: string): string {
-    const text = this.#half + raw
-    this.#half = endsInsidePair(text) ? text.slice(-1) : ''
-    return toStorable(this.#half === '' ? text : text.slice(0, -1))
+    const { delta, half } = wholeCharacters(this.#half + raw)
+    this.#half = half
+    return delta
   }
 }
 

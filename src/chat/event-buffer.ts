@@ -1,5 +1,6 @@
 import type { DeltaEvent, Event } from '../protocol/events.ts'
 import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
+import { deltaEvents } from './deltas.ts'
 
 type DeltaType = DeltaEvent['type']
 
@@ -64,32 +65,8 @@ export class EventBuffer {
 
   #seal(): void {
     if (this.#type === undefined) return
-    for (const piece of pieces(this.#delta)) this.#events.push(deltaEvent(this.#type, this.#item, piece))
+    this.#events.push(...deltaEvents(this.#type, this.#item, this.#delta))
     this.#type = undefined
     this.#delta = ''
   }
-}
-
-function deltaEvent(type: DeltaType, item: string, delta: string): DeltaEvent {
-  return type === 'TOOL_CALL_ARGS' ? { type, toolCallId: item, delta } : { type, messageId: item, delta }
-}
-
-const HIGH_SURROGATE_MIN = 0xd800
-const HIGH_SURROGATE_MAX = 0xdbff
-
-/** True when the last unit is the first half of a surrogate pair, whose other half is still to come. */
-export function endsInsidePair(text: string): boolean {
-  const last = text.charCodeAt(text.length - 1)
-  return last >= HIGH_SURROGATE_MIN && last <= HIGH_SURROGATE_MAX
-}
-
-/** Cuts one over-long delta so that no frame gets too big, never inside a surrogate pair. */
-function* pieces(text: string): Generator<string> {
-  let start = 0
-  while (text.length - start > MAX_DELTA_BYTES) {
-    const cut = start + MAX_DELTA_BYTES - (endsInsidePair(text.slice(start, start + MAX_DELTA_BYTES)) ? 1 : 0)
-    yield text.slice(start, cut)
-    start = cut
-  }
-  yield text.slice(start)
 }

@@ -18,14 +18,20 @@ export class FrameLimits {
     this.#tokensAt = now
   }
 
-  /** Milliseconds until a command may come; 0 takes its place. */
+  /** Milliseconds until a command may come; 0: it may. */
   take(now: number): number {
     const earned = ((now - this.#tokensAt) / MS_PER_SECOND) * this.#perSecond
     this.#tokens = Math.min(this.#burst, this.#tokens + earned)
     this.#tokensAt = now
-    if (this.#tokens < 1) return Math.ceil(((1 - this.#tokens) / this.#perSecond) * MS_PER_SECOND)
+    const wait = this.#tokens < 1 ? Math.ceil(((1 - this.#tokens) / this.#perSecond) * MS_PER_SECOND) : 0
+    // What is refused costs, too: a client that does not slow down gets into debt.
     this.#tokens--
-    return 0
+    return wait
+  }
+
+  /** It asked for as much again as it may, and was refused each time. */
+  get flooding(): boolean {
+    return this.#tokens < -this.#burst
   }
 
   /** Counts a bad frame; true when there were too many within a minute (P-12). */

@@ -1,7 +1,6 @@
 import { encodeControl } from '../protocol/codec.ts'
 import { ParleyError } from '../protocol/errors.ts'
-import type { Caller } from './caller.ts'
-import type { Connection, ConnectionHost } from './connection.ts'
+import type { Attached, ConnectionHost } from './attached.ts'
 import type { Core } from './core.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
@@ -10,11 +9,11 @@ import type { Sessions } from './sessions.ts'
 const HEARTBEAT_SWEEP_MS = 1000
 const PING_FRAME = encodeControl({ type: 'ping' })
 
-/** All connections of this process: heartbeats in one sweep, revocation, the last one that leaves. */
+/** All connections of this process: heartbeats in one sweep, revocation. */
 export class Hub implements ConnectionHost {
   readonly core: Core
   readonly sessions: Sessions
-  readonly #connections = new Set<Connection>()
+  readonly #connections = new Set<Attached>()
   readonly #timer: NodeJS.Timeout
 
   constructor(core: Core, sessions: Sessions) {
@@ -28,21 +27,22 @@ export class Hub implements ConnectionHost {
     return this.#connections.size
   }
 
-  all(): readonly Connection[] {
+  all(): readonly Attached[] {
     return [...this.#connections]
   }
 
-  add(connection: Connection): void {
+  add(connection: Attached): void {
     this.#connections.add(connection)
     this.core.telemetry.count('connections_opened_total')
-    const { watchers } = connection.caller.session
-    if (watchers.length >= this.core.settings.connectionsPerSession)
-      watchers[0]?.end(new ParleyError('too_many_connections'))
   }
 
-  remove(connection: Connection): void {
+  makeRoom({ watchers }: Session): void {
+    if (watchers.length < this.core.settings.connectionsPerSession) return
+    watchers[0]?.end(new ParleyError('too_many_connections'))
+  }
+
+  remove(connection: Attached): void {
     this.#connections.delete(connection)
-    this.#left(connection.caller)
   }
 
   pin(session: Session): void {
@@ -51,14 +51,6 @@ export class Hub implements ConnectionHost {
 
   stop(): void {
     clearInterval(this.#timer)
-  }
-
-  /** Where its App asks for it, a run that nobody watches any more is stopped after a grace (I4). */
-  #left({ session, app }: Caller): void {
-    const grace = app.stopAfterDisconnectMs
-    const run = session.active
-    if (session.watchers.length > 0 || run === undefined || grace === undefined) return
-    setTimeout(() => session.watchers.length === 0 && run.stop({ kind: 'interrupted' }), grace)
   }
 
   #revoked(keyId: string): void {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { EventLog, LogBounds, LogEntry, LogRead, SessionLog } from '../ports/event-log.ts'
 import { canJoin, type Event, isDelta } from '../protocol/events.ts'
 import type { Cursor } from '../protocol/ids.ts'
+import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
 
 /** Bytes that an entry takes beside its text: the two objects and their slots, measured on V8. */
 const ENTRY_OVERHEAD_BYTES = 200
@@ -57,7 +58,7 @@ class MemorySessionLog implements SessionLog {
   settledAt = 0
   readonly #bounds: LogBounds
   readonly #onSettled: (log: MemorySessionLog) => void
-  readonly #epoch = randomBytes(EPOCH_BYTES).toString('hex')
+  readonly epoch = randomBytes(EPOCH_BYTES).toString('hex')
   #seq = 0
   #entries = NO_ENTRIES
   #bytes = 0
@@ -70,7 +71,7 @@ class MemorySessionLog implements SessionLog {
   }
 
   get head(): Cursor {
-    return { epoch: this.#epoch, seq: this.#seq }
+    return { epoch: this.epoch, seq: this.#seq }
   }
 
   append(events: readonly Event[], fence: number): void {
@@ -88,7 +89,7 @@ class MemorySessionLog implements SessionLog {
   }
 
   read(after: Cursor, maxEntries: number): LogRead {
-    if (after.epoch !== this.#epoch || after.seq > this.#seq) return { kind: 'gap' }
+    if (after.epoch !== this.epoch || after.seq > this.#seq) return { kind: 'gap' }
     if (after.seq === this.#seq) return { kind: 'tail', entries: NO_ENTRIES }
     const start = this.#indexOf(after.seq + 1)
     if (this.#entries[start]?.first !== after.seq + 1) return { kind: 'gap' }
@@ -158,7 +159,7 @@ function mergeOldest(entries: readonly LogEntry[], target: number): LogEntry[] {
   let surplus = entries.length - target
   for (const entry of entries) {
     const previous = merged.at(-1)
-    const joined = surplus > 0 && previous !== undefined ? joinEntries(previous, entry) : undefined
+    const joined = surplus > 0 && previous !== undefined ? joinEntries(previous, entry, MAX_DELTA_BYTES) : undefined
     if (joined === undefined) merged.push(entry)
     else {
       merged[merged.length - 1] = joined

@@ -22,14 +22,23 @@ export class Outbox {
   readonly #log: SessionLog
   readonly #behindBytes: number
   readonly #outboxBytes: number
+  readonly #encode: (epoch: string, entry: LogEntry) => string | undefined
   /** Where it stands while behind. */
   #cursor: Cursor | undefined
 
-  constructor(socket: Socket, log: SessionLog, behindBytes: number, outboxBytes: number) {
+  /** `encode`: what an entry is to this peer when read from the log; undefined: nothing. */
+  constructor(
+    socket: Socket,
+    log: SessionLog,
+    behindBytes: number,
+    outboxBytes: number,
+    encode: (epoch: string, entry: LogEntry) => string | undefined = encodeEntry,
+  ) {
     this.#socket = socket
     this.#log = log
     this.#behindBytes = behindBytes
     this.#outboxBytes = outboxBytes
+    this.#encode = encode
   }
 
   get socket(): Socket {
@@ -67,12 +76,17 @@ export class Outbox {
   /** False when it stopped half-way because the socket fills; the cursor says how far it got. */
   #write(entries: readonly LogEntry[], epoch: string): boolean {
     for (const entry of joined(entries)) {
-      if (this.#socket.send(encodeEvent(epoch, entry.last, entry.event)) === 'dropped') return false
+      const text = this.#encode(epoch, entry)
+      if (text !== undefined && this.#socket.send(text) === 'dropped') return false
       this.#cursor = { epoch, seq: entry.last }
       if (this.overMark) return false
     }
     return true
   }
+}
+
+function encodeEntry(epoch: string, { last, event }: LogEntry): string {
+  return encodeEvent(epoch, last, event)
 }
 
 /** The entries with adjacent deltas of one item joined, within a frame's bounds. */

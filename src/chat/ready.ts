@@ -1,5 +1,5 @@
 import type { App } from '../ports/apps.ts'
-import type { SessionReady } from '../protocol/frames.ts'
+import type { SessionReady, SessionUpdated } from '../protocol/frames.ts'
 import type { Cursor } from '../protocol/ids.ts'
 import { MAX_PAGE_MESSAGES } from '../protocol/limits.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
@@ -40,5 +40,16 @@ export function readyFrame(
       queuedSends: settings.queuedSends,
       pageMessages: MAX_PAGE_MESSAGES,
     },
+  }
+}
+
+/** All that `session.updated` may tell, for a connection that may have missed some of it. */
+export function updatedFrame(session: Session, app: App): SessionUpdated {
+  const { title, wallet } = session.row
+  return {
+    type: 'session.updated',
+    ...(title === undefined ? {} : { title }),
+    wallet: wallet ?? null,
+    model: chosenModel(session, app.model),
   }
 }

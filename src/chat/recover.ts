@@ -2,8 +2,8 @@ import type { LoadedSession, MessageRow, OpenRun, RunRow } from '../ports/store.
 import { sessionTag } from '../ports/telemetry.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { OUTCOME_UNKNOWN } from './context.ts'
+import { toLastRun } from './run-end.ts'
 import type { QueuedSend, Session } from './session.ts'
-import { toLastRun } from './session.ts'
 
 /** When a client may look again for a session that another process works on. */
 const BUSY_ELSEWHERE_RETRY_MS = 1000
@@ -32,9 +32,7 @@ export async function reconcile(session: Session): Promise<void> {
   const loaded = await session.core.store.load(session.id)
   session.doubtful = false
   if (loaded === undefined) return
-  if (session.activity.kind === 'none') session.core.histories.remove(session.id)
-  session.stored = true
-  session.lastPosition = loaded.lastPosition
+  if (session.activity.kind === 'none') session.adopt(loaded)
   await recover(session, loaded)
 }
 

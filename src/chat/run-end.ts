@@ -1,7 +1,7 @@
-import type { RunStatus } from '../ports/store.ts'
+import type { RunRow, RunStatus } from '../ports/store.ts'
 import { type ParleyError, toParleyError } from '../protocol/errors.ts'
 import type { TerminalEvent, Usage } from '../protocol/events.ts'
-import type { RunOutcome, SessionStatus } from '../protocol/frames.ts'
+import type { LastRun, RunOutcome, SessionStatus } from '../protocol/frames.ts'
 
 /** How a run ended. `interrupted` is the server's doing (drain, crash, policy), `cancelled` a person's. */
 export type RunEnd =
@@ -23,10 +23,18 @@ export function endFacts(end: RunEnd): EndFacts {
   return FACTS[end.kind]
 }
 
-/** How a stored run that has ended is told as `lastRun`. */
-export function outcomeOf(status: RunStatus): RunOutcome {
+function outcomeOf(status: RunStatus): RunOutcome {
   const facts = Object.values(FACTS).find((row) => row.runStatus === status)
   return facts?.outcome ?? 'interrupted'
+}
+
+/** A stored run that has ended, as clients are told of it. */
+export function toLastRun(run: RunRow): LastRun {
+  return {
+    runId: run.id,
+    outcome: outcomeOf(run.status),
+    ...(run.errorCode === undefined ? {} : { code: run.errorCode }),
+  }
 }
 
 export function failedWith(thrown: unknown): RunEnd {

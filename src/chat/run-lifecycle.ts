@@ -10,6 +10,8 @@ import { startRun } from './start-run.ts'
 import { improveTitle } from './title.ts'
 
 const MS_PER_SECOND = 1000
+/** Milliseconds after which a queue whose next run could not be started is tried again: the store or the App may be back. */
+const QUEUE_RETRY_MS = 5000
 
 /** Lets the run work, then saves and tells its end, then goes on with the queue. Never throws. */
 export async function launch(session: Session, run: Run): Promise<void> {
@@ -38,9 +40,9 @@ async function finish(session: Session, run: Run, end: RunEnd): Promise<void> {
   const { history } = requireRunning(session)
   const status = session.queue.length > 0 ? 'processing' : facts.sessionStatus
   const saved = session.change({ status }, { runs: [row], messages }, 'never')
+  const told = await outcomeOfSave(session, saved, end)
   history.put(messages)
   history.trim(core.settings.windowBytes, core.settings.windowMessages)
-  const told = await outcomeOfSave(session, saved, end)
   const terminal = terminalEvent(session.id, run.runId, told, usage)
   session.log.append([...results.map(resultEvent), terminal], row.fence)
   session.log.settle()
@@ -112,6 +114,7 @@ export async function startNext(session: Session): Promise<void> {
     .exclusive(() => takeNext(session))
     .catch((thrown: unknown) => {
       session.core.telemetry.log('warn', 'queue waits', { session: sessionTag(session.id) }, thrown)
+      session.queueWaitsUntil = session.core.now() + QUEUE_RETRY_MS
       return undefined
     })
   if (run !== undefined) void launch(session, run)
@@ -119,8 +122,11 @@ export async function startNext(session: Session): Promise<void> {
 
 async function takeNext(session: Session): Promise<Run | undefined> {
   const [next] = session.queue
-  if (next === undefined || session.activity.kind !== 'none' || session.retired) return undefined
-  const app = await session.core.apps.get(session.row.app)
+  const { core } = session
+  // I12: what waits when a drain begins goes on in the next process.
+  if (session.activity.kind !== 'none' || session.retired || core.draining()) return undefined
+  if (next === undefined) return settleStatus(session)
+  const app = await core.apps.get(session.row.app)
   if (app === undefined) throw new ParleyError('app_not_found')
   const history = await session.history()
   const { replaces, ...run } = next.run
@@ -128,4 +134,11 @@ async function takeNext(session: Session): Promise<Run | undefined> {
   const started = await startRun(session, app, { run: replacing ? next.run : run, message: next.message, history })
   session.queue = session.queue.slice(1)
   return started
+}
+
+/** The queue was emptied after the last run had ended: the store still says that there is work. */
+async function settleStatus(session: Session): Promise<undefined> {
+  if (session.row.status !== 'processing') return
+  await session.change({ status: session.status }, {}, session.core.settings.storeGiveUpMs)
+  session.announceStatus()
 }

@@ -91,6 +91,11 @@ export class Run implements DraftHost, ToolHost, AskHost {
     return [...this.#rows, ...(this.#draft?.rows(interrupted) ?? [])]
   }
 
+  /** What a snapshot may hold of it; `opening` says the rest. */
+  snapshotRows(): MessageRow[] {
+    return [...this.#rows, ...(this.#draft?.snapshotRows() ?? [])]
+  }
+
   /** For a client that joins now: the run and the items that are open in it. Everything said so far is in the log before. */
   opening(): Event[] {
     if (this.#phase.kind === 'waiting') return []
@@ -191,6 +196,8 @@ export class Run implements DraftHost, ToolHost, AskHost {
       const reason = await ask(this, resolved.provider, resolved.model, tools)
       if (this.ended || (reason !== 'tools' && reason !== 'pause')) return reason
       const calls = await this.#saveAnswer()
+      // It may have been stopped while that was being saved: no tool runs any more.
+      if (this.ended) return reason
       if (reason === 'tools') await runCalls(this, calls, tools)
       if (this.ended) return reason
     }

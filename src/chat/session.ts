@@ -7,8 +7,9 @@ import { Audience, type Watcher } from './audience.ts'
 import type { Core, Ticking } from './core.ts'
 import { History } from './history.ts'
 import type { Run } from './run.ts'
-import { outcomeOf } from './run-end.ts'
+import { toLastRun } from './run-end.ts'
 import type { RunHost, SessionChange } from './run-plan.ts'
+import { toQueueItem } from './wire-messages.ts'
 
 /** A send that waits for the active run to end. */
 export type QueuedSend = { readonly run: RunRow; readonly message: MessageRow }
@@ -39,6 +40,8 @@ export class Session implements RunHost, Ticking {
   row: SessionRow
   activity: Activity = NONE
   queue: readonly QueuedSend[] = []
+  /** Before then a queue whose next run could not be started is left alone. */
+  queueWaitsUntil = 0
   lastRun: LastRun | undefined
   lastPosition = 0
   /** The store holds a row of it. */
@@ -51,6 +54,8 @@ export class Session implements RunHost, Ticking {
   #submitted: SessionRow
   #tail: Promise<unknown> | undefined
   #loading: Promise<History> | undefined
+  /** When the last watcher left; undefined while there is one, and before the first. */
+  #leftAt: number | undefined
   /** Set when it left memory or its copy is in doubt: whoever holds it must open it anew. */
   retired = false
 
@@ -75,6 +80,13 @@ export class Session implements RunHost, Ticking {
     return this.#tail !== undefined
   }
 
+  /** The queue should go on and nobody sees to it: its next run could not be started. */
+  get queueIsDue(): boolean {
+    return (
+      this.queue.length > 0 && this.activity.kind === 'none' && !this.busy && this.core.now() >= this.queueWaitsUntil
+    )
+  }
+
   /** A session in use stays in memory (I8). */
   get pinned(): boolean {
     return this.watchers.length > 0 || this.activity.kind !== 'none' || this.#tail !== undefined
@@ -88,7 +100,9 @@ export class Session implements RunHost, Ticking {
 
   get status(): SessionStatus {
     if (this.activity.kind === 'running' || this.queue.length > 0) return 'processing'
-    return this.row.status === 'processing' ? 'idle' : this.row.status
+    if (this.row.status !== 'processing') return this.row.status
+    const outcome = this.lastRun?.outcome
+    return outcome === 'cancelled' || outcome === 'interrupted' ? 'interrupted' : 'idle'
   }
 
   isOwnedBy(owner: Owner): boolean {
@@ -128,6 +142,7 @@ export class Session implements RunHost, Ticking {
    * they are. Writes reach the store in the order of these calls.
    */
   async change(changes: Partial<SessionRow>, write: SessionChange, giveUpAfterMs: number | 'never'): Promise<void> {
+    if (this.retired) throw new ParleyError('session_not_found')
     const before = this.#submitted
     const stamped = { ...changes, updatedAt: this.core.now() }
     this.#submitted = { ...before, ...stamped }
@@ -142,6 +157,14 @@ export class Session implements RunHost, Ticking {
     this.stored = true
   }
 
+  /** The store's word over ours: after a write that was refused but may have been stored. Nothing is on. */
+  adopt(loaded: LoadedSession): void {
+    this.row = this.#submitted = loaded.session
+    this.stored = true
+    this.lastPosition = loaded.lastPosition
+    this.core.histories.remove(this.id)
+  }
+
   /** Resolves when no run is on and no late save is waited for. */
   async settled(): Promise<void> {
     while (this.activity.kind !== 'none') await new Promise((resolve) => setTimeout(resolve, SETTLE_LOOK_MS))
@@ -153,6 +176,7 @@ export class Session implements RunHost, Ticking {
   }
 
   announceStatus(): void {
+    for (const watcher of this.watchers) watcher.moved?.()
     this.announce(this.statusFrame())
   }
 
@@ -169,11 +193,7 @@ export class Session implements RunHost, Ticking {
   }
 
   queueItems(): QueueItem[] {
-    return this.queue.map(({ run, message }) => ({
-      runId: run.id,
-      clientMessageId: message.id,
-      content: message.content,
-    }))
+    return this.queue.map(({ message }) => toQueueItem(message))
   }
 
   /** Its copy is gone or wrong: its connections go, and the next who opens it reads the store. */
@@ -185,20 +205,25 @@ export class Session implements RunHost, Ticking {
 
   /** Deadlines and checkpoints of the run; sockets that fill leave the audience. */
   tick(now: number): void {
-    this.active?.tick(now)
+    const run = this.active
+    const grace = run?.plan.app.stopAfterDisconnectMs
+    // Where its App asks for it, a run that nobody watches any more is stopped after a grace (I4).
+    if (grace !== undefined && this.#leftAt !== undefined && now - this.#leftAt >= grace)
+      run?.stop({ kind: 'interrupted' })
+    run?.tick(now)
     this.audience.sweep()
   }
 
   attach(watcher: Watcher): void {
     this.watchers = [...this.watchers, watcher]
+    this.#leftAt = undefined
   }
 
   detach(watcher: Watcher): void {
     this.audience.leave(watcher)
-    this.watchers =
-      this.watchers.length === 1 && this.watchers[0] === watcher
-        ? NO_WATCHERS
-        : this.watchers.filter((other) => other !== watcher)
+    const others = this.watchers.filter((other) => other !== watcher)
+    if (others.length === 0 && this.watchers.length > 0) this.#leftAt = this.core.now()
+    this.watchers = others.length === 0 ? NO_WATCHERS : others
   }
 
   async #loadHistory(): Promise<History> {
@@ -212,15 +237,8 @@ export class Session implements RunHost, Ticking {
   }
 
   #deliver(entry: LogEntry): void {
-    if (this.audience.size > 0) this.audience.deliver(encodeEvent(this.log.head.epoch, entry.last, entry.event))
-  }
-}
-
-export function toLastRun(run: RunRow): LastRun {
-  return {
-    runId: run.id,
-    outcome: outcomeOf(run.status),
-    ...(run.errorCode === undefined ? {} : { code: run.errorCode }),
+    for (const watcher of this.watchers) watcher.moved?.()
+    if (this.audience.size > 0) this.audience.deliver(encodeEvent(this.log.epoch, entry.last, entry.event))
   }
 }
 

@@ -125,7 +125,10 @@ export class Sessions {
   }
 
   #sweepIdle(): void {
-    for (const session of this.#pinned.values()) this.unpin(session)
+    for (const session of this.#pinned.values()) {
+      if (session.queueIsDue) void startNext(session)
+      this.unpin(session)
+    }
     this.#idle.purgeStale()
     this.#core.histories.sweep()
     this.#core.log.sweep(this.#core.now())

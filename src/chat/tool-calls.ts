@@ -27,6 +27,7 @@ export async function callTool(
   if (tool === undefined) return failure(`There is no tool named ${call.name.slice(0, 100)}.`)
   const args = parseArguments(call.arguments)
   if (args === undefined) return failure('The arguments are not a JSON object.')
+  if (context.signal.aborted) return STOPPED
   const deadline = new AbortController()
   const stop = (): void => deadline.abort(context.signal.reason)
   context.signal.addEventListener('abort', stop, { once: true })

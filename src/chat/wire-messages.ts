@@ -1,25 +1,52 @@
 import type { MessageRow } from '../ports/store.ts'
+import type { QueueItem } from '../protocol/frames.ts'
 import { MAX_OUTBOUND_FRAME_BYTES, MAX_PAGE_MESSAGES, MAX_WIRE_TOOL_RESULT_BYTES } from '../protocol/limits.ts'
 import type { Message } from '../protocol/messages.ts'
 import { fitsUtf8, truncateUtf8, utf8Length } from '../protocol/text.ts'
 
 /** Bytes of a page's frame that its envelope may take. */
 const ENVELOPE_BYTES = 1024
-/** Bytes of text in one message of a page: with all its escapes it still fits a frame. */
+/** Bytes of text in one message at most; less where its escapes would not fit a frame. */
 const MAX_PAGE_TEXT_BYTES = 96 * 1024
+/** Bytes that one message may take as JSON: a frame's with room for the envelope. */
+const MAX_MESSAGE_JSON_BYTES = MAX_OUTBOUND_FRAME_BYTES - 2 * ENVELOPE_BYTES
+/** Bytes of JSON that one UTF-16 unit takes at most, as an escape. */
+const MAX_ESCAPED_BYTES = 6
+/** Below this share of its limits a message is sent as it is: ids and names alone fill the frame, which bounds prevent. */
+const MIN_SHARE = 1 / 1024
+/** Bytes of text of one queued message: ten of them, every byte escaped to six, take half a frame. */
+const MAX_QUEUED_TEXT_BYTES = 2 * 1024
 
 export type WirePage = { readonly messages: Message[]; readonly hasMore: boolean }
 
-/** A stored message in AG-UI's shape, what is too long for the wire cut and marked. */
+/** A stored message in AG-UI's shape, what is too long for the wire cut and marked. Fits a frame whatever it holds. */
 export function toWire(row: MessageRow): Message {
-  const limit = row.role === 'tool' ? MAX_WIRE_TOOL_RESULT_BYTES : MAX_PAGE_TEXT_BYTES
-  const cut = !fitsUtf8(row.content, limit)
-  const content = cut ? truncateUtf8(row.content, limit) : row.content
+  let share = 1
+  let message = shaped(row, share)
+  if (textLength(row) * MAX_ESCAPED_BYTES <= MAX_MESSAGE_JSON_BYTES) return message
+  while (utf8Length(JSON.stringify(message)) > MAX_MESSAGE_JSON_BYTES && share > MIN_SHARE) {
+    share /= 2
+    message = shaped(row, share)
+  }
+  return message
+}
+
+function textLength(row: MessageRow): number {
+  return (row.toolCalls ?? []).reduce((sum, call) => sum + call.arguments.length, row.content.length)
+}
+
+/** With `share` of what its texts may take at most. */
+function shaped(row: MessageRow, share: number): Message {
+  const limit = share * (row.role === 'tool' ? MAX_WIRE_TOOL_RESULT_BYTES : MAX_PAGE_TEXT_BYTES)
+  const argumentBytes = share * MAX_WIRE_TOOL_RESULT_BYTES
+  const content = truncateUtf8(row.content, limit)
+  const cut =
+    content.length < row.content.length || row.toolCalls?.some((call) => !fitsUtf8(call.arguments, argumentBytes))
   const metadata = {
     runId: row.runId,
     createdAt: new Date(row.createdAt).toISOString(),
     ...(row.interrupted === true ? { interrupted: true as const } : {}),
-    ...(cut ? { truncated: true as const } : {}),
+    ...(cut === true ? { truncated: true as const } : {}),
   }
   switch (row.role) {
     case 'user':
@@ -34,18 +61,25 @@ export function toWire(row: MessageRow): Message {
         metadata,
         ...(row.isError === true ? { error: content } : {}),
       }
-    case 'assistant':
-      return { id: row.id, role: 'assistant', metadata, ...(content === '' ? {} : { content }), ...wireCalls(row) }
+    case 'assistant': {
+      const calls = wireCalls(row, argumentBytes)
+      return { id: row.id, role: 'assistant', metadata, ...(content === '' ? {} : { content }), ...calls }
+    }
   }
 }
 
-function wireCalls(row: MessageRow): Pick<Extract<Message, { role: 'assistant' }>, 'toolCalls'> {
+/** A message that waits in the queue, cut so that a full queue fits one frame; its run shows all of it. */
+export function toQueueItem({ id, runId, content }: MessageRow): QueueItem {
+  return { runId, clientMessageId: id, content: truncateUtf8(content, MAX_QUEUED_TEXT_BYTES) }
+}
+
+function wireCalls(row: MessageRow, bytes: number): Pick<Extract<Message, { role: 'assistant' }>, 'toolCalls'> {
   if (row.toolCalls === undefined || row.toolCalls.length === 0) return {}
   return {
     toolCalls: row.toolCalls.map((call) => ({
       id: call.id,
       type: 'function',
-      function: { name: call.name, arguments: truncateUtf8(call.arguments, MAX_WIRE_TOOL_RESULT_BYTES) },
+      function: { name: call.name, arguments: truncateUtf8(call.arguments, bytes) },
     })),
   }
 }

@@ -1,3 +1,5 @@
+import type { Thinking } from './provider.ts'
+
 /** An isolated assistant, as its definition says with defaults filled in. */
 export type App = {
   readonly id: string
@@ -13,6 +15,8 @@ export type App = {
     readonly maxOutputTokens: number
     /** Tokens of history, preamble and tools given to the model. */
     readonly contextTokens: number
+    /** Absent: the model's own default. */
+    readonly thinking?: Thinking
   }
   /** Names of tools. */
   readonly tools: readonly string[]

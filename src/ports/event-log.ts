@@ -9,6 +9,8 @@ export type LogRead = { readonly kind: 'tail'; readonly entries: readonly LogEnt
 
 /** This process's view of one session's log. Sequence numbers exist only on this, the read side. */
 export interface SessionLog {
+  /** The name of this life of the log. */
+  readonly epoch: string
   /** The last position; `seq` 0 in a new life. */
   readonly head: Cursor
   /** `fence` is the run's: an append of a run that changed hands is dropped. */

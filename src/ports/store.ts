@@ -136,6 +136,8 @@ export interface SessionStore {
   history(sessionId: string, query: HistoryQuery): Promise<HistoryPage>
   /** The stored user message of this id with its run, whatever the run's status; for dedupe beyond memory. */
   findSend(sessionId: string, clientMessageId: string): Promise<OpenRun | undefined>
+  /** The stored run of this id, whatever its status; ids that clients choose must not be used twice. */
+  findRun(sessionId: string, runId: string): Promise<RunRow | undefined>
   /**
    * Resolves once durable. Writes of all sessions share statements; those of one session keep their order. Rejects with
    * `conflict` when the row was refused by a unique index or its fence, `store_unavailable` as CommitOptions says,

@@ -70,7 +70,8 @@ export function encodeControl(frame: ControlFrame): string {
   return JSON.stringify(frame)
 }
 
-function parseJson(text: string): { ok: true; value: unknown } | { ok: false } {
+/** `value` is anything at all. */
+export function parseJson(text: string): { ok: true; value: unknown } | { ok: false } {
   try {
     return { ok: true, value: JSON.parse(text) }
   } catch {

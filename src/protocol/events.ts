@@ -30,7 +30,7 @@ const RunInputSchema = v.object({
 
 /** Beside success and cancelled: `interrupt` is AG-UI's word for a pause that waits for a person's approval. */
 const OutcomeSchema = v.variant('type', [
-  v.object({ type: v.literal('success'), pendingToolCallIds: v.optional(v.array(v.string())) }),
+  v.object({ type: v.literal('success') }),
   v.object({ type: v.literal('cancelled') }),
 ])
 

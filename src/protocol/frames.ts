@@ -90,7 +90,7 @@ export const ErrorFrameSchema = v.object({
   message: v.string(),
   retryable: v.boolean(),
   retryAfterMs: v.optional(v.number()),
-  /** Set when the command was a `message.send` whose id could be read. */
+  /** Set when one could be read in the frame that is refused. */
   clientMessageId: v.optional(v.string()),
 })
 
@@ -124,6 +124,7 @@ export type ControlFrame = v.InferOutput<typeof ControlFrameSchema>
 export type Envelope = v.InferOutput<typeof EnvelopeSchema>
 export type SessionReady = v.InferOutput<typeof SessionReadySchema>
 export type SessionSnapshot = v.InferOutput<typeof SessionSnapshotSchema>
+export type SessionUpdated = v.InferOutput<typeof SessionUpdatedSchema>
 export type SessionStatusFrame = v.InferOutput<typeof SessionStatusSchema>
 export type Ack = v.InferOutput<typeof AckSchema>
 export type ErrorFrame = v.InferOutput<typeof ErrorFrameSchema>

@@ -10,6 +10,9 @@ const CURSOR_PATTERN = /^([A-Za-z0-9]{1,32})-(\d{1,15})$/
 export const SessionIdSchema = v.pipe(v.string(), v.toLowerCase(), v.regex(UUID_PATTERN, 'must be a UUID'))
 /** An id that a client makes for a message, run or command: 1 to 64 of `[A-Za-z0-9_-]`. */
 export const ClientIdSchema = v.pipe(v.string(), v.regex(CLIENT_ID_PATTERN, 'must be 1 to 64 of A-Z a-z 0-9 _ -'))
+export function isClientId(text: string): boolean {
+  return CLIENT_ID_PATTERN.test(text)
+}
 /** An App's name: 1 to 64 of lower-case letters, digits and inner hyphens. */
 export const AppIdSchema = v.pipe(
   v.string(),

@@ -12,28 +12,45 @@ import type { QueuedSend, Session } from '../session.ts'
 import { startRun } from '../start-run.ts'
 import { firstWords } from '../title.ts'
 
-/** A person's message: durable with its run before it is acknowledged (I2), then run at once or queued. */
-export async function messageSend(core: Core, caller: Caller, command: MessageSend): Promise<Outcome> {
+/** A person's message: durable with its run before it is acknowledged (I2), then run at once or queued. `runId`: the client's choice. */
+export async function messageSend(
+  core: Core,
+  caller: Caller,
+  command: MessageSend,
+  runId?: string,
+): Promise<Outcome> {
   if (!fitsUtf8(command.content, core.settings.messageBytes)) throw new ParleyError('message_too_large')
-  return caller.session.exclusive(() => send(core, caller, command))
+  return caller.session.exclusive(() => send(core, caller, command, runId))
 }
 
-async function send(core: Core, caller: Caller, command: MessageSend): Promise<Outcome> {
+async function send(core: Core, caller: Caller, command: MessageSend, runId: string | undefined): Promise<Outcome> {
   const { session } = caller
   assertAccepting(core, session)
   await reconcile(session)
   const history = await session.history()
   const known = await findSend(session, history, command.clientMessageId)
   if (known !== undefined) return duplicate(session, known, command)
+  if (runId !== undefined) await assertNewRun(session, runId)
   const replaces = await replacedRun(session, history, command.replaces)
   const free = session.activity.kind === 'none' && session.queue.length === 0
   if (!free && command.policy === 'reject') throw new ParleyError('run_active')
   if (!free && session.queue.length >= core.settings.queuedSends) throw new ParleyError('queue_full')
   const release = await core.access.admitRun(caller.principal, caller.from)
-  const queued = toQueued(core, session, command, replaces)
-  if (free) return begin(caller, queued, history, release)
-  release()
-  return enqueue(core, session, queued, command.policy === 'interrupt')
+  const queued = toQueued(core, session, command, replaces, runId)
+  try {
+    if (free) return await begin(caller, queued, history, release)
+    release()
+    return await enqueue(core, session, queued, command.policy === 'interrupt')
+  } catch (thrown) {
+    // Only the store knows the sends that left the queue unstarted.
+    const sent = isConflict(thrown) ? (await stored(session, command.clientMessageId))?.userMessage : undefined
+    if (sent === undefined) throw thrown
+    return duplicate(session, sent, command)
+  }
+}
+
+function isConflict(thrown: unknown): boolean {
+  return thrown instanceof ParleyError && thrown.code === 'conflict'
 }
 
 export function assertAccepting(core: Core, session: Session): void {
@@ -41,6 +58,13 @@ export function assertAccepting(core: Core, session: Session): void {
   if (session.activity.kind === 'saving')
     throw new ParleyError('store_unavailable', { retryAfterMs: core.settings.storeGiveUpMs })
   if (session.retired) throw new ParleyError('session_not_found')
+}
+
+/** An id that a client chose for a run must be new to the session, or the other run's row would be written over. */
+export async function assertNewRun(session: Session, runId: string): Promise<void> {
+  const isOpen = session.active?.runId === runId || session.queue.some(({ run }) => run.id === runId)
+  if (isOpen || (session.stored && (await session.core.store.findRun(session.id, runId)) !== undefined))
+    throw new ParleyError('conflict', { message: 'This run id was used before' })
 }
 
 async function begin(
@@ -93,9 +117,14 @@ async function enqueue(
   return { ack: { clientMessageId: message.id, runId: run.id, state: 'queued', duplicate: false }, after }
 }
 
-function toQueued(core: Core, session: Session, command: MessageSend, replaces: string | undefined): QueuedSend {
+function toQueued(
+  core: Core,
+  session: Session,
+  command: MessageSend,
+  replaces: string | undefined,
+  id: string = randomUUID(),
+): QueuedSend {
   const now = core.now()
-  const id = randomUUID()
   const run: RunRow = {
     id,
     sessionId: session.id,
@@ -117,7 +146,7 @@ function toQueued(core: Core, session: Session, command: MessageSend, replaces: 
 }
 
 /** The message with this id, wherever it is: waiting, in history, or in a part of the store that memory does not hold. */
-async function findSend(session: Session, history: History, id: string): Promise<MessageRow | undefined> {
+export async function findSend(session: Session, history: History, id: string): Promise<MessageRow | undefined> {
   const near = session.queue.find(({ message }) => message.id === id)?.message ?? history.find(id)
   if (near !== undefined || !session.stored || isWhole(session, history)) return near
   return (await stored(session, id))?.userMessage
@@ -142,10 +171,11 @@ function duplicate(session: Session, known: MessageRow, command: MessageSend): O
   }
 }
 
-/** Edit: the run of the message that is replaced; it may be older than the window. */
+/** Edit: the run of the message that is replaced; it may be older than the window, but neither gone nor still waiting. */
 async function replacedRun(session: Session, history: History, id: string | undefined): Promise<string | undefined> {
   if (id === undefined) return undefined
-  const row = history.find(id) ?? (session.stored ? (await stored(session, id))?.userMessage : undefined)
+  const older = history.hasMore ? await stored(session, id) : undefined
+  const row = history.find(id) ?? (older?.run.position === undefined ? undefined : older.userMessage)
   if (row?.role !== 'user')
     throw new ParleyError('not_found', { message: 'The message to replace is not in this session' })
   return row.runId

@@ -1,5 +1,6 @@
 import type { RunCancel } from '../../protocol/commands.ts'
 import type { Outcome } from '../caller.ts'
+import { startNext } from '../run-lifecycle.ts'
 import type { QueuedSend, Session } from '../session.ts'
 
 /**
@@ -18,6 +19,7 @@ export async function runCancel(session: Session, command: RunCancel): Promise<O
       ...(runId === undefined ? {} : { runId }),
       state: stopped === undefined && removed === undefined ? 'noop' : 'cancelling',
     },
+    ...(removed === undefined ? {} : { after: () => void startNext(session) }),
   }
 }
 

@@ -7,20 +7,25 @@ import type { Core } from '../core.ts'
 import { reconcile } from '../recover.ts'
 import { launch } from '../run-lifecycle.ts'
 import { startRun } from '../start-run.ts'
-import { assertAccepting } from './message-send.ts'
+import { assertAccepting, assertNewRun } from './message-send.ts'
 
 /** Answers the same message again: a new run takes the place of the named one and of all after it. */
-export async function runRetry(core: Core, caller: Caller, command: RunRetry): Promise<Outcome> {
+export async function runRetry(
+  core: Core,
+  caller: Caller,
+  command: RunRetry,
+  id: string = randomUUID(),
+): Promise<Outcome> {
   const { session } = caller
   return session.exclusive(async () => {
     assertAccepting(core, session)
     await reconcile(session)
     if (session.activity.kind !== 'none' || session.queue.length > 0) throw new ParleyError('run_active')
+    await assertNewRun(session, id)
     const history = await session.history()
     const asked = history.runRows(command.runId).find((row) => row.role === 'user')
     if (asked === undefined) throw new ParleyError('not_found', { message: 'The run to retry is not in this session' })
     const release = await core.access.admitRun(caller.principal, caller.from)
-    const id = randomUUID()
     const run: RunRow = {
       id,
       sessionId: session.id,
@@ -29,8 +34,10 @@ export async function runRetry(core: Core, caller: Caller, command: RunRetry): P
       fence: 1,
       replaces: command.runId,
     }
+    // A copy with an id of its own: ids are unique in a session, and the replaced run keeps its message.
+    const message = { ...asked, id: `${id}-${asked.index}`, runId: id }
     try {
-      const started = await startRun(session, caller.app, { run, message: { ...asked, runId: id }, history, release })
+      const started = await startRun(session, caller.app, { run, message, history, release })
       return { ack: { runId: id }, after: () => void launch(session, started) }
     } catch (thrown) {
       release()

@@ -1,0 +1,25 @@
+import type { ControlFrame } from '../protocol/frames.ts'
+import type { Watcher } from './audience.ts'
+import type { Caller } from './caller.ts'
+import type { Core } from './core.ts'
+import type { Session } from './session.ts'
+
+/** A socket's peer as its process sees it, whichever wire it speaks. */
+export interface Attached extends Watcher {
+  readonly caller: Caller
+  readonly heardAt: number
+  pingedAt: number
+  /** Sends one of our frames, in order with everything before it; nothing, where the peer's wire has no such frame. */
+  tell(frame: ControlFrame): void
+}
+
+/** What a connection needs of the process it lives in. */
+export interface ConnectionHost {
+  readonly core: Core
+  add(connection: Attached): void
+  remove(connection: Attached): void
+  /** Closes the oldest connection of a session that has as many as it may. */
+  makeRoom(session: Session): void
+  /** Keeps the session in memory; throws when it moved. */
+  pin(session: Session): void
+}

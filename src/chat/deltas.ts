@@ -1,0 +1,33 @@
+import type { DeltaEvent } from '../protocol/events.ts'
+import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
+import { toStorable } from '../protocol/text.ts'
+
+const HIGH_SURROGATE_MIN = 0xd800
+const HIGH_SURROGATE_MAX = 0xdbff
+
+/** `text` as deltas of one item, cut so that no frame gets too big, never inside a surrogate pair. */
+export function* deltaEvents(type: DeltaEvent['type'], item: string, text: string): Generator<DeltaEvent> {
+  let start = 0
+  while (text.length - start > MAX_DELTA_BYTES) {
+    const cut = start + MAX_DELTA_BYTES - (endsInsidePair(text.slice(start, start + MAX_DELTA_BYTES)) ? 1 : 0)
+    yield deltaEvent(type, item, text.slice(start, cut))
+    start = cut
+  }
+  yield deltaEvent(type, item, start === 0 ? text : text.slice(start))
+}
+
+/** Storable text, whole characters only: half a pair waits for its other half. */
+export function wholeCharacters(text: string): { readonly delta: string; readonly half: string } {
+  if (!endsInsidePair(text)) return { delta: toStorable(text), half: '' }
+  return { delta: toStorable(text.slice(0, -1)), half: text.slice(-1) }
+}
+
+/** True when the last unit is the first half of a surrogate pair, whose other half is still to come. */
+function endsInsidePair(text: string): boolean {
+  const last = text.charCodeAt(text.length - 1)
+  return last >= HIGH_SURROGATE_MIN && last <= HIGH_SURROGATE_MAX
+}
+
+function deltaEvent(type: DeltaEvent['type'], item: string, delta: string): DeltaEvent {
+  return type === 'TOOL_CALL_ARGS' ? { type, toolCallId: item, delta } : { type, messageId: item, delta }
+}

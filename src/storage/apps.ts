@@ -1,0 +1,47 @@
+import type { AppRow, AppStore } from '../ports/store.ts'
+import { notify, recordChange } from './changes.ts'
+import type { Pool } from './connection.ts'
+import { type Time, toMillis } from './rows.ts'
+
+type AppRecord = { readonly id: string; readonly definition: unknown; readonly updated_at: Time }
+
+export function createAppStore(pool: Pool): AppStore {
+  return {
+    async getApp(id) {
+      const [record] = await pool.query((sql) => sql<AppRecord[]>`select * from apps where id = ${id}`)
+      return record && toApp(record)
+    },
+    async listApps() {
+      const records = await pool.query((sql) => sql<AppRecord[]>`select * from apps order by id`)
+      return records.map(toApp)
+    },
+    async putApp({ id, definition, updatedAt }) {
+      await pool.query((sql) => {
+        return sql`
+          with stored as (
+            insert into apps (id, definition, updated_at)
+            values (${id}, ${JSON.stringify(definition)}::text::jsonb, ${new Date(updatedAt)}::timestamptz)
+            on conflict (id) do update set definition = excluded.definition, updated_at = excluded.updated_at
+            returning id
+          ), ${recordChange(sql, 'app', sql`select id from stored`)}
+          select id, ${notify(sql)} from stored`
+      })
+    },
+    async deleteApp(id) {
+      const deleted = await pool.query((sql) => {
+        return sql`
+          with losing as (
+            insert into changes (kind, ref) select 'key', key_id from key_apps where app_id = ${id}
+          ), gone as (
+            delete from apps where id = ${id} returning id
+          ), ${recordChange(sql, 'app', sql`select id from gone`)}
+          select id, ${notify(sql)} from gone`
+      })
+      return deleted.length > 0
+    },
+  }
+}
+
+function toApp({ id, definition, updated_at }: AppRecord): AppRow {
+  return { id, definition, updatedAt: toMillis(updated_at) }
+}

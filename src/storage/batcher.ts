@@ -1,0 +1,44 @@
+/** Ids of one query. Keeps a storm of reconnects in statements of milliseconds. */
+const MAX_BATCH = 500
+
+type Caller<T> = { readonly resolve: (value: T | undefined) => void; readonly reject: (error: unknown) => void }
+
+/**
+ * Joins single look-ups: all that are asked for in one loop turn, or while a fetch is on, go with the next fetch. The same id
+ * asked for twice is fetched once.
+ */
+export class Batcher<T> {
+  readonly #fetch: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>
+  readonly #waiting = new Map<string, Caller<T>[]>()
+  #busy = false
+
+  constructor(fetch: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>) {
+    this.#fetch = fetch
+  }
+
+  /** Undefined when the fetch did not bring the id; rejects as the fetch does. */
+  get(id: string): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      const callers = this.#waiting.get(id)
+      if (callers) callers.push({ resolve, reject })
+      else this.#waiting.set(id, [{ resolve, reject }])
+      if (this.#busy) return
+      this.#busy = true
+      setImmediate(() => void this.#run())
+    })
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.size > 0) {
+      const batch = [...this.#waiting].slice(0, MAX_BATCH)
+      for (const [id] of batch) this.#waiting.delete(id)
+      try {
+        const found = await this.#fetch(batch.map(([id]) => id))
+        for (const [id, callers] of batch) for (const { resolve } of callers) resolve(found.get(id))
+      } catch (error) {
+        for (const [, callers] of batch) for (const { reject } of callers) reject(error)
+      }
+    }
+    this.#busy = false
+  }
+}

@@ -1,0 +1,136 @@
+import type { Fragment, Sql } from 'postgres'
+import type { Change, ChangeFeed } from '../ports/store.ts'
+import type { Connection, Patience } from './connection.ts'
+import { toFault } from './faults.ts'
+import type { Health } from './health.ts'
+import { Line } from './line.ts'
+import { takeLock } from './node-lock.ts'
+
+const CHANNEL = 'parley_changes'
+/** Milliseconds between reads of the table; a notice only makes the next one come at once. A poolers' broken LISTEN costs no more than this. */
+const POLL_MS = 500
+/** Seconds of changes that every read covers: transactions do not become visible in the order of their times. */
+const WINDOW_S = 10
+/** Milliseconds since the last read after which changes may have left the window unseen. */
+const STALE_MS = 8000
+
+type ChangeRecord = { readonly id: string; readonly kind: 'key' | 'app' | 'session'; readonly ref: string }
+
+/** Part of a statement that changes something: CTEs that record the change of each `ref` that `rows` selects. Add `notify` to its result. */
+export function recordChange(sql: Sql, kind: ChangeRecord['kind'], rows: Fragment): Fragment {
+  return sql`changed as (
+    insert into changes (kind, ref) select ${kind}::change_kind, x.ref from (${rows}) x (ref)
+  ), pruned as (
+    delete from changes where at < now() - interval '1 hour'
+  )`
+}
+
+/** A column of the result of a statement that records changes: wakes the readers once it is committed. */
+export function notify(sql: Sql): Fragment {
+  return sql`pg_notify(${CHANNEL}, '')`
+}
+
+export type ChangesOptions = {
+  readonly connection: Connection
+  readonly patience: Patience
+  readonly node: string
+  readonly health: Health
+}
+
+/**
+ * The process's connection of its own: holds the lock that says this node lives, listens, and reads what changed. Each
+ * change is told once; after a gap, `everything`.
+ */
+export class Changes implements ChangeFeed {
+  readonly #options: ChangesOptions
+  readonly #line: Line
+  readonly #listeners = new Set<(change: Change) => void>()
+  #seen = new Set<string>()
+  #readAt = Number.NEGATIVE_INFINITY
+  #reading = false
+  #again = false
+  #timer: NodeJS.Timeout | undefined
+  #closed = false
+
+  constructor(options: ChangesOptions) {
+    this.#options = options
+    this.#line = new Line({
+      connection: options.connection,
+      patience: options.patience,
+      prepare: async (sql) => {
+        await takeLock(sql, options.node)
+        await sql.unsafe(`listen ${CHANNEL}`)
+      },
+      onnotify: () => void this.#read(),
+      onlost: () => {
+        this.#readAt = Number.NEGATIVE_INFINITY
+      },
+    })
+  }
+
+  /** Rejects with a StoreFault when the store is away. */
+  async open(): Promise<void> {
+    const records = await this.#fetch()
+    this.#seen = new Set(records.map(({ id }) => id))
+    this.#readAt = performance.now()
+    this.#later()
+  }
+
+  subscribe(listener: (change: Change) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    await this.#line.close()
+  }
+
+  #fetch(): Promise<ChangeRecord[]> {
+    return this.#line.query(
+      (sql) => sql<ChangeRecord[]>`
+        select id, kind, ref from changes where at > now() - ${WINDOW_S} * interval '1 second' order by changes.id`,
+    )
+  }
+
+  async #read(): Promise<void> {
+    if (this.#reading || this.#closed) {
+      this.#again = true
+      return
+    }
+    this.#reading = true
+    clearTimeout(this.#timer)
+    do {
+      this.#again = false
+      await this.#readOnce()
+    } while (this.#again && !this.#closed)
+    this.#reading = false
+    this.#later()
+  }
+
+  async #readOnce(): Promise<void> {
+    try {
+      const records = await this.#fetch()
+      this.#options.health.answered()
+      const gap = performance.now() - this.#readAt > STALE_MS
+      const news = records.filter(({ id }) => !this.#seen.has(id))
+      this.#seen = new Set(records.map(({ id }) => id))
+      this.#readAt = performance.now()
+      if (gap) this.#tell({ kind: 'everything' })
+      else for (const { kind, ref } of news) this.#tell({ kind, id: ref })
+    } catch (error) {
+      this.#options.health.failed(toFault(error))
+    }
+  }
+
+  #tell(change: Change): void {
+    for (const listener of this.#listeners) listener(change)
+  }
+
+  #later(): void {
+    if (this.#closed) return
+    this.#timer = setTimeout(() => void this.#read(), POLL_MS)
+    this.#timer.unref()
+  }
+}

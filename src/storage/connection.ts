@@ -1,0 +1,122 @@
+import { join } from 'node:path'
+import postgres, { type PendingQuery, type Sql } from 'postgres'
+import { StoreFault, toFault, toStoreError } from './faults.ts'
+import type { Health } from './health.ts'
+
+/** A server by its address, or by the directory of its unix socket. */
+export type Connection =
+  | { readonly url: string }
+  | { readonly socketDir: string; readonly port: number; readonly user: string; readonly database: string }
+
+export type Patience = {
+  /** Milliseconds that the server works on a statement of ours. They take tens; this long, one waits for what does not come. */
+  readonly statementMs: number
+  /** Milliseconds without any answer, longer than `statementMs`: the server is paused, or the network is gone. */
+  readonly answerMs: number
+  /** Milliseconds to connect. A server that is there answers in a few; across a continent, in a hundred. */
+  readonly connectMs: number
+}
+
+export const PATIENCE: Patience = { statementMs: 4000, answerMs: 5000, connectMs: 3000 }
+
+const MS_PER_SECOND = 1000
+/** Seconds between attempts to connect; short, so that the store is used again soon after it is back. */
+const RECONNECT_MIN_S = 0.05
+const RECONNECT_MAX_S = 0.5
+
+type Extra = {
+  readonly max: number
+  readonly patience?: Patience
+  readonly onclose?: () => void
+  readonly onnotify?: (channel: string, payload: string) => void
+  readonly keepForever?: boolean
+}
+
+/** A driver's pool; connects at the first query. */
+export function connect(connection: Connection, extra: Extra): Sql {
+  const { statementMs, connectMs } = extra.patience ?? PATIENCE
+  const options = {
+    max: extra.max,
+    connect_timeout: connectMs / MS_PER_SECOND,
+    backoff: (attempt: number) => Math.min(RECONNECT_MIN_S * 2 ** attempt, RECONNECT_MAX_S),
+    // Saves a query per connection; arrays travel as JSON.
+    fetch_types: false,
+    onnotice: () => {},
+    onclose: extra.onclose,
+    // Not among the driver's documented options, and what its own `listen` uses.
+    onnotify: extra.onnotify,
+    ...(extra.keepForever ? { max_lifetime: null } : {}),
+    connection: {
+      application_name: 'parley',
+      statement_timeout: statementMs,
+      jit: 'off',
+      // Our statements have one good plan each; planning them anew costs more than running them.
+      plan_cache_mode: 'force_generic_plan',
+      // That plan walks indexes. One that was made while a table was small is used while it grows, so it must not be another.
+      enable_seqscan: 'off',
+      TimeZone: 'UTC',
+    },
+  }
+  if ('url' in connection) return postgres(connection.url, options)
+  const { socketDir, port, user, database } = connection
+  return postgres({ ...options, path: join(socketDir, `.s.PGSQL.${port}`), user, database, pass: '' })
+}
+
+/** `work`, or a `timeout` fault when it has not settled in time. */
+export async function within<T>(work: PromiseLike<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new StoreFault('timeout', 'no answer')), ms)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Ends a driver's pool at once; what was in it fails. Never rejects. */
+export async function discard(sql: Sql): Promise<void> {
+  await sql.end({ timeout: 0 }).catch(() => undefined)
+}
+
+export type PoolOptions = {
+  readonly connection: Connection
+  readonly max: number
+  readonly patience: Patience
+  readonly health: Health
+}
+
+/** Connections for reads and rare writes. A query that gets no answer costs the pool: the next starts on fresh connections. */
+export class Pool {
+  readonly #options: PoolOptions
+  #sql: Sql
+
+  constructor(options: PoolOptions) {
+    this.#options = options
+    this.#sql = connect(options.connection, options)
+  }
+
+  /** Rejects with ParleyError `store_unavailable`, `conflict`, `invalid_value` or `internal_error`. */
+  async query<T extends readonly (object | undefined)[]>(build: (sql: Sql) => PendingQuery<T>): Promise<T> {
+    const { connection, health, patience } = this.#options
+    const sql = this.#sql
+    try {
+      const rows = await within(build(sql), patience.answerMs)
+      health.answered()
+      return rows
+    } catch (error) {
+      const fault = toFault(error)
+      health.failed(fault)
+      if (fault.kind === 'timeout' && this.#sql === sql) {
+        this.#sql = connect(connection, this.#options)
+        void discard(sql)
+      }
+      throw toStoreError(fault)
+    }
+  }
+
+  close(): Promise<void> {
+    return discard(this.#sql)
+  }
+}

@@ -1,0 +1,64 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isAlive, readProcess } from './embedded-cluster.ts'
+
+/** Names a process for as long as the machine runs. */
+function nameOf(pid: number): string {
+  return `${pid}-${readProcess(pid)?.startTime ?? 0}`
+}
+
+let handles = 0
+
+/**
+ * Which processes use one embedded server, as files in the data directory, so that the last one stops it and no other does.
+ * The starter is responsible. When it leaves before others it names one of them; when it was killed, the next that adopts
+ * the server takes its place.
+ */
+export class ServerShare {
+  readonly #dir: string
+  readonly #owner: string
+  /** One process may start twice on the same directory; each handle counts. */
+  readonly #me = `${nameOf(process.pid)}-${handles++}`
+
+  constructor(dataDir: string) {
+    this.#dir = join(dataDir, 'postgres.users')
+    this.#owner = join(dataDir, 'postgres.owner')
+  }
+
+  join(): void {
+    mkdirSync(this.#dir, { recursive: true })
+    writeFileSync(join(this.#dir, this.#me), '')
+  }
+
+  /** This process answers for the server from now on. */
+  claim(): void {
+    writeFileSync(this.#owner, this.#me)
+  }
+
+  claimIfOrphaned(): void {
+    if (!isPresent(this.#readOwner())) this.claim()
+  }
+
+  /** True when this process has to stop the server. */
+  leave(): boolean {
+    rmSync(join(this.#dir, this.#me), { force: true })
+    if (this.#readOwner() !== this.#me) return false
+    const heir = readdirSync(this.#dir).find(isPresent)
+    if (heir === undefined) rmSync(this.#owner, { force: true })
+    else writeFileSync(this.#owner, heir)
+    return heir === undefined
+  }
+
+  #readOwner(): string {
+    try {
+      return readFileSync(this.#owner, 'utf8')
+    } catch {
+      return ''
+    }
+  }
+}
+
+function isPresent(name: string): boolean {
+  const pid = Number.parseInt(name, 10)
+  return isAlive(pid) && name.startsWith(`${nameOf(pid)}-`)
+}

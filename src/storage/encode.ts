@@ -1,0 +1,64 @@
+import type { SessionWrite } from '../ports/store.ts'
+
+/**
+ * Writes of one session as the JSON texts that the statement takes: what is queued is a snapshot, its size is known, and a
+ * row that a later write replaces costs nothing more.
+ */
+export type EncodedWrite = {
+  readonly sessionId: string
+  readonly session?: string
+  readonly runs: ReadonlyMap<string, string>
+  readonly messages: ReadonlyMap<string, string>
+  /** By run id: what the stored run is held against before anything of its session is written. */
+  readonly guards: ReadonlyMap<string, string>
+  readonly supersede?: string
+  readonly rows: number
+  /** UTF-16 units, near enough to bytes for a bound. */
+  readonly bytes: number
+}
+
+/** `node` is this process: a message whose run is not in the write may only go to an open run that no other process has. */
+export function encodeWrite(write: SessionWrite, node: string): EncodedWrite {
+  const { sessionId, session, runs = [], messages = [], supersedeFromRun: from } = write
+  const guards = new Map<string, string>()
+  for (const { runId } of messages) guards.set(runId, JSON.stringify({ sessionId, runId, node }))
+  for (const { id, fence, node } of runs) guards.set(id, JSON.stringify({ sessionId, runId: id, fence, node }))
+  const keep = runs.map((run) => run.id)
+  return measure({
+    sessionId,
+    ...(session === undefined ? {} : { session: JSON.stringify(session) }),
+    runs: new Map(runs.map((run) => [run.id, JSON.stringify(run)])),
+    messages: new Map(messages.map((message) => [message.id, JSON.stringify(message)])),
+    guards,
+    ...(from === undefined ? {} : { supersede: JSON.stringify({ sessionId, from, keep }) }),
+  })
+}
+
+/**
+ * What superseding takes out of history depends on which runs were there before it, so such a write goes to the store on
+ * its own; all others of a session may share a statement.
+ */
+export function canMerge(earlier: EncodedWrite, later: EncodedWrite): boolean {
+  return earlier.supersede === undefined && later.supersede === undefined
+}
+
+/** The same outcome as `earlier` and then `later`, both of one session. */
+export function mergeWrites(earlier: EncodedWrite, later: EncodedWrite): EncodedWrite {
+  const session = later.session ?? earlier.session
+  const guards = new Map(earlier.guards)
+  // The guard of a run's own row says more than that of its messages.
+  for (const [id, guard] of later.guards) if (later.runs.has(id) || !guards.has(id)) guards.set(id, guard)
+  return measure({
+    sessionId: later.sessionId,
+    ...(session === undefined ? {} : { session }),
+    runs: new Map([...earlier.runs, ...later.runs]),
+    messages: new Map([...earlier.messages, ...later.messages]),
+    guards,
+  })
+}
+
+function measure(write: Omit<EncodedWrite, 'rows' | 'bytes'>): EncodedWrite {
+  let bytes = write.session?.length ?? 0
+  for (const rows of [write.runs, write.messages]) for (const row of rows.values()) bytes += row.length
+  return { ...write, rows: 1 + write.runs.size + write.messages.size, bytes }
+}

@@ -1,0 +1,75 @@
+import postgres from 'postgres'
+import { ParleyError } from '../protocol/errors.ts'
+
+/**
+ * `away`: nobody can use the store now, the same request may succeed later. `timeout`: no answer in time, it may have been
+ * carried out. `conflict`, `data`: this request's own fault. `unknown`: a bug.
+ */
+export type FaultKind = 'away' | 'timeout' | 'conflict' | 'data' | 'unknown'
+
+/** A failure of the store. Holds codes and names only: what Postgres says about rows quotes what people wrote. */
+export class StoreFault extends Error {
+  override readonly name = 'StoreFault'
+  readonly kind: FaultKind
+
+  constructor(kind: FaultKind, what: string, cause?: unknown) {
+    super(what, { cause })
+    this.kind = kind
+  }
+}
+
+const SQLSTATE = /^[0-9A-Z]{5}$/
+/** Statement canceled: our statement_timeout. */
+const QUERY_CANCELED = '57014'
+const UNIQUE_VIOLATION = '23505'
+const FOREIGN_KEY_VIOLATION = '23503'
+const NOT_NULL_VIOLATION = '23502'
+/** The write statement makes them null when a session's owner would change, and when a message would leave a run that stays. */
+const GUARDED_COLUMNS = ['app', 'run_id']
+
+/**
+ * Classes of SQLSTATE (their first two characters) that say nothing against the request: connection, resources, operator's
+ * intervention, system, deadlock and serialization, a standby after failover, and a database that is being set up.
+ */
+const AWAY_CLASSES = new Set(['08', '25', '28', '3D', '40', '42', '53', '55', '57', '58', 'F0'])
+/** Data exception, integrity constraint, program limit (an id too long for an index), the same row twice. */
+const DATA_CLASSES = new Set(['22', '23', '54', '21'])
+
+/** Sorts any throw of the driver by its code, never by its text. */
+export function toFault(thrown: unknown): StoreFault {
+  if (thrown instanceof StoreFault) return thrown
+  const code = thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined
+  if (thrown instanceof postgres.PostgresError) {
+    const { constraint_name: constraint, column_name: column } = thrown
+    return new StoreFault(
+      kindOf(thrown.code, column),
+      ['postgres', thrown.code, constraint ?? column ?? ''].join(' ').trim(),
+    )
+  }
+  if (code === undefined || code === 'UNDEFINED_VALUE') return new StoreFault('unknown', 'store code failed', thrown)
+  if (code === QUERY_CANCELED) return new StoreFault('timeout', 'query canceled')
+  return new StoreFault('away', `connection ${code}`)
+}
+
+function kindOf(sqlstate: string, column: string | undefined): FaultKind {
+  if (!SQLSTATE.test(sqlstate)) return 'unknown'
+  if (sqlstate === QUERY_CANCELED) return 'timeout'
+  if (sqlstate === UNIQUE_VIOLATION || sqlstate === FOREIGN_KEY_VIOLATION) return 'conflict'
+  if (sqlstate === NOT_NULL_VIOLATION && GUARDED_COLUMNS.includes(column ?? '')) return 'conflict'
+  const group = sqlstate.slice(0, 2)
+  if (AWAY_CLASSES.has(group)) return 'away'
+  return DATA_CLASSES.has(group) ? 'data' : 'unknown'
+}
+
+const CODES = {
+  away: 'store_unavailable',
+  timeout: 'store_unavailable',
+  conflict: 'conflict',
+  data: 'invalid_value',
+  unknown: 'internal_error',
+} as const satisfies Record<FaultKind, string>
+
+/** The row of the error table that callers of the store see. */
+export function toStoreError(fault: StoreFault): ParleyError {
+  return new ParleyError(CODES[fault.kind], { cause: fault })
+}

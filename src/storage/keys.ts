@@ -1,0 +1,102 @@
+import type { Sql } from 'postgres'
+import type { KeyRow, KeyStore } from '../ports/store.ts'
+import { ParleyError } from '../protocol/errors.ts'
+import { notify, recordChange } from './changes.ts'
+import type { Pool } from './connection.ts'
+import { type Time, toMillis } from './rows.ts'
+
+type KeyRecord = {
+  readonly id: string
+  readonly account: string
+  readonly kind: KeyRow['kind']
+  readonly hash: string
+  readonly label: string | null
+  readonly apps: readonly string[]
+  readonly scopes: KeyRow['scopes']
+  readonly origins: readonly string[]
+  readonly created_at: Time
+  readonly expires_at: Time | null
+  readonly revoked_at: Time | null
+  readonly last_used_at: Time | null
+}
+
+const toDate = (millis: number | undefined) => (millis === undefined ? null : new Date(millis))
+
+const selectKeys = (sql: Sql) => sql`
+  select k.*, (select coalesce(jsonb_agg(app_id order by app_id), '[]') from key_apps where key_id = k.id) as apps
+  from keys k`
+
+export function createKeyStore(pool: Pool): KeyStore {
+  return {
+    async findKey(id) {
+      const [record] = await pool.query((sql) => {
+        return sql<KeyRecord[]>`${selectKeys(sql)} where k.id = ${id}`
+      })
+      return record && toKey(record)
+    },
+    async createKey(row) {
+      const [result] = await pool.query((sql) => {
+        return sql<{ missing: number }[]>`
+          with wanted as (
+            select distinct value as id from json_array_elements_text(${JSON.stringify(row.apps)}::text::json)
+          ), missing as materialized (
+            select id from wanted where id not in (select id from apps)
+          ), account as (
+            insert into accounts (id) select ${row.account} where not exists (select from missing) on conflict do nothing
+          ), made as (
+            insert into keys (id, account, kind, hash, label, scopes, origins, created_at, expires_at, revoked_at, last_used_at)
+            select ${row.id}, ${row.account}, ${row.kind}::key_kind, ${row.hash}, ${row.label ?? null},
+              ${JSON.stringify(row.scopes)}::text::jsonb, ${JSON.stringify(row.origins)}::text::jsonb,
+              ${toDate(row.createdAt)}::timestamptz, ${toDate(row.expiresAt)}::timestamptz,
+              ${toDate(row.revokedAt)}::timestamptz, ${toDate(row.lastUsedAt)}::timestamptz
+            where not exists (select from missing)
+            returning id
+          ), scoped as (
+            insert into key_apps (key_id, app_id) select made.id, wanted.id from made, wanted
+          ), ${recordChange(sql, 'key', sql`select id from made`)}
+          select count(*)::integer as missing, ${notify(sql)} from missing`
+      })
+      if (result && result.missing > 0) throw new ParleyError('app_not_found')
+    },
+    async listKeys() {
+      const records = await pool.query((sql) => {
+        return sql<KeyRecord[]>`${selectKeys(sql)} order by k.created_at, k.id`
+      })
+      return records.map(toKey)
+    },
+    async revokeKey(id, at) {
+      const revoked = await pool.query((sql) => {
+        return sql`
+          with revoked as (
+            update keys set revoked_at = coalesce(revoked_at, ${toDate(at)}::timestamptz) where id = ${id} returning id
+          ), ${recordChange(sql, 'key', sql`select id from revoked`)}
+          select id, ${notify(sql)} from revoked`
+      })
+      return revoked.length > 0
+    },
+    async touchKeys(ids, at) {
+      await pool.query((sql) => {
+        return sql`
+          update keys set last_used_at = greatest(last_used_at, ${toDate(at)}::timestamptz)
+          where id in (select value from json_array_elements_text(${JSON.stringify(ids)}::text::json))`
+      })
+    },
+  }
+}
+
+function toKey(record: KeyRecord): KeyRow {
+  return {
+    id: record.id,
+    account: record.account,
+    kind: record.kind,
+    hash: record.hash,
+    ...(record.label === null ? {} : { label: record.label }),
+    apps: record.apps,
+    scopes: record.scopes,
+    origins: record.origins,
+    createdAt: toMillis(record.created_at),
+    ...(record.expires_at === null ? {} : { expiresAt: toMillis(record.expires_at) }),
+    ...(record.revoked_at === null ? {} : { revokedAt: toMillis(record.revoked_at) }),
+    ...(record.last_used_at === null ? {} : { lastUsedAt: toMillis(record.last_used_at) }),
+  }
+}

@@ -1,0 +1,66 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import type { Sql } from 'postgres'
+import { type Connection, connect, discard } from './connection.ts'
+
+/** Beside this file both in src/storage and in the bundled dist. */
+const DIRECTORY = new URL('./migrations/', import.meta.url)
+const FILE = /^(\d{4})\.sql$/
+/** Key of the advisory lock under which one process migrates; any number that nothing else takes. */
+const LOCK = 7_061_726_505
+
+type Step = { readonly version: number; readonly text: string }
+export type Migration = { readonly from: number; readonly to: number }
+
+/**
+ * Brings the schema to this release's version. Processes that start at the same time do it once. Rejects, and changes
+ * nothing, when the database is newer; a step that fails leaves the version before it.
+ */
+export async function migrate(connection: Connection, steps: readonly Step[] = readSteps()): Promise<Migration> {
+  const sql = connect(connection, { max: 1, keepForever: true })
+  try {
+    // A step may build an index over everything; and the lock is held for as long as another process migrates.
+    await sql`set statement_timeout = 0`
+    await sql`select pg_advisory_lock(${LOCK}::bigint)`
+    return await apply(sql, steps)
+  } finally {
+    await discard(sql)
+  }
+}
+
+/** The steps of this release, oldest first. */
+export function readSteps(): readonly Step[] {
+  return readdirSync(DIRECTORY)
+    .sort()
+    .flatMap((name) => {
+      const version = FILE.exec(name)?.[1]
+      return version === undefined
+        ? []
+        : [{ version: Number(version), text: readFileSync(new URL(name, DIRECTORY), 'utf8') }]
+    })
+}
+
+async function apply(sql: Sql, steps: readonly Step[]): Promise<Migration> {
+  const from = await readVersion(sql)
+  const latest = steps.at(-1)?.version ?? 0
+  if (from > latest) {
+    throw new Error(
+      `The database has schema version ${from}, this release knows ${latest}: run a newer Parley, or restore a backup`,
+    )
+  }
+  for (const { version, text } of steps) {
+    if (version <= from) continue
+    await sql.begin(async (transaction) => {
+      await transaction.unsafe(text)
+      await transaction`delete from schema_version`
+      await transaction`insert into schema_version (version) values (${version})`
+    })
+  }
+  return { from, to: latest }
+}
+
+async function readVersion(sql: Sql): Promise<number> {
+  const [table] = await sql<{ there: boolean }[]>`select to_regclass('schema_version') is not null as there`
+  if (!table?.there) return 0
+  const [row] = await sql<{ version: number | null }[]>`select max(version) as version from schema_version`
+  return row?.version ?? 0
+}

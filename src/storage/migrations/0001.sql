@@ -1,0 +1,114 @@
+-- Enumerated types, not CHECKs: a check is prepared anew in every statement and cost a quarter of a small write.
+create type session_status as enum ('idle', 'processing', 'interrupted');
+create type title_source as enum ('start', 'model', 'person');
+create type run_status as enum ('queued', 'running', 'finished', 'cancelled', 'failed', 'interrupted', 'removed');
+create type message_role as enum ('user', 'assistant', 'tool', 'reasoning');
+create type key_kind as enum ('secret', 'publishable');
+create type change_kind as enum ('key', 'app', 'session');
+
+create table schema_version (
+  version integer not null,
+  applied_at timestamptz not null default now()
+);
+
+create table accounts (
+  id text primary key,
+  plan text not null default 'free',
+  created_at timestamptz not null default now()
+);
+
+create table apps (
+  id text primary key,
+  definition jsonb not null,
+  updated_at timestamptz not null
+);
+
+create table keys (
+  id text primary key,
+  account text not null references accounts (id),
+  kind key_kind not null,
+  hash text not null,
+  label text,
+  scopes jsonb not null,
+  origins jsonb not null,
+  created_at timestamptz not null,
+  expires_at timestamptz,
+  revoked_at timestamptz,
+  last_used_at timestamptz
+);
+
+create table key_apps (
+  key_id text not null references keys (id) on delete cascade,
+  app_id text not null references apps (id) on delete cascade,
+  primary key (key_id, app_id)
+);
+create index key_apps_by_app on key_apps (app_id);
+
+-- app has no foreign key: an App that is deleted leaves its sessions.
+create table sessions (
+  id uuid primary key,
+  app text not null,
+  account text,
+  user_id text,
+  status session_status not null,
+  title text,
+  title_by title_source,
+  wallet jsonb,
+  model text,
+  created_at timestamptz not null,
+  updated_at timestamptz not null
+);
+create index sessions_by_owner on sessions (app, account, user_id, updated_at desc);
+
+create table runs (
+  session_id uuid not null references sessions (id) on delete cascade,
+  id text not null,
+  status run_status not null,
+  parent_run_id text,
+  replaces text,
+  position integer,
+  -- A retry or an edit took it out of history. Upserts leave it alone.
+  superseded boolean not null default false,
+  model text,
+  usage jsonb,
+  error_code text,
+  queued_at timestamptz not null,
+  started_at timestamptz,
+  ended_at timestamptz,
+  node text,
+  fence integer not null,
+  primary key (session_id, id)
+);
+create unique index runs_one_running on runs (session_id) where status = 'running';
+create index runs_queued on runs (session_id) where status = 'queued';
+create index runs_by_position on runs (session_id, position) where position is not null;
+
+-- The text of an answer is rewritten once a second while it grows: room is left on the page, so that the new version needs no
+-- new index entry.
+create table messages (
+  session_id uuid not null,
+  id text not null,
+  run_id text not null,
+  index integer not null,
+  role message_role not null,
+  content text not null,
+  tool_calls jsonb,
+  tool_call_id text,
+  is_error boolean not null default false,
+  interrupted boolean not null default false,
+  blocks jsonb,
+  created_at timestamptz not null,
+  primary key (session_id, id),
+  foreign key (session_id, run_id) references runs (session_id, id) on delete cascade
+) with (fillfactor = 80);
+-- Writes match on all three, so that an id that another run took is refused by the primary key instead of moving the message.
+create unique index messages_by_run on messages (session_id, run_id, id);
+
+-- What other processes must hear of. Rows are removed after a while; see changes.ts.
+create table changes (
+  id bigint generated always as identity primary key,
+  kind change_kind not null,
+  ref text not null,
+  at timestamptz not null default clock_timestamp()
+);
+create index changes_by_time on changes (at);

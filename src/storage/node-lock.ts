@@ -1,0 +1,33 @@
+import { randomBytes } from 'node:crypto'
+import type { Sql } from 'postgres'
+import { StoreFault } from './faults.ts'
+
+/** Bytes of a name: as many as an advisory lock's key has. */
+const NAME_BYTES = 8
+/** Milliseconds for a backend that nobody talks to any more to end. */
+const TERMINATE_MS = 1000
+
+/** 16 hex digits: the key of an advisory lock, so that pg_locks lists the names of those that live. */
+export function makeLockName(): string {
+  return randomBytes(NAME_BYTES).toString('hex')
+}
+
+/**
+ * Takes the session-level lock of this name on the connection. Who else holds it is an earlier connection of this process
+ * that the server still keeps: it is ended, with what it may yet have to do.
+ */
+export async function takeLock(sql: Sql, name: string): Promise<void> {
+  const key = BigInt.asIntN(NAME_BYTES * 8, BigInt(`0x${name}`)).toString()
+  if (await tryLock(sql, key)) return
+  await sql`
+    select pg_terminate_backend(l.pid, ${TERMINATE_MS}) from pg_locks l
+    where l.locktype = 'advisory' and l.objsubid = 1 and l.granted and l.pid <> pg_backend_pid()
+      and ((l.classid::bigint << 32) | l.objid::bigint) = ${key}::bigint
+      and l.database = (select oid from pg_database where datname = current_database())`
+  if (!(await tryLock(sql, key))) throw new StoreFault('away', 'lock held by another connection')
+}
+
+async function tryLock(sql: Sql, key: string): Promise<boolean> {
+  const [row] = await sql<{ held: boolean }[]>`select pg_try_advisory_lock(${key}::bigint) as held`
+  return row?.held === true
+}

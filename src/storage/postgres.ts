@@ -1,0 +1,76 @@
+import type { AppStore, ChangeFeed, KeyStore, SessionStore } from '../ports/store.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
+import { createAppStore } from './apps.ts'
+import { Changes } from './changes.ts'
+import { type Connection, PATIENCE, type Patience, Pool } from './connection.ts'
+import { toFault, toStoreError } from './faults.ts'
+import { GroupCommit, type GroupCommitLimits } from './group-commit.ts'
+import { Health } from './health.ts'
+import { createKeyStore } from './keys.ts'
+import { Line } from './line.ts'
+import { makeLockName, takeLock } from './node-lock.ts'
+import { createSessionStore } from './sessions.ts'
+import { writeStatement } from './write-statement.ts'
+
+export type PostgresOptions = {
+  readonly connection: Connection
+  readonly telemetry: Telemetry
+  /** Connections for reads; two more are for the writes and for the node's lock. */
+  readonly poolSize?: number
+  readonly limits?: GroupCommitLimits
+  readonly patience?: Patience
+}
+
+export type PostgresStorage = SessionStore &
+  KeyStore &
+  AppStore &
+  ChangeFeed & {
+    /** Saves what is queued, within a bound, and leaves. Idempotent. */
+    close(): Promise<void>
+  }
+
+/** Reads are short and batched: few connections serve thousands of sessions, and Postgres likes few. */
+const DEFAULT_POOL_SIZE = 4
+/** Milliseconds for queued writes at the end: longer than one unanswered statement, so that one retry fits. */
+const CLOSE_MS = 6000
+
+/** Opens a migrated database. Rejects with `store_unavailable` when it does not answer. */
+export async function openPostgres(options: PostgresOptions): Promise<PostgresStorage> {
+  const { connection, telemetry, poolSize = DEFAULT_POOL_SIZE, limits, patience = PATIENCE } = options
+  const node = makeLockName()
+  const health = new Health(telemetry)
+  const pool = new Pool({ connection, max: poolSize, patience, health })
+  const changes = new Changes({ connection, patience, node, health })
+  // A flush that got no answer may still be carried out by the server, after newer ones. Whoever writes holds this lock, and
+  // taking it ends the connection before: nothing old comes late.
+  const writerLock = makeLockName()
+  const writer = new Line({ connection, patience, prepare: (sql) => takeLock(sql, writerLock) })
+  const commits = new GroupCommit({
+    node,
+    telemetry,
+    health,
+    ...(limits ? { limits } : {}),
+    apply: async (writes) => (await writer.query((sql) => writeStatement(sql, writes))).map(({ id }) => id),
+  })
+  const close = async () => {
+    await commits.close(CLOSE_MS)
+    await Promise.all([writer.close(), changes.close(), pool.close()])
+  }
+  try {
+    await changes.open()
+  } catch (error) {
+    await close()
+    throw toStoreError(toFault(error))
+  }
+  let closing: Promise<void> | undefined
+  return {
+    ...createSessionStore({ node, pool, commits, patience }),
+    ...createKeyStore(pool),
+    ...createAppStore(pool),
+    subscribe: (listener) => changes.subscribe(listener),
+    close: () => {
+      closing ??= close()
+      return closing
+    },
+  }
+}

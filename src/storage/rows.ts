@@ -1,0 +1,124 @@
+import type {
+  MessageRow,
+  OpenRun,
+  ProviderBlocks,
+  RunRow,
+  RunStatus,
+  SessionRow,
+  StoredToolCall,
+  TitleSource,
+} from '../ports/store.ts'
+import type { Usage } from '../protocol/events.ts'
+import type { SessionStatus } from '../protocol/frames.ts'
+import type { Wallet } from '../protocol/messages.ts'
+
+/** Rows as the driver and `to_jsonb` give them; a time is a Date in a column and ISO 8601 inside JSON. */
+export type Time = Date | string
+
+export type SessionRecord = {
+  readonly id: string
+  readonly app: string
+  readonly account: string | null
+  readonly user_id: string | null
+  readonly status: SessionStatus
+  readonly title: string | null
+  readonly title_by: TitleSource | null
+  readonly wallet: Wallet | null
+  readonly model: string | null
+  readonly created_at: Time
+  readonly updated_at: Time
+}
+
+export type RunRecord = {
+  readonly session_id: string
+  readonly id: string
+  readonly status: RunStatus
+  readonly parent_run_id: string | null
+  readonly replaces: string | null
+  readonly position: number | null
+  readonly model: string | null
+  readonly usage: readonly Usage[] | null
+  readonly error_code: string | null
+  readonly queued_at: Time
+  readonly started_at: Time | null
+  readonly ended_at: Time | null
+  readonly node: string | null
+  readonly fence: number
+}
+
+export type MessageRecord = {
+  readonly session_id: string
+  readonly id: string
+  readonly run_id: string
+  readonly index: number
+  readonly role: MessageRow['role']
+  readonly content: string
+  readonly tool_calls: readonly StoredToolCall[] | null
+  readonly tool_call_id: string | null
+  readonly is_error: boolean
+  readonly interrupted: boolean
+  readonly blocks: ProviderBlocks | null
+  readonly created_at: Time
+}
+
+export type OpenRunRecord = { readonly run: RunRecord; readonly message: MessageRecord | null; readonly alive: boolean }
+
+export function toMillis(time: Time): number {
+  return (typeof time === 'string' ? new Date(time) : time).getTime()
+}
+
+export function toSession(record: SessionRecord): SessionRow {
+  return {
+    id: record.id,
+    app: record.app,
+    ...(record.account === null ? {} : { account: record.account }),
+    ...(record.user_id === null ? {} : { user: record.user_id }),
+    status: record.status,
+    ...(record.title === null ? {} : { title: record.title }),
+    ...(record.title_by === null ? {} : { titleBy: record.title_by }),
+    ...(record.wallet === null ? {} : { wallet: record.wallet }),
+    ...(record.model === null ? {} : { model: record.model }),
+    createdAt: toMillis(record.created_at),
+    updatedAt: toMillis(record.updated_at),
+  }
+}
+
+export function toRun(record: RunRecord): RunRow {
+  return {
+    id: record.id,
+    sessionId: record.session_id,
+    status: record.status,
+    ...(record.parent_run_id === null ? {} : { parentRunId: record.parent_run_id }),
+    ...(record.replaces === null ? {} : { replaces: record.replaces }),
+    ...(record.position === null ? {} : { position: record.position }),
+    ...(record.model === null ? {} : { model: record.model }),
+    ...(record.usage === null ? {} : { usage: record.usage }),
+    ...(record.error_code === null ? {} : { errorCode: record.error_code }),
+    queuedAt: toMillis(record.queued_at),
+    ...(record.started_at === null ? {} : { startedAt: toMillis(record.started_at) }),
+    ...(record.ended_at === null ? {} : { endedAt: toMillis(record.ended_at) }),
+    ...(record.node === null ? {} : { node: record.node }),
+    fence: record.fence,
+  }
+}
+
+export function toMessage(record: MessageRecord): MessageRow {
+  return {
+    id: record.id,
+    sessionId: record.session_id,
+    runId: record.run_id,
+    index: record.index,
+    role: record.role,
+    content: record.content,
+    ...(record.tool_calls === null ? {} : { toolCalls: record.tool_calls }),
+    ...(record.tool_call_id === null ? {} : { toolCallId: record.tool_call_id }),
+    ...(record.is_error ? { isError: true } : {}),
+    ...(record.blocks === null ? {} : { blocks: record.blocks }),
+    ...(record.interrupted ? { interrupted: true } : {}),
+    createdAt: toMillis(record.created_at),
+  }
+}
+
+export function toOpenRun({ run, message, alive }: OpenRunRecord): OpenRun {
+  return { run: toRun(run), ...(message === null ? {} : { userMessage: toMessage(message) }), nodeAlive: alive }
+}

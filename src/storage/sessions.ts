@@ -1,0 +1,75 @@
+import type { LoadedSession, OpenRun, SessionStore } from '../ports/store.ts'
+import { Batcher } from './batcher.ts'
+import { notify, recordChange } from './changes.ts'
+import { type Patience, type Pool, within } from './connection.ts'
+import { toFault, toStoreError } from './faults.ts'
+import type { GroupCommit } from './group-commit.ts'
+import { toMessage, toMillis, toOpenRun, toRun, toSession } from './rows.ts'
+import { type LoadedRecord, selectHistory, selectRun, selectSend, selectSessions, selectSummaries } from './session-queries.ts'
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+export type SessionStoreOptions = {
+  readonly node: string
+  readonly pool: Pool
+  readonly commits: GroupCommit
+  readonly patience: Patience
+}
+
+export function createSessionStore({ node, pool, commits, patience }: SessionStoreOptions): SessionStore {
+  const loads = new Batcher<LoadedSession>(async (ids) => {
+    const records = await pool.query((sql) => selectSessions(sql, ids, node))
+    return new Map(records.map((record) => [record.id, toLoaded(record)]))
+  })
+  return {
+    node,
+    // A malformed id is nobody's, and must not fail the query of all others.
+    load: async (sessionId) => (UUID.test(sessionId) ? loads.get(sessionId) : undefined),
+    async history(sessionId, query) {
+      const records = await pool.query((sql) => selectHistory(sql, sessionId, query))
+      return { messages: records.map(toMessage), hasMore: (records[0]?.total ?? 0) > records.length }
+    },
+    async findSend(sessionId, clientMessageId): Promise<OpenRun | undefined> {
+      const [record] = await pool.query((sql) => selectSend(sql, sessionId, clientMessageId, node))
+      return record && toOpenRun(record.found)
+    },
+    async findRun(sessionId, runId) {
+      const [record] = await pool.query((sql) => selectRun(sql, sessionId, runId))
+      return record && toRun(record)
+    },
+    commit: (write, options) => commits.commit(write, options),
+    async list(owner, limit, before) {
+      const records = await pool.query((sql) => selectSummaries(sql, owner, limit, before))
+      return records.map(({ id, title, status, updated_at }) => {
+        return { id, ...(title === null ? {} : { title }), status, updatedAt: toMillis(updated_at) }
+      })
+    },
+    async delete(sessionId) {
+      if (!UUID.test(sessionId)) return false
+      // A write that is queued would make the session again.
+      await within(commits.settled(sessionId), patience.answerMs).catch((error: unknown) => {
+        throw toStoreError(toFault(error))
+      })
+      const deleted = await pool.query((sql) => {
+        return sql`
+          with gone as (
+            delete from sessions where id = ${sessionId} returning id
+          ), ${recordChange(sql, 'session', sql`select id::text from gone`)}
+          select id, ${notify(sql)} from gone`
+      })
+      return deleted.length > 0
+    },
+    async ping() {
+      await pool.query((sql) => sql`select 1`)
+    },
+  }
+}
+
+function toLoaded(record: LoadedRecord): LoadedSession {
+  return {
+    session: toSession(record),
+    openRuns: (record.open_runs ?? []).map(toOpenRun),
+    ...(record.last_run === null ? {} : { lastRun: toRun(record.last_run) }),
+    lastPosition: record.last_position,
+  }
+}

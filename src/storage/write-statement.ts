@@ -1,0 +1,135 @@
+import type { PendingQuery, Sql } from 'postgres'
+import type { EncodedWrite } from './encode.ts'
+
+/**
+ * The one statement of the write path. Rows come as JSON in the port's own field names, one array per table:
+ * $1 sessions, $2 runs, $3 messages, $4 guards, $5 what to supersede.
+ *
+ * `refused` runs first and locks the runs that exist, so that the fence it sees is the newest and stays so until the end.
+ * A session in it gets nothing written: it is returned.
+ */
+const GUARDS = `
+  with refused as materialized (
+    select coalesce(array_agg(g."sessionId"), '{}') as ids
+    from json_to_recordset($4::text::json) as g("sessionId" uuid, "runId" text, fence integer, node text)
+    cross join lateral (
+      select r.fence, r.node, r.status from runs r where r.session_id = g."sessionId" and r.id = g."runId"
+      for no key update
+    ) stored
+    where stored.fence > g.fence or (stored.node <> g.node and stored.fence = coalesce(g.fence, stored.fence))
+      or (g.fence is null and stored.status not in ('queued', 'running'))
+  )`
+
+const allowed = (id: string) => `${id} <> all ((select ids from refused)::uuid[])`
+const time = (field: string) => `to_timestamp(${field} / 1000)`
+/** Every column takes the new row's value. */
+const replace = (columns: readonly string[]) => columns.map((column) => `${column} = excluded.${column}`).join(', ')
+
+/** An owner never changes: a row of another owner makes \`app\` null, which the column refuses (see faults.ts). */
+const SESSIONS = `
+  session_rows as (
+    insert into sessions as t
+      (id, app, account, user_id, status, title, title_by, wallet, model, created_at, updated_at)
+    select id, app, account, "user", status, title, "titleBy", wallet, model, ${time('"createdAt"')}, ${time('"updatedAt"')}
+    from json_to_recordset($1::text::json) as s(id uuid, app text, account text, "user" text, status session_status, title text,
+      "titleBy" title_source, wallet jsonb, model text, "createdAt" float8, "updatedAt" float8)
+    where ${allowed('id')}
+    on conflict (id) do update set
+      app = case when (t.app, t.account, t.user_id) is not distinct from (excluded.app, excluded.account, excluded.user_id)
+        then t.app end,
+      ${replace(['status', 'title', 'title_by', 'wallet', 'model', 'created_at', 'updated_at'])}
+  )`
+
+const RUN_COLUMNS = [
+  'status',
+  'parent_run_id',
+  'replaces',
+  'position',
+  'model',
+  'usage',
+  'error_code',
+  'queued_at',
+  'started_at',
+  'ended_at',
+  'node',
+  'fence',
+]
+
+const RUNS = `
+  run_rows as (
+    insert into runs (session_id, id, ${RUN_COLUMNS.join(', ')})
+    select "sessionId", id, status, "parentRunId", replaces, position, model, usage, "errorCode", ${time('"queuedAt"')},
+      ${time('"startedAt"')}, ${time('"endedAt"')}, node, fence
+    from json_to_recordset($2::text::json) as r("sessionId" uuid, id text, status run_status, "parentRunId" text, replaces text,
+      position integer, model text, usage jsonb, "errorCode" text, "queuedAt" float8, "startedAt" float8, "endedAt" float8,
+      node text, fence integer)
+    where ${allowed('"sessionId"')}
+    on conflict (session_id, id) do update set ${replace(RUN_COLUMNS)}
+  )`
+
+const MESSAGE_COLUMNS = [
+  'index',
+  'role',
+  'content',
+  'tool_calls',
+  'tool_call_id',
+  'is_error',
+  'interrupted',
+  'blocks',
+  'created_at',
+]
+
+const messages = (onConflict: string) => `
+  message_rows as (
+    insert into messages (session_id, id, run_id, ${MESSAGE_COLUMNS.join(', ')})
+    select "sessionId", id, "runId", index, role, content, "toolCalls", "toolCallId", coalesce("isError", false),
+      coalesce(interrupted, false), blocks, ${time('"createdAt"')}
+    from json_to_recordset($3::text::json) as m("sessionId" uuid, id text, "runId" text, index integer, role message_role,
+      content text, "toolCalls" jsonb, "toolCallId" text, "isError" boolean, interrupted boolean, blocks jsonb,
+      "createdAt" float8)
+    where ${allowed('"sessionId"')}
+    on conflict ${onConflict}, ${replace(MESSAGE_COLUMNS)}
+  )`
+
+/** An id that another run took is refused by the primary key instead of moving the message. */
+const MESSAGES = messages('(session_id, run_id, id) do update set run_id = excluded.run_id')
+
+/**
+ * A retry takes the person's message with it: a message may leave the very run that its write replaces. From any other run
+ * the id becomes null, which the column refuses (see faults.ts).
+ */
+const MOVED_MESSAGES = messages(`(session_id, id) do update set run_id = case
+      when messages.run_id = excluded.run_id or exists (
+        select from json_to_recordset($5::text::json) as x("sessionId" uuid, "from" text)
+        where x."sessionId" = excluded.session_id and x."from" = messages.run_id
+      ) then excluded.run_id end`)
+
+const SUPERSEDE = `
+  superseded as (
+    update runs t set superseded = true
+    from json_to_recordset($5::text::json) as x("sessionId" uuid, "from" text, keep text[])
+    join runs first on first.session_id = x."sessionId" and first.id = x."from"
+    where t.session_id = first.session_id and t.position >= first.position and not t.superseded and t.id <> all (x.keep)
+      and ${allowed('x."sessionId"')}
+  )`
+
+const RESULT = ' select unnest(ids) as id from refused'
+const WRITE = `${GUARDS},${RUNS},${MESSAGES},${SESSIONS}${RESULT}`
+/** Apart, because few writes need it and each part of a statement costs something even when it is idle. */
+const WRITE_AND_SUPERSEDE = `${GUARDS},${SUPERSEDE},${RUNS},${MOVED_MESSAGES},${SESSIONS}${RESULT}`
+
+const json = (rows: Iterable<string>) => `[${[...rows].join(',')}]`
+
+/** Writes of distinct sessions; resolves with the sessions that a fence refused, once all others are durable. */
+export function writeStatement(sql: Sql, writes: readonly EncodedWrite[]): PendingQuery<{ id: string }[]> {
+  const supersede = writes.flatMap((write) => (write.supersede === undefined ? [] : [write.supersede]))
+  const params = [
+    json(writes.flatMap((write) => write.session ?? [])),
+    json(writes.flatMap((write) => [...write.runs.values()])),
+    json(writes.flatMap((write) => [...write.messages.values()])),
+    json(writes.flatMap((write) => [...write.guards.values()])),
+  ]
+  return supersede.length === 0
+    ? sql.unsafe<{ id: string }[]>(WRITE, params, { prepare: true })
+    : sql.unsafe<{ id: string }[]>(WRITE_AND_SUPERSEDE, [...params, json(supersede)], { prepare: true })
+}

@@ -1,0 +1,248 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import type { Ack, ErrorFrame } from '../../src/protocol/frames.ts'
+import { ChatRig, type RigOptions } from '../support/chat-rig.ts'
+import type { FakeSocket } from '../support/fake-socket.ts'
+import { turns } from '../support/turns.ts'
+
+/** A session whose first `count` messages were answered: m1 -> a1, m2 -> a2 … */
+async function conversation(count: number, options: RigOptions = {}) {
+  const rig = new ChatRig(options)
+  const id = randomUUID()
+  const client = await rig.ready(id)
+  const runs: string[] = []
+  for (let nth = 1; nth <= count; nth++) {
+    runs.push(runOf(await client.say(`m${nth}`, `m${nth}`)))
+    ;(await rig.model.request(nth - 1)).say(`a${nth}`).stop()
+    await client.end(nth - 1)
+  }
+  return { rig, id, client, runs }
+}
+
+function runOf(frame: Ack | ErrorFrame): string {
+  if (frame.type !== 'ack' || frame.runId === undefined) throw new Error(JSON.stringify(frame))
+  return frame.runId
+}
+
+function edit(client: FakeSocket, replaces: string, name = 'e1', extra: object = {}) {
+  return client.ask({ type: 'message.send', clientMessageId: name, content: name, replaces, ...extra })
+}
+
+/** What a new connection, this process's history and the store say: the same. */
+async function expectConversation(rig: ChatRig, id: string, texts: readonly string[]): Promise<void> {
+  const late = await rig.ready(id)
+  expect(late.last('session.snapshot')?.messages.map(({ content }) => content)).toEqual(texts)
+  expect((await rig.stored(id)).map(({ content }) => content)).toEqual(texts)
+  const elsewhere = await rig.fork().ready(id)
+  expect(elsewhere.last('session.snapshot')?.messages.map(({ content }) => content)).toEqual(texts)
+}
+
+describe('run.retry', () => {
+  it('answers the same message again in the place of the last run', async () => {
+    const { rig, id, client, runs } = await conversation(2)
+    const ack = await client.ask({ type: 'run.retry', runId: runs[1] ?? '' })
+    expect(ack).toMatchObject({ type: 'ack' })
+    const stream = await rig.model.request(2)
+    expect(stream.request.messages.map(({ content }) => content)).toEqual(['m1', 'a1', 'm2'])
+    stream.say('better').stop()
+    expect(await client.end(2)).toMatchObject({ runId: runOf(ack), outcome: { type: 'success' } })
+    await expectConversation(rig, id, ['m1', 'a1', 'm2', 'better'])
+    expect(rig.runRows(id).at(-1)).toMatchObject({ replaces: runs[1], position: 3, status: 'finished' })
+  })
+
+  it('of an older run drops the later ones', async () => {
+    const { rig, id, client, runs } = await conversation(3)
+    await client.ask({ type: 'run.retry', runId: runs[0] ?? '' })
+    const stream = await rig.model.request(3)
+    expect(stream.request.messages.map(({ content }) => content)).toEqual(['m1'])
+    stream.say('again').stop()
+    await client.end(3)
+    await expectConversation(rig, id, ['m1', 'again'])
+  })
+
+  it('tells clients what to drop, behind RUN_STARTED', async () => {
+    const { rig, client, runs } = await conversation(2)
+    const from = client.frames.length
+    await client.ask({ type: 'run.retry', runId: runs[0] ?? '' })
+    ;(await rig.model.request(2)).say('again').stop()
+    await client.end(2)
+    const events = client.frames.slice(from).flatMap((frame) => ('chunk' in frame ? [frame.chunk] : []))
+    expect(events.map(({ type }) => type)).toEqual([
+      'RUN_STARTED',
+      'CUSTOM',
+      'TEXT_MESSAGE_START',
+      'TEXT_MESSAGE_CONTENT',
+      'TEXT_MESSAGE_END',
+      'RUN_FINISHED',
+    ])
+    expect(events[0]).toMatchObject({ input: { messages: [{ role: 'user', content: 'm1' }] } })
+  })
+
+  it('works after an error, a cancel and a retry', async () => {
+    const { rig, id, client } = await conversation(0)
+    let runId = runOf(await client.say('m1', 'm1'))
+    ;(await rig.model.request(0)).fail(new Error('no'))
+    await client.end(0)
+    runId = runOf(await client.ask({ type: 'run.retry', runId }))
+    ;(await rig.model.request(1)).say('half')
+    await turns()
+    await client.ask({ type: 'run.cancel' })
+    await client.end(1)
+    await client.ask({ type: 'run.retry', runId })
+    ;(await rig.model.request(2)).say('whole').stop()
+    await client.end(2)
+    await expectConversation(rig, id, ['m1', 'whole'])
+  })
+
+  it('is refused while a run is on, while sends wait, and for a run that is unknown, gone or another session’s', async () => {
+    const { rig, client, runs } = await conversation(2)
+    expect(await client.ask({ type: 'run.retry', runId: 'nobody' })).toMatchObject({ code: 'not_found' })
+    await edit(client, 'm2')
+    expect(await client.ask({ type: 'run.retry', runId: runs[0] ?? '' })).toMatchObject({ code: 'run_active' })
+    ;(await rig.model.request(2)).stop()
+    await client.end(2)
+    expect(await client.ask({ type: 'run.retry', runId: runs[1] ?? '' })).toMatchObject({ code: 'not_found' })
+    const other = await rig.ready()
+    expect(await other.ask({ type: 'run.retry', runId: runs[0] ?? '' })).toMatchObject({ code: 'not_found' })
+  })
+
+  it('I2: starts nothing when the store refuses it, and leaves the conversation as it was', async () => {
+    const { rig, id, client, runs } = await conversation(1)
+    rig.store.refuseNext('store_unavailable')
+    expect(await client.ask({ type: 'run.retry', runId: runs[0] ?? '' })).toMatchObject({ code: 'store_unavailable' })
+    await turns()
+    expect(rig.model.streams).toHaveLength(1)
+    await expectConversation(rig, id, ['m1', 'a1'])
+    expect(await client.ask({ type: 'run.retry', runId: runs[0] ?? '' })).toMatchObject({ type: 'ack' })
+  })
+})
+
+describe('an edit', () => {
+  it('replaces the message, its answer and all that followed', async () => {
+    const { rig, id, client, runs } = await conversation(3)
+    const other = await rig.ready(id)
+    expect(await edit(client, 'm2')).toMatchObject({ clientMessageId: 'e1', state: 'started' })
+    const stream = await rig.model.request(3)
+    expect(stream.request.messages.map(({ content }) => content)).toEqual(['m1', 'a1', 'e1'])
+    stream.say('new').stop()
+    await client.end(3)
+    expect((await other.event('CUSTOM')).chunk).toMatchObject({ name: 'parley.rewind', value: { from: 'm2' } })
+    await expectConversation(rig, id, ['m1', 'a1', 'e1', 'new'])
+    expect(rig.runRows(id).at(-1)).toMatchObject({ replaces: runs[1], position: 4 })
+  })
+
+  it('goes with the tail to a client that was away', async () => {
+    const { rig, id, client } = await conversation(2)
+    const away = await rig.ready(id)
+    const { epoch, seq } = await away.control('session.ready')
+    away.cut()
+    await edit(client, 'm1')
+    ;(await rig.model.request(2)).say('new').stop()
+    await client.end(2)
+    const back = await rig.ready(id, { cursor: `${epoch}-${seq}` })
+    await back.end()
+    expect(back.types).toContain('CUSTOM')
+  })
+
+  it('works on a message that is older than the part of history that memory holds', async () => {
+    const { rig, id, client } = await conversation(3, { settings: { windowMessages: 2 } })
+    await edit(client, 'm1')
+    const stream = await rig.model.request(3)
+    expect(stream.request.messages.map(({ content }) => content)).toEqual(['e1'])
+    stream.say('new').stop()
+    await client.end(3)
+    await expectConversation(rig, id, ['e1', 'new'])
+  })
+
+  it.each(['m9', 'nothing'])('of %s, which is no message of the session, is refused', async (name) => {
+    const { rig, client } = await conversation(1)
+    expect(await edit(client, name)).toMatchObject({ type: 'error', code: 'not_found', clientMessageId: 'e1' })
+    expect(rig.store.commits.flatMap(({ messages = [] }) => messages.map(({ id }) => id))).not.toContain('e1')
+  })
+
+  it('of an answer is refused', async () => {
+    const { rig, id, client } = await conversation(1)
+    const answer = (await rig.stored(id)).at(-1)?.id ?? ''
+    expect(await edit(client, answer)).toMatchObject({ code: 'not_found' })
+  })
+
+  it('of a message that was edited away is refused, and nothing else leaves', async () => {
+    const { rig, id, client } = await conversation(1)
+    await edit(client, 'm1', 'e1')
+    ;(await rig.model.request(1)).say('new').stop()
+    await client.end(1)
+    expect(await edit(client, 'm1', 'e2')).toMatchObject({ code: 'not_found' })
+    await expectConversation(rig, id, ['e1', 'new'])
+  })
+
+  it.each([2, 100])('of a message that waits in the queue, or left it, is refused (window of %i)', async (windowMessages) => {
+    const { rig, id, client } = await conversation(2, { settings: { windowMessages } })
+    await client.say('m3', 'm3')
+    const queued = runOf(await client.say('m4', 'm4'))
+    expect(await edit(client, 'm4')).toMatchObject({ code: 'not_found' })
+    await client.ask({ type: 'run.cancel', runId: queued })
+    expect(await edit(client, 'm4')).toMatchObject({ code: 'not_found' })
+    ;(await rig.model.request(2)).say('a3').stop()
+    await client.end(2)
+    expect((await rig.stored(id)).map(({ content }) => content)).toEqual(['m1', 'a1', 'm2', 'a2', 'm3', 'a3'])
+  })
+
+  describe('while a run is on', () => {
+    async function active() {
+      const begun = await conversation(1)
+      await begun.client.say('m2', 'm2')
+      const stream = await begun.rig.model.request(1)
+      stream.say('half')
+      await turns()
+      return { ...begun, stream }
+    }
+
+    it('waits its turn by default and replaces then', async () => {
+      const { rig, id, client, stream } = await active()
+      expect(await edit(client, 'm1')).toMatchObject({ state: 'queued' })
+      stream.say(' whole').stop()
+      const next = await rig.model.request(2)
+      expect(next.request.messages.map(({ content }) => content)).toEqual(['e1'])
+      next.say('new').stop()
+      await client.end(2)
+      await expectConversation(rig, id, ['e1', 'new'])
+    })
+
+    it('is refused when it asks for that', async () => {
+      const { client } = await active()
+      expect(await edit(client, 'm1', 'e1', { policy: 'reject' })).toMatchObject({ code: 'run_active' })
+    })
+
+    it('stops the run when it asks for that, also when it replaces what runs', async () => {
+      const { rig, id, client } = await active()
+      await edit(client, 'm2', 'e1', { policy: 'interrupt' })
+      const next = await rig.model.request(2)
+      expect(next.request.messages.map(({ content }) => content)).toEqual(['m1', 'a1', 'e1'])
+      next.say('new').stop()
+      await client.end(2)
+      await expectConversation(rig, id, ['m1', 'a1', 'e1', 'new'])
+    })
+
+    it('runs as a plain message when what it replaces is gone by then', async () => {
+      const { rig, id, client, stream } = await active()
+      await edit(client, 'm1', 'e1')
+      await edit(client, 'm2', 'e2')
+      stream.stop()
+      ;(await rig.model.request(2)).say('one').stop()
+      ;(await rig.model.request(3)).say('two').stop()
+      await client.end(3)
+      await expectConversation(rig, id, ['e1', 'one', 'e2', 'two'])
+    })
+
+    it('replaces in the next process what it was queued to replace', async () => {
+      const { rig, id, client } = await active()
+      await edit(client, 'm2', 'e1')
+      await rig.chat.drain(0)
+      const next = rig.fork()
+      const again = await next.ready(id)
+      ;(await next.model.request(0)).say('new').stop()
+      await again.end()
+      await expectConversation(next, id, ['m1', 'a1', 'e1', 'new'])
+    })
+  })
+})

@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import type { Change, KeyRow } from '../../src/ports/store.ts'
+import { answered, key, NOW } from './store-rows.ts'
+import { type MakeStore, openSubject, refusal, SOON, type Storage } from './store-subject.ts'
+
+export function keyRules(make: MakeStore): void {
+  describe('keys and Apps', () => {
+    const { store, other } = openSubject(make)
+    const putApp = async (id = `app-${randomUUID()}`) => {
+      await store().putApp({ id, definition: { name: id, deep: [1, { two: null }] }, updatedAt: NOW })
+      return id
+    }
+    const told = (by: Storage) => {
+      const changes: Change[] = []
+      return { changes, stop: by.subscribe((change) => changes.push(change)) }
+    }
+
+    it('gives every field of a key back', async () => {
+      const full: Required<KeyRow> = {
+        ...key(),
+        kind: 'publishable',
+        label: 'the shop',
+        apps: [await putApp('a-first'), await putApp('b-second')],
+        origins: ['https://shop.example'],
+        expiresAt: NOW + 1,
+        revokedAt: NOW + 2,
+        lastUsedAt: NOW + 3,
+      }
+      const plain = key({ createdAt: NOW - 1 })
+      await store().createKey(full)
+      await store().createKey(plain)
+      expect(await store().findKey(full.id)).toStrictEqual(full)
+      expect(await store().findKey(plain.id)).toStrictEqual(plain)
+      expect(await store().findKey('nobody')).toBeUndefined()
+      expect((await store().listKeys()).filter(({ id }) => id === full.id || id === plain.id)).toEqual([plain, full])
+    })
+
+    it('I10: refuses a key for an App that does not exist, and a key id that is taken', async () => {
+      const refused = key({ apps: [await putApp(), 'nobody'] })
+      await expect(store().createKey(refused)).rejects.toMatchObject(refusal('app_not_found'))
+      expect(await store().findKey(refused.id)).toBeUndefined()
+      const taken = key()
+      await store().createKey(taken)
+      await expect(store().createKey(taken)).rejects.toMatchObject(refusal('conflict'))
+    })
+
+    it('I9: a key stays revoked at its first time, and other processes hear of it', async () => {
+      const row = key()
+      await store().createKey(row)
+      const { changes, stop } = told(other().store)
+      expect(await store().revokeKey(row.id, NOW + 5)).toBe(true)
+      expect(await store().revokeKey(row.id, NOW + 9)).toBe(true)
+      expect(await store().revokeKey('nobody', NOW)).toBe(false)
+      expect((await other().store.findKey(row.id))?.revokedAt).toBe(NOW + 5)
+      await expect.poll(() => changes).toContainEqual({ kind: 'key', id: row.id })
+      stop()
+    })
+
+    it('keeps the latest use of keys', async () => {
+      const [a, b] = [key(), key()]
+      await Promise.all([a, b].map((row) => store().createKey(row)))
+      await store().touchKeys([a.id, b.id, 'nobody'], NOW + 5)
+      await store().touchKeys([a.id], NOW + 4)
+      await store().touchKeys([], NOW + 9)
+      expect([await store().findKey(a.id), await store().findKey(b.id)]).toMatchObject([
+        { lastUsedAt: NOW + 5 },
+        { lastUsedAt: NOW + 5 },
+      ])
+    })
+
+    it('stores, lists and replaces Apps, and tells this process, too', async () => {
+      const { changes, stop } = told(store())
+      const id = await putApp()
+      expect(await store().getApp(id)).toEqual({
+        id,
+        definition: { name: id, deep: [1, { two: null }] },
+        updatedAt: NOW,
+      })
+      await store().putApp({ id, definition: 'any JSON', updatedAt: NOW + 1 })
+      expect((await store().listApps()).filter((app) => app.id === id)).toEqual([
+        { id, definition: 'any JSON', updatedAt: NOW + 1 },
+      ])
+      expect(await store().getApp('nobody')).toBeUndefined()
+      await expect.poll(() => changes).toContainEqual({ kind: 'app', id })
+      stop()
+    })
+
+    it('I10: an App that is deleted takes its place in keys with it, and leaves its sessions', async () => {
+      const [gone, kept] = [await putApp(), await putApp()]
+      const row = key({ apps: [gone, kept] })
+      const write = answered({ app: gone })
+      await store().createKey(row)
+      await store().commit(write, SOON)
+      const { changes, stop } = told(other().store)
+      expect(await store().deleteApp(gone)).toBe(true)
+      expect(await store().deleteApp(gone)).toBe(false)
+      expect(await store().getApp(gone)).toBeUndefined()
+      expect((await store().findKey(row.id))?.apps).toEqual([kept])
+      expect((await store().load(write.sessionId))?.session.app).toBe(gone)
+      await expect
+        .poll(() => changes)
+        .toEqual(
+          expect.arrayContaining([
+            { kind: 'app', id: gone },
+            { kind: 'key', id: row.id },
+          ]),
+        )
+      stop()
+    })
+
+    it('tells nothing to who does not listen any more', async () => {
+      const left = told(other().store)
+      const stayed = told(other().store)
+      left.stop()
+      const id = await putApp()
+      await expect.poll(() => stayed.changes).toContainEqual({ kind: 'app', id })
+      expect(left.changes).toEqual([])
+      stayed.stop()
+    })
+  })
+}

@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import type { SessionRow } from '../../src/ports/store.ts'
+import { answered, message, NOW, run, session } from './store-rows.ts'
+import { type MakeStore, openSubject, SOON } from './store-subject.ts'
+
+export function sessionRules(make: MakeStore): void {
+  describe('sessions', () => {
+    const { store, other, start } = openSubject(make)
+
+    it('I3: gives every field of a session and its last run back', async () => {
+      const row: Required<SessionRow> = {
+        id: randomUUID(),
+        app: 'shop',
+        account: 'acme',
+        user: 'ann',
+        status: 'interrupted',
+        title: 'Ünïcode 🦜 "quoted"',
+        titleBy: 'person',
+        wallet: { address: '0xabc', chain: '1' },
+        model: 'anthropic/a',
+        createdAt: NOW,
+        updatedAt: NOW + 1,
+      }
+      const usage = [{ inputTokens: 1, outputTokens: 2, totalTokens: 3, cachedInputTokens: 1 }]
+      const ended = run(row.id, 'r1', {
+        status: 'failed',
+        parentRunId: 'r0',
+        replaces: 'r00',
+        position: 7,
+        model: 'm',
+        usage,
+        errorCode: 'provider_error',
+        startedAt: NOW + 2,
+        endedAt: NOW + 3,
+        node: store().node,
+        fence: 3,
+      })
+      await store().commit({ sessionId: row.id, session: row, runs: [ended] }, SOON)
+      expect(await store().load(row.id)).toStrictEqual({ session: row, openRuns: [], lastRun: ended, lastPosition: 7 })
+    })
+
+    it('leaves out what a session does not have', async () => {
+      const row = session()
+      await store().commit({ sessionId: row.id, session: row }, SOON)
+      expect(await store().load(row.id)).toStrictEqual({ session: row, openRuns: [], lastPosition: 0 })
+    })
+
+    it('loads many at once, each for whom asked, unknown and malformed ids as undefined', async () => {
+      const [a, b] = [answered(), answered()]
+      await Promise.all([store().commit(a, SOON), store().commit(b, SOON)])
+      const loaded = await Promise.all(
+        [a.sessionId, b.sessionId, a.sessionId, randomUUID(), 'x'].map((id) => store().load(id)),
+      )
+      expect(loaded.map((one) => one?.session.id)).toEqual([
+        a.sessionId,
+        b.sessionId,
+        a.sessionId,
+        undefined,
+        undefined,
+      ])
+    })
+
+    it('lists open runs in the order in which they will run, with what the person said', async () => {
+      const { sessionId, session: row } = answered()
+      const running = run(sessionId, 'now', { status: 'running', position: 2, node: store().node, queuedAt: NOW + 9 })
+      const later = run(sessionId, 'a-later', { status: 'queued', queuedAt: NOW + 2 })
+      const sooner = run(sessionId, 'b-sooner', { status: 'queued', queuedAt: NOW + 1 })
+      const runs = [later, run(sessionId, 'gone', { status: 'removed' }), running, sooner]
+      const messages = [later, running, sooner].map((one) => message(one, 0))
+      messages.push(message(running, 1, { role: 'assistant' }))
+      await store().commit({ sessionId, session: row, runs, messages }, SOON)
+      const loaded = await store().load(sessionId)
+      expect(loaded?.openRuns).toEqual([
+        { run: running, userMessage: message(running, 0), nodeAlive: true },
+        { run: sooner, userMessage: message(sooner, 0), nodeAlive: true },
+        { run: later, userMessage: message(later, 0), nodeAlive: true },
+      ])
+      expect(loaded?.lastPosition).toBe(2)
+      expect(loaded?.lastRun).toBeUndefined()
+    })
+
+    it('I1: says that a running run is dead exactly when its process is gone', async () => {
+      const mortal = await start()
+      const row = session({ status: 'processing' })
+      const running = run(row.id, 'r1', { status: 'running', position: 1, node: mortal.store.node })
+      await mortal.store.commit({ sessionId: row.id, session: row, runs: [running] }, SOON)
+      expect((await store().load(row.id))?.openRuns).toEqual([{ run: running, nodeAlive: true }])
+      await mortal.die()
+      await expect
+        .poll(async () => (await store().load(row.id))?.openRuns)
+        .toEqual([{ run: running, nodeAlive: false }])
+    })
+
+    it('I2: finds a send by its id, whatever became of its run, and only a send', async () => {
+      const { sessionId, session: row } = answered()
+      const removed = run(sessionId, 'r1', { status: 'removed' })
+      const messages = [message(removed, 0), message(removed, 1, { role: 'assistant' })]
+      await store().commit({ sessionId, session: row, runs: [removed], messages }, SOON)
+      expect(await store().findSend(sessionId, 'r1-0')).toEqual({
+        run: removed,
+        userMessage: messages[0],
+        nodeAlive: true,
+      })
+      expect(await store().findSend(sessionId, 'r1-1')).toBeUndefined()
+      expect(await store().findSend(randomUUID(), 'r1-0')).toBeUndefined()
+    })
+
+    it('I10: lists sessions of exactly this owner, newest first, by pages', async () => {
+      const owner = { app: 'shop', account: randomUUID(), user: 'ann' }
+      const rows = [3, 1, 2].map((age) => session({ ...owner, title: `t${age}`, updatedAt: NOW - age }))
+      const foreign = [
+        { app: 'shop', account: owner.account },
+        { ...owner, user: 'bob' },
+        { ...owner, app: 'other' },
+      ]
+      const all = [...rows, ...foreign.map((fields) => session(fields))]
+      await Promise.all(all.map((row) => store().commit({ sessionId: row.id, session: row }, SOON)))
+      const page = await store().list(owner, 2)
+      expect(page).toEqual([
+        { id: rows[1]?.id, title: 't1', status: 'idle', updatedAt: NOW - 1 },
+        { id: rows[2]?.id, title: 't2', status: 'idle', updatedAt: NOW - 2 },
+      ])
+      expect((await store().list(owner, 2, NOW - 2)).map(({ id }) => id)).toEqual([rows[0]?.id])
+      expect(await store().list({ app: 'shop', account: owner.account }, 9)).toHaveLength(1)
+    })
+
+    it('removes a session with all that hangs on it, and tells other processes', async () => {
+      const write = answered()
+      const told: unknown[] = []
+      const stop = other().store.subscribe((change) => told.push(change))
+      await store().commit(write, SOON)
+      expect(await store().delete(write.sessionId)).toBe(true)
+      expect(await store().load(write.sessionId)).toBeUndefined()
+      expect(await store().findSend(write.sessionId, 'r1-0')).toBeUndefined()
+      expect(await store().history(write.sessionId, { maxMessages: 9, maxBytes: 999 })).toEqual({
+        messages: [],
+        hasMore: false,
+      })
+      expect(await store().delete(write.sessionId)).toBe(false)
+      await expect.poll(() => told).toContainEqual({ kind: 'session', id: write.sessionId })
+      stop()
+    })
+
+    it('deletes after what was committed before, not before it', async () => {
+      const write = answered()
+      const [, deleted] = await Promise.all([store().commit(write, SOON), store().delete(write.sessionId)])
+      expect([deleted, await store().load(write.sessionId)]).toEqual([true, undefined])
+    })
+
+    it('answers a ping', async () => {
+      await expect(store().ping()).resolves.toBeUndefined()
+    })
+  })
+}

@@ -1,0 +1,18 @@
+import { describe } from 'vitest'
+import { commitRules } from './store-commits.ts'
+import { fenceRules } from './store-fences.ts'
+import { historyRules } from './store-history.ts'
+import { keyRules } from './store-keys.ts'
+import { sessionRules } from './store-sessions.ts'
+import type { MakeStore } from './store-subject.ts'
+
+/** What every implementation of src/ports/store.ts does. */
+export function describeStore(name: string, make: MakeStore): void {
+  describe(`store contract: ${name}`, () => {
+    sessionRules(make)
+    historyRules(make)
+    commitRules(make)
+    fenceRules(make)
+    keyRules(make)
+  })
+}

@@ -1,0 +1,68 @@
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import type { Change } from '../../src/ports/store.ts'
+import { openPostgres, type PostgresStorage } from '../../src/storage/postgres.ts'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { Recorder } from './recorder.ts'
+
+let database: TestDatabase
+let store: PostgresStorage
+let changes: Change[]
+
+beforeAll(async () => {
+  database = await createTestDatabase()
+})
+afterAll(() => database.drop())
+afterEach(() => store.close())
+
+async function listen(): Promise<void> {
+  store = await openPostgres({ connection: database.connection, telemetry: new Recorder() })
+  changes = []
+  store.subscribe((change) => changes.push(change))
+}
+
+it('I9: tells within a second of a change for which no notice comes (poolers break LISTEN), once', async () => {
+  await listen()
+  await database.sql`insert into changes (kind, ref) values ('key', 'k1')`
+  await expect.poll(() => changes, { timeout: 1000 }).toEqual([{ kind: 'key', id: 'k1' }])
+  await database.sql`insert into changes (kind, ref) values ('app', 'a1')`
+  await expect
+    .poll(() => changes, { timeout: 1000 })
+    .toEqual([
+      { kind: 'key', id: 'k1' },
+      { kind: 'app', id: 'a1' },
+    ])
+})
+
+it('tells of a change that became visible after a later one', async () => {
+  await listen()
+  const slow = await database.sql.reserve()
+  await slow`begin`
+  await slow`insert into changes (kind, ref) values ('key', 'slow')`
+  await store.putApp({ id: 'fast', definition: {}, updatedAt: 1 })
+  await expect.poll(() => changes).toEqual([{ kind: 'app', id: 'fast' }])
+  await slow`commit`
+  slow.release()
+  await expect
+    .poll(() => changes)
+    .toEqual([
+      { kind: 'app', id: 'fast' },
+      { kind: 'key', id: 'slow' },
+    ])
+})
+
+it('tells nothing of what happened before it started', async () => {
+  await database.sql`insert into changes (kind, ref) values ('key', 'old')`
+  await listen()
+  await store.putApp({ id: 'new', definition: {}, updatedAt: 1 })
+  await expect.poll(() => changes).toEqual([{ kind: 'app', id: 'new' }])
+})
+
+it('says everything when its connection was lost, and listens again', async () => {
+  await listen()
+  await database.sql`
+    select pg_terminate_backend(pid, 5000) from pg_stat_activity
+    where datname = current_database() and query like '%from changes%' and pid <> pg_backend_pid()`
+  await expect.poll(() => changes).toEqual([{ kind: 'everything' }])
+  await store.putApp({ id: 'again', definition: {}, updatedAt: 1 })
+  await expect.poll(() => changes).toEqual([{ kind: 'everything' }, { kind: 'app', id: 'again' }])
+})

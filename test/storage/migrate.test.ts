@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs'
+import { afterEach, expect, it } from 'vitest'
+import { migrate, readSteps } from '../../src/storage/migrate.ts'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { readCatalog } from './catalog.ts'
+
+const databases: TestDatabase[] = []
+const empty = async () => {
+  const database = await createTestDatabase({ migrated: false })
+  databases.push(database)
+  return database
+}
+afterEach(() => Promise.all(databases.splice(0).map((database) => database.drop())))
+
+const latest = readSteps().at(-1)?.version ?? 0
+const versions = async ({ sql }: TestDatabase) =>
+  (await sql`select version from schema_version`).map((row) => row['version'])
+
+it('the migrations and schema.sql make the same catalog and version', async () => {
+  const [stepwise, whole] = [await empty(), await empty()]
+  expect(await migrate(stepwise.connection)).toEqual({ from: 0, to: latest })
+  await whole.sql.unsafe(readFileSync(new URL('../../schema.sql', import.meta.url), 'utf8'))
+  const catalog = await readCatalog(stepwise.sql)
+  expect(catalog.length).toBeGreaterThan(50)
+  expect(await readCatalog(whole.sql)).toEqual(catalog)
+  expect(await versions(whole)).toEqual([latest])
+})
+
+it('migrating a current database changes nothing', async () => {
+  const database = await empty()
+  await migrate(database.connection)
+  expect(await migrate(database.connection)).toEqual({ from: latest, to: latest })
+  expect(await versions(database)).toEqual([latest])
+})
+
+it('of processes that start at the same time, one migrates', async () => {
+  const database = await empty()
+  const done = await Promise.all([1, 2, 3].map(() => migrate(database.connection)))
+  expect(done.map(({ from }) => from).sort((a, b) => a - b)).toEqual([0, latest, latest])
+})
+
+it('steps are taken from where the database is, in order', async () => {
+  const database = await empty()
+  const step = (version: number, text: string) => ({ version, text })
+  const first = step(1, 'create table schema_version (version integer not null); create table a (x integer)')
+  await migrate(database.connection, [first])
+  const steps = [first, step(2, 'alter table a add column y integer'), step(3, 'alter table a rename column y to z')]
+  expect(await migrate(database.connection, steps)).toEqual({ from: 1, to: 3 })
+  expect((await readCatalog(database.sql)).filter((line) => line.startsWith('column a'))).toHaveLength(2)
+  expect(await versions(database)).toEqual([3])
+})
+
+it('a newer database is refused with what to do, and left alone', async () => {
+  const database = await empty()
+  await migrate(database.connection)
+  await database.sql`update schema_version set version = ${latest + 1}`
+  await expect(migrate(database.connection)).rejects.toThrow(`schema version ${latest + 1}`)
+  await expect(migrate(database.connection)).rejects.toThrow('run a newer Parley')
+  expect(await versions(database)).toEqual([latest + 1])
+})
+
+it('a step that fails leaves the database at the step before', async () => {
+  const database = await empty()
+  const steps = [...readSteps(), { version: latest + 1, text: 'create table half (x integer); select 1 / 0' }]
+  await expect(migrate(database.connection, steps)).rejects.toMatchObject({ code: '22012' })
+  expect(await versions(database)).toEqual([latest])
+  expect((await readCatalog(database.sql)).some((line) => line.includes('half'))).toBe(false)
+})

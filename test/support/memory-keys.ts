@@ -1,0 +1,78 @@
+import type { AppRow, AppStore, KeyRow, KeyStore } from '../../src/ports/store.ts'
+import { ParleyError } from '../../src/protocol/errors.ts'
+import type { MemoryWorld } from './memory-world.ts'
+
+/** Keys and Apps of a store in memory. */
+export class MemoryKeys implements KeyStore, AppStore {
+  readonly #data: MemoryWorld
+  readonly #answer: () => Promise<void>
+
+  /** `answer` rejects while the store is away. */
+  constructor(data: MemoryWorld, answer: () => Promise<void>) {
+    this.#data = data
+    this.#answer = answer
+  }
+
+  async findKey(id: string): Promise<KeyRow | undefined> {
+    await this.#answer()
+    return this.#data.keys.get(id)
+  }
+
+  async createKey(row: KeyRow): Promise<void> {
+    await this.#answer()
+    if (!row.apps.every((app) => this.#data.apps.has(app))) throw new ParleyError('app_not_found')
+    if (this.#data.keys.has(row.id)) throw new ParleyError('conflict')
+    this.#data.keys.set(row.id, { ...row, apps: [...row.apps].sort() })
+    this.#data.tell({ kind: 'key', id: row.id })
+  }
+
+  async listKeys(): Promise<readonly KeyRow[]> {
+    await this.#answer()
+    return [...this.#data.keys.values()].sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
+  }
+
+  async revokeKey(id: string, at: number): Promise<boolean> {
+    await this.#answer()
+    const row = this.#data.keys.get(id)
+    if (!row) return false
+    this.#data.keys.set(id, { ...row, revokedAt: row.revokedAt ?? at })
+    this.#data.tell({ kind: 'key', id })
+    return true
+  }
+
+  async touchKeys(ids: readonly string[], at: number): Promise<void> {
+    await this.#answer()
+    for (const id of ids) {
+      const row = this.#data.keys.get(id)
+      if (row) this.#data.keys.set(id, { ...row, lastUsedAt: Math.max(at, row.lastUsedAt ?? at) })
+    }
+  }
+
+  async getApp(id: string): Promise<AppRow | undefined> {
+    await this.#answer()
+    return this.#data.apps.get(id)
+  }
+
+  async listApps(): Promise<readonly AppRow[]> {
+    await this.#answer()
+    return [...this.#data.apps.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+
+  async putApp(row: AppRow): Promise<void> {
+    await this.#answer()
+    this.#data.apps.set(row.id, structuredClone(row))
+    this.#data.tell({ kind: 'app', id: row.id })
+  }
+
+  async deleteApp(id: string): Promise<boolean> {
+    await this.#answer()
+    if (!this.#data.apps.delete(id)) return false
+    for (const key of this.#data.keys.values()) {
+      if (!key.apps.includes(id)) continue
+      this.#data.keys.set(key.id, { ...key, apps: key.apps.filter((app) => app !== id) })
+      this.#data.tell({ kind: 'key', id: key.id })
+    }
+    this.#data.tell({ kind: 'app', id })
+    return true
+  }
+}

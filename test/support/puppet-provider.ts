@@ -1,0 +1,119 @@
+import type { ModelEvent, ModelRequest, Provider, Providers, StopReason } from '../../src/ports/provider.ts'
+import { faultsOf } from './model-audit.ts'
+
+/** What a request for a title is told apart by. */
+const TITLE_SYSTEM = /^You name conversations/
+
+/** One request that the core made, as the test plays the model's part in it. */
+export class PuppetStream {
+  readonly request: ModelRequest
+  readonly signal: AbortSignal
+  /** Goes on after an abort, as no good provider would. */
+  deaf = false
+  /** The core left the loop. */
+  left = false
+  readonly #queue: (ModelEvent | Error | 'cut')[] = []
+  #wake: (() => void) | undefined
+
+  constructor(request: ModelRequest, signal: AbortSignal) {
+    this.request = request
+    this.signal = signal
+    signal.addEventListener('abort', () => {
+      if (!this.deaf) this.fail(new Error('aborted'))
+    })
+  }
+
+  say(...deltas: string[]): this {
+    return this.emit(...deltas.map((delta): ModelEvent => ({ type: 'text', delta })))
+  }
+
+  think(...deltas: string[]): this {
+    return this.emit(...deltas.map((delta): ModelEvent => ({ type: 'reasoning', delta })))
+  }
+
+  call(id: string, name: string, args: unknown): this {
+    const text = JSON.stringify(args)
+    const half = Math.ceil(text.length / 2)
+    return this.emit(
+      { type: 'tool.start', id, name },
+      { type: 'tool.args', id, delta: text.slice(0, half) },
+      { type: 'tool.args', id, delta: text.slice(half) },
+      { type: 'tool.end', id },
+    )
+  }
+
+  stop(reason: StopReason = 'end'): this {
+    const usage = { provider: 'puppet', model: 'p', inputTokens: 10, outputTokens: 5, totalTokens: 15 }
+    return this.emit({ type: 'usage', usage }, { type: 'stop', reason })
+  }
+
+  emit(...events: ModelEvent[]): this {
+    this.#queue.push(...events)
+    this.#wake?.()
+    return this
+  }
+
+  fail(error: Error): void {
+    this.#queue.push(error)
+    this.#wake?.()
+  }
+
+  /** The stream ends without a `stop`. */
+  cut(): void {
+    this.#queue.push('cut')
+    this.#wake?.()
+  }
+
+  async *events(): AsyncGenerator<ModelEvent> {
+    try {
+      while (true) {
+        const next = this.#queue.shift()
+        if (next instanceof Error) throw next
+        if (next === 'cut') return
+        if (next !== undefined) {
+          yield next
+          if (next.type === 'stop') return
+        } else
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve
+          })
+      }
+    } finally {
+      this.left = true
+    }
+  }
+}
+
+/** A provider whose every stream is played by the test. Requests for a title are answered by themselves. */
+export class PuppetProvider implements Provider, Providers {
+  readonly name = 'puppet'
+  readonly streams: PuppetStream[] = []
+  /** What a model's API would have refused, over all requests (I5). */
+  readonly faults: string[] = []
+  /** What a request for a title is answered with. */
+  title = 'A Fine Title'
+  #waiters: { readonly index: number; readonly resolve: (stream: PuppetStream) => void }[] = []
+
+  resolve(model: string) {
+    const [provider, name] = model.split('/')
+    return provider === this.name && name !== undefined ? { provider: this, model: name } : undefined
+  }
+
+  stream(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent> {
+    const stream = new PuppetStream(request, signal)
+    if (TITLE_SYSTEM.test(request.system)) return stream.say(this.title).stop().events()
+    this.faults.push(...faultsOf(request))
+    this.streams.push(stream)
+    for (const waiter of this.#waiters) if (waiter.index === this.streams.length - 1) waiter.resolve(stream)
+    return stream.events()
+  }
+
+  /** The nth request, made already or still to come. */
+  async request(index: number): Promise<PuppetStream> {
+    const stream = this.streams[index]
+    if (stream !== undefined) return stream
+    return new Promise((resolve) => {
+      this.#waiters.push({ index, resolve })
+    })
+  }
+}
