@@ -31,7 +31,7 @@ export type Running = {
 /** Starts everything that `config` names. What was started is stopped again when a later part fails. */
 export async function start(config: Config): Promise<Running> {
   const log = new Log({ level: config.server.logLevel })
-  const transport = await chooseTransport(config.server.transport)
+  const transport = await chooseTransport(config.server.transport, config.server.headerBytes)
   const storage = await openStorage(storageOptions(config), log)
   try {
     return await listen(config, log, storage, transport)

@@ -1,12 +1,18 @@
 /** What became of a frame: written, waiting in the socket's buffer, or lost because the buffer's limit was reached. */
 export type SendResult = 'sent' | 'queued' | 'dropped'
 
-/** One WebSocket, open until `closed` was called on its handler; every method is a no-op after that. */
+/**
+ * One WebSocket, open until `closed` was called on its handler; every method is a no-op after that. Text must be well formed
+ * (JSON.stringify makes it so): an adapter need not look.
+ */
 export interface Socket {
   send(text: string): SendResult
   /** Bytes that wait in this process for the peer. */
   buffered(): number
-  /** Sends a close frame; the peer's answer is waited for within a bound, then the socket is cut. */
+  /**
+   * Sends what waits and a close frame; the peer's answer is awaited within a bound, then the socket is cut. `closed` is
+   * called in a task of its own right after, and `send` drops from now on.
+   */
   close(code: number, reason: string): void
   /** Sends a protocol ping. */
   ping(): void
@@ -78,7 +84,7 @@ export interface Transport {
   readonly name: 'ws' | 'uws'
   /** Resolves with the port in use (0 asks for any free one). Rejects when the address is taken. */
   listen(host: string, port: number): Promise<number>
-  /** To every member of the group; encoded once. */
+  /** To every member of the group; encoded once. A member whose buffer it does not fit is closed as slow (4503): it may not miss a frame (I6). */
   broadcast(group: string, text: string): void
   /** Refuses new sockets and connections; what is open stays. */
   stopListening(): void

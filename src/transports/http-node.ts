@@ -1,0 +1,121 @@
+import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Peer } from '../ports/transport.ts'
+import { RequestBody } from './http-body.ts'
+import { type HeaderPair, hasBody, headerOf, type RequestHead } from './http-request.ts'
+import type { ResponseHead, ResponseSink } from './http-response.ts'
+import type { Exchange } from './http-serve.ts'
+
+export function headFromNode(req: IncomingMessage, peer: Peer): RequestHead {
+  const headers: HeaderPair[] = []
+  // Names and values alternate; the parsed `headers` would have lost duplicates.
+  for (let at = 0; at + 1 < req.rawHeaders.length; at += 2) {
+    headers.push([(req.rawHeaders[at] ?? '').toLowerCase(), req.rawHeaders[at + 1] ?? ''])
+  }
+  return { method: req.method ?? 'GET', target: req.url ?? '/', headers, peer }
+}
+
+/** @param last asked when the response starts: is this the connection's last one? */
+export function exchangeFromNode(
+  head: RequestHead,
+  req: IncomingMessage,
+  res: ServerResponse,
+  maxBodyBytes: number,
+  last: () => boolean,
+): Exchange {
+  const body = hasBody(head) ? bodyFromNode(head, req, maxBodyBytes) : undefined
+  return { head, body, sink: new NodeSink(res, body, last) }
+}
+
+/** Answers on a socket that node has given up because the request asked for an upgrade; the connection ends with it. */
+export function sinkOnSocket(req: IncomingMessage, socket: Socket): ResponseSink {
+  const res = new ServerResponse(req)
+  res.shouldKeepAlive = false
+  res.assignSocket(socket)
+  res.once('finish', () => socket.end())
+  // Nobody else listens on a socket that has no owner; a reset would end the process.
+  socket.on('error', () => undefined)
+  return new NodeSink(res, undefined, () => true)
+}
+
+function bodyFromNode(head: RequestHead, req: IncomingMessage, limit: number): RequestBody {
+  const body = new RequestBody(limit, Number(headerOf(head, 'content-length') ?? 0), {
+    pause: () => req.pause(),
+    resume: () => req.resume(),
+    cut: () => req.destroy(),
+  })
+  req.on('data', (chunk: Uint8Array) => body.push(chunk))
+  req.on('end', () => body.end())
+  req.on('error', (error) => body.fail(error))
+  return body
+}
+
+class NodeSink implements ResponseSink {
+  readonly #res: ServerResponse
+  readonly #body: RequestBody | undefined
+  readonly #last: () => boolean
+  #gone = false
+
+  constructor(res: ServerResponse, body: RequestBody | undefined, last: () => boolean) {
+    this.#res = res
+    this.#body = body
+    this.#last = last
+    this.onGone(() => {
+      this.#gone = true
+    })
+    // The reason is in 'close'; without a listener it would end the process.
+    res.on('error', () => undefined)
+  }
+
+  get gone(): boolean {
+    return this.#gone
+  }
+
+  whole(head: ResponseHead, body: Uint8Array, length: number | undefined): void {
+    if (this.#gone) return
+    this.start(head, length)
+    this.#body?.discard()
+    this.#res.end(body)
+  }
+
+  start(head: ResponseHead, length: number | undefined): void {
+    if (this.#gone) return
+    const { status, statusText } = head
+    const headers = head.headers.flat()
+    if (length !== undefined) headers.push('content-length', String(length))
+    if (this.#last() || this.#body?.endless) headers.push('connection', 'close')
+    this.#res.writeHead(status, statusText || STATUS_CODES[status], headers)
+  }
+
+  write(chunk: Uint8Array): boolean {
+    return this.#gone || this.#res.write(chunk)
+  }
+
+  writable(): Promise<void> {
+    if (this.#gone || !this.#res.writableNeedDrain) return Promise.resolve()
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#res.off('drain', done).off('close', done)
+        resolve()
+      }
+      this.#res.on('drain', done).on('close', done)
+    })
+  }
+
+  finish(): void {
+    if (this.#gone) return
+    this.#body?.discard()
+    this.#res.end()
+  }
+
+  cut(): void {
+    this.#res.destroy()
+  }
+
+  onGone(callback: () => void): void {
+    if (this.#gone) return callback()
+    this.#res.once('close', () => {
+      if (!this.#res.writableFinished) callback()
+    })
+  }
+}

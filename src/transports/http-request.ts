@@ -1,0 +1,96 @@
+import type { HandshakeRequest, Peer } from '../ports/transport.ts'
+import { ParleyError } from '../protocol/errors.ts'
+
+export type HeaderPair = readonly [name: string, value: string]
+
+/** A request's line and headers, copied: valid after any await. Header names are lower case. */
+export type RequestHead = {
+  readonly method: string
+  /** As on the request line: path and query, or a whole URL. */
+  readonly target: string
+  readonly headers: readonly HeaderPair[]
+  readonly peer: Peer
+}
+
+/** A name, v4 or v6 address, and a port. Anything else could smuggle a path or user into the URL. */
+const HOST = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i
+/** HTTP/1.0 names no host; any will do, because the path decides. */
+const NO_HOST = 'localhost'
+/** The fetch standard has no request of these methods. */
+const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(['CONNECT', 'TRACE', 'TRACK'])
+const BODILESS_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
+
+/** The value of a header; a name that came more than once is one list, as RFC 9110 5.3 says. */
+export function headerOf(head: RequestHead, name: string): string | undefined {
+  let found: string | undefined
+  for (const [key, value] of head.headers) if (key === name) found = found === undefined ? value : `${found}, ${value}`
+  return found
+}
+
+/** Does a body follow the headers? */
+export function hasBody(head: RequestHead): boolean {
+  const length = headerOf(head, 'content-length')
+  return headerOf(head, 'transfer-encoding') !== undefined || (length !== undefined && Number(length) !== 0)
+}
+
+/** @throws ParleyError `bad_request` for what the fetch standard cannot hold */
+export function toRequest(
+  head: RequestHead,
+  body: ReadableStream<Uint8Array> | undefined,
+  signal: AbortSignal,
+): Request {
+  if (FORBIDDEN_METHODS.has(head.method)) throw new ParleyError('bad_request', { message: 'This method is not served' })
+  const url = urlOf(head)
+  const carried = body === undefined || BODILESS_METHODS.has(head.method) ? {} : ({ body, duplex: 'half' } as const)
+  try {
+    const headers = new Headers()
+    for (const [name, value] of head.headers) headers.append(name, value)
+    return new Request(url, { method: head.method, headers, signal, ...carried })
+  } catch (thrown) {
+    throw new ParleyError('bad_request', { cause: thrown })
+  }
+}
+
+function urlOf(head: RequestHead): string {
+  const host = headerOf(head, 'host') ?? NO_HOST
+  if (!HOST.test(host)) throw new ParleyError('bad_request', { message: 'The Host header is not well formed' })
+  const url = head.target.startsWith('/')
+    ? `${head.peer.secure ? 'https' : 'http'}://${host}${head.target}`
+    : head.target
+  if (!URL.canParse(url)) throw new ParleyError('bad_request', { message: 'The request target is not well formed' })
+  return url
+}
+
+/** Splits `/path?query`; the query comes without its question mark. */
+export function splitTarget(target: string): { readonly path: string; readonly query: string } {
+  const at = target.indexOf('?')
+  return at < 0 ? { path: target, query: '' } : { path: target.slice(0, at), query: target.slice(at + 1) }
+}
+
+export function toHandshake(head: RequestHead): HandshakeRequest {
+  return { ...splitTarget(head.target), ...head.peer, header: (name) => headerOf(head, name) }
+}
+
+/** Sixteen bytes in base64 (RFC 6455 4.1). */
+const WEBSOCKET_KEY = /^[+/0-9A-Za-z]{22}==$/
+const WEBSOCKET_VERSION = '13'
+/** A comma separated list of tokens (RFC 6455 4.1); keys and session ids are tokens. */
+const PROTOCOL_LIST = /^[!#$%&'*+\-.^`|~\w]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^`|~\w]+)*$/
+
+export function isWebSocketUpgrade(head: RequestHead): boolean {
+  return headerOf(head, 'upgrade')?.toLowerCase() === 'websocket'
+}
+
+/** What is wrong with the form of a WebSocket handshake, asked before anyone else looks at it; the same on every transport. */
+export function handshakeFault(head: RequestHead): ParleyError | undefined {
+  const fault = (message: string) => new ParleyError('bad_request', { message })
+  if (head.method !== 'GET') return fault('A WebSocket handshake is a GET')
+  if (!WEBSOCKET_KEY.test(headerOf(head, 'sec-websocket-key') ?? ''))
+    return fault('Sec-WebSocket-Key is missing or not well formed')
+  if (headerOf(head, 'sec-websocket-version') !== WEBSOCKET_VERSION) return fault('Sec-WebSocket-Version must be 13')
+  const protocols = headerOf(head, 'sec-websocket-protocol')
+  if (protocols === undefined) return undefined
+  if (!PROTOCOL_LIST.test(protocols)) return fault('Sec-WebSocket-Protocol is not well formed')
+  const offered = protocols.split(',').map((name) => name.trim())
+  return new Set(offered).size === offered.length ? undefined : fault('Sec-WebSocket-Protocol names a protocol twice')
+}

@@ -1,0 +1,160 @@
+import type { WebSocket } from 'uWebSockets.js'
+import type { SendResult, Socket, SocketHandler } from '../ports/transport.ts'
+import { CLOSE_TIMEOUT_MS, SLOW_CONSUMER, SLOW_REASON } from './close-codes.ts'
+import { closeReason } from './frames.ts'
+
+/** The library copies the properties of the user data to its own socket object; so it is one, and all of ours hangs on it. */
+export type UserData = { readonly peer: UwsSocket }
+
+/** What the library's numbers 0, 1 and 2 say. */
+const RESULTS: readonly SendResult[] = ['queued', 'sent', 'dropped']
+const DROPPED = 2
+
+type Closing = {
+  readonly ws: WebSocket<UserData>
+  readonly code: number
+  readonly reason: string
+  readonly deadline: number
+}
+
+/**
+ * Sockets that were closed while frames waited for them. The library's own `end` would shut the connection down at once and
+ * lose both the frames and the close frame, so it is called when the rest has left. One timer for all, while there are any.
+ */
+export class Closings {
+  readonly #all = new Map<UwsSocket, Closing>()
+  #timer: NodeJS.Timeout | undefined
+
+  add(socket: UwsSocket, closing: Omit<Closing, 'deadline'>): void {
+    this.#all.set(socket, { ...closing, deadline: performance.now() + CLOSE_TIMEOUT_MS })
+    this.#timer ??= setTimeout(() => this.#sweep(), CLOSE_TIMEOUT_MS)
+  }
+
+  drained(socket: UwsSocket): void {
+    const closing = this.#all.get(socket)
+    if (closing !== undefined && closing.ws.getBufferedAmount() === 0) closing.ws.end(closing.code, closing.reason)
+  }
+
+  gone(socket: UwsSocket): void {
+    this.#all.delete(socket)
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+
+  /** They are in the order of their deadlines. */
+  #sweep(): void {
+    this.#timer = undefined
+    const now = performance.now()
+    for (const { ws, deadline } of this.#all.values()) {
+      if (deadline > now) {
+        this.#timer = setTimeout(() => this.#sweep(), deadline - now)
+        return
+      }
+      ws.close()
+    }
+  }
+}
+
+/** What the library calls is guarded by `#ws`: any use after the socket has closed throws. */
+export class UwsSocket implements Socket {
+  readonly #handler: SocketHandler
+  readonly #closings: Closings
+  /** While it is open. */
+  #ws: WebSocket<UserData> | undefined
+  #over = false
+  /** Frames that a broadcast dropped and nobody was told of. */
+  #lost = 0
+
+  constructor(handler: SocketHandler, closings: Closings) {
+    this.#handler = handler
+    this.#closings = closings
+  }
+
+  /** `text` has to be well formed, as JSON always is: the library writes a lone surrogate as it stands. */
+  send(text: string): SendResult {
+    if (this.#ws === undefined) return 'dropped'
+    const result = this.#ws.send(text)
+    // The caller knows of this one.
+    if (result === DROPPED) this.#lost--
+    return RESULTS[result] ?? 'dropped'
+  }
+
+  buffered(): number {
+    return this.#ws?.getBufferedAmount() ?? 0
+  }
+
+  close(code: number, reason: string): void {
+    const ws = this.#ws
+    if (ws === undefined) return
+    this.#end(code)
+    const said = closeReason(reason)
+    if (ws.getBufferedAmount() === 0) {
+      ws.end(code, said)
+      return
+    }
+    for (const group of ws.getTopics()) ws.unsubscribe(group)
+    this.#closings.add(this, { ws, code, reason: said })
+  }
+
+  ping(): void {
+    if (this.#ws?.ping() === DROPPED) this.#lost--
+  }
+
+  join(group: string): void {
+    this.#ws?.subscribe(group)
+  }
+
+  leave(group: string): void {
+    this.#ws?.unsubscribe(group)
+  }
+
+  // What the library says
+
+  opened(ws: WebSocket<UserData>): void {
+    if (this.#over) return
+    this.#ws = ws
+    // Corked: what is said at once leaves as one write.
+    ws.cork(() => this.#handler.opened(this))
+  }
+
+  received(message: ArrayBuffer, isBinary: boolean): void {
+    if (this.#ws === undefined) return
+    if (isBinary) this.#handler.receivedBinary()
+    else this.#handler.received(Buffer.from(message).toString())
+  }
+
+  alive(): void {
+    if (this.#ws !== undefined) this.#handler.alive()
+  }
+
+  drained(): void {
+    if (this.#ws === undefined) this.#closings.drained(this)
+    else this.#handler.drained()
+  }
+
+  /** A frame did not fit; said before `send` returns, or in the middle of a broadcast. */
+  dropped(): void {
+    this.#lost++
+    if (this.#lost === 1) setImmediate(() => this.#judge())
+  }
+
+  /** The library has closed it, or it was our own `end`. */
+  gone(code: number): void {
+    this.#over = true
+    this.#closings.gone(this)
+    if (this.#ws !== undefined) this.#end(code)
+  }
+
+  #judge(): void {
+    if (this.#lost > 0) this.close(SLOW_CONSUMER, SLOW_REASON)
+    this.#lost = 0
+  }
+
+  /** In a task of its own: the handler itself may have closed it, and its calls are never nested. */
+  #end(code: number): void {
+    this.#ws = undefined
+    queueMicrotask(() => this.#handler.closed(code))
+  }
+}

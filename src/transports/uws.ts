@@ -1,0 +1,190 @@
+import type {
+  HttpRequest,
+  HttpResponse,
+  TemplatedApp,
+  us_listen_socket,
+  us_socket_context_t,
+  WebSocket,
+} from 'uWebSockets.js'
+import type { Telemetry } from '../ports/telemetry.ts'
+import type { Transport, TransportHandlers, TransportOptions } from '../ports/transport.ts'
+import { FRAME_TOO_LARGE, TOO_LARGE_REASON } from './close-codes.ts'
+import { type Accepted, decide } from './handshake.ts'
+import { handshakeFault, headerOf, isWebSocketUpgrade, type RequestHead, splitTarget } from './http-request.ts'
+import { errorResponse, sendResponse } from './http-response.ts'
+import { serveHttp } from './http-serve.ts'
+import { exchangeFromUws, headFromUws, UwsSink } from './http-uws.ts'
+import { loadedHeaderBytes, type UwsLibrary } from './load-uws.ts'
+import { Closings, type UserData, UwsSocket } from './uws-socket.ts'
+
+/** `ListenOptions` of the library, whose types name what only its binary holds: without it any process may share the port. */
+const EXCLUSIVE_PORT = 1
+/**
+ * The library cuts a frame above its limit without a word (1006). Up to this many times our own limit it is let in, so that
+ * the peer can be told why (4413).
+ */
+const READABLE_SLACK = 2
+/** Seconds; 0 is never: the core looks for signs of life itself. */
+const NO_IDLE_TIMEOUT = 0
+/** TLS ends in front of us. `SSLApp` with its key and certificate takes the place of `App` when it ends here, and this is true. */
+const SECURE = false
+
+/** Sockets and HTTP by uWebSockets.js. */
+export function createUwsTransport(
+  library: UwsLibrary,
+  handlers: TransportHandlers,
+  options: TransportOptions,
+  telemetry: Telemetry,
+): Transport {
+  if (loadedHeaderBytes() !== options.maxHeaderBytes) {
+    telemetry.log('warn', 'header limit differs', { loaded: loadedHeaderBytes(), wanted: options.maxHeaderBytes })
+  }
+  return new UwsTransport(library, handlers, options, telemetry)
+}
+
+/** A handshake that was accepted and waits for its turn. */
+type Entrant = {
+  readonly res: HttpResponse
+  readonly sink: UwsSink
+  readonly head: RequestHead
+  readonly context: us_socket_context_t
+  readonly verdict: Accepted
+}
+
+class UwsTransport implements Transport {
+  readonly name = 'uws'
+  readonly #library: UwsLibrary
+  readonly #handlers: TransportHandlers
+  readonly #options: TransportOptions
+  readonly #telemetry: Telemetry
+  readonly #app: TemplatedApp
+  readonly #closings = new Closings()
+  /** The socket that an upgrade has just opened. */
+  readonly #entered: WebSocket<UserData>[] = []
+  #listening: us_listen_socket | undefined
+  #draining = false
+
+  constructor(library: UwsLibrary, handlers: TransportHandlers, options: TransportOptions, telemetry: Telemetry) {
+    this.#library = library
+    this.#handlers = handlers
+    this.#options = options
+    this.#telemetry = telemetry
+    this.#app = library.App()
+    this.#routeSockets()
+    this.#app.any('/*', (res, req) => this.#request(res, req))
+  }
+
+  // Listening
+
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#app.listen(host, port, EXCLUSIVE_PORT, (socket) => {
+        if (socket === false)
+          return reject(new Error(`cannot listen on ${host}:${port}: in use, or not an address of this machine`))
+        this.#listening = socket
+        resolve(this.#library.us_socket_local_port(socket))
+      })
+    })
+  }
+
+  stopListening(): void {
+    this.#draining = true
+    if (this.#listening !== undefined) this.#library.us_listen_socket_close(this.#listening)
+    // HTTP connections that are idle are ended by the library after 10 s of it, the others say that they are the last.
+    this.#listening = undefined
+  }
+
+  async close(): Promise<void> {
+    this.stopListening()
+    this.#closings.stop()
+    this.#app.close()
+  }
+
+  // Groups
+
+  /** A member whose buffer is full misses the frame, says the library to `dropped`; one that fills is to leave before. */
+  broadcast(group: string, text: string): void {
+    this.#app.publish(group, text)
+  }
+
+  // Handshakes
+
+  #routeSockets(): void {
+    const { maxReadableFrameBytes, maxBufferedBytes, webSocketPath } = this.#options
+    this.#app.ws<UserData>(webSocketPath, {
+      maxPayloadLength: maxReadableFrameBytes * READABLE_SLACK,
+      maxBackpressure: maxBufferedBytes,
+      closeOnBackpressureLimit: false,
+      compression: this.#library.DISABLED,
+      idleTimeout: NO_IDLE_TIMEOUT,
+      sendPingsAutomatically: false,
+      upgrade: (res, req, context) => this.#upgrade(res, req, context),
+      open: (ws) => this.#open(ws),
+      message: (ws, message, isBinary) => {
+        const { peer } = ws.getUserData()
+        if (message.byteLength > maxReadableFrameBytes) peer.close(FRAME_TOO_LARGE, TOO_LARGE_REASON)
+        else peer.received(message, isBinary)
+      },
+      ping: (ws) => ws.getUserData().peer.alive(),
+      pong: (ws) => ws.getUserData().peer.alive(),
+      drain: (ws) => ws.getUserData().peer.drained(),
+      dropped: (ws) => ws.getUserData().peer.dropped(),
+      close: (ws, code) => ws.getUserData().peer.gone(code),
+    })
+  }
+
+  #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
+    const head = headFromUws(res, req, SECURE)
+    if (!isWebSocketUpgrade(head)) {
+      req.setYield(true)
+      return
+    }
+    void this.#judge(head, res, context)
+  }
+
+  async #judge(head: RequestHead, res: HttpResponse, context: us_socket_context_t): Promise<void> {
+    const sink = new UwsSink(res, () => this.#draining)
+    const decision = await decide(this.#handlers, head, () => this.#draining, this.#telemetry)
+    if (decision instanceof Response) return sendResponse(decision, sink, head.method)
+    if (!sink.gone) this.#enter({ res, sink, head, context, verdict: decision })
+  }
+
+  /**
+   * Upgrades in a turn of its own. A verdict may come while the library parses the request of another connection (promises are
+   * settled at the end of its callbacks); an upgrade then would be taken for that connection's.
+   */
+  #enter(entrant: Entrant): void {
+    setImmediate(() => this.#letIn(entrant))
+  }
+
+  #letIn({ res, sink, head, context, verdict }: Entrant): void {
+    if (sink.gone) return
+    const peer = new UwsSocket(verdict.handler, this.#closings)
+    const key = headerOf(head, 'sec-websocket-key') ?? ''
+    // No extension is ever agreed on.
+    res.cork(() => res.upgrade<UserData>({ peer }, key, verdict.protocol ?? '', '', context))
+    const ws = this.#entered.pop()
+    if (ws !== undefined) peer.opened(ws)
+  }
+
+  /**
+   * Called in the middle of `res.upgrade`, and does as little as it can. After a corked upgrade the library still reads the old
+   * HTTP state, from the end of a block that it has made shorter; when anything allocates in between it may find "close the
+   * connection" there and shut the new socket (1006). So the core is told after the cork has ended.
+   */
+  #open(ws: WebSocket<UserData>): void {
+    this.#entered.push(ws)
+  }
+
+  // HTTP
+
+  #request(res: HttpResponse, req: HttpRequest): void {
+    const head = headFromUws(res, req, SECURE)
+    const exchange = exchangeFromUws(head, res, this.#options.maxBodyBytes, () => this.#draining)
+    const missed = isWebSocketUpgrade(head) && splitTarget(head.target).path === this.#options.webSocketPath
+    const fault = missed ? handshakeFault(head) : undefined
+    // The library takes a handshake without a key for an ordinary request.
+    if (fault !== undefined) return void sendResponse(errorResponse(fault), exchange.sink, head.method)
+    void serveHttp(this.#handlers, exchange, this.#telemetry)
+  }
+}

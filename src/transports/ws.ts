@@ -1,0 +1,162 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { Socket as TcpSocket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer } from 'ws'
+import type { Telemetry } from '../ports/telemetry.ts'
+import type { Peer, Transport, TransportHandlers, TransportOptions } from '../ports/transport.ts'
+import { ParleyError } from '../protocol/errors.ts'
+import { addressText } from './address.ts'
+import { CLOSE_TIMEOUT_MS, SLOW_CONSUMER, SLOW_REASON } from './close-codes.ts'
+import { textFrame } from './frames.ts'
+import { type Accepted, decide } from './handshake.ts'
+import { exchangeFromNode, headFromNode, sinkOnSocket } from './http-node.ts'
+import { hasBody, isWebSocketUpgrade, type RequestHead, splitTarget } from './http-request.ts'
+import { errorResponse, sendResponse } from './http-response.ts'
+import { serveHttp } from './http-serve.ts'
+import { WaitingPeer } from './waiting-peer.ts'
+import { LinkedWebSocket, type WsShared, WsSocket } from './ws-socket.ts'
+
+/** Milliseconds between looks for handshakes that take too long: a tenth of the default bound. */
+const TIMEOUT_SWEEP_MS = 1000
+/** Milliseconds that an idle HTTP connection is kept: as long as the other transport keeps it. */
+const KEEP_ALIVE_MS = 10_000
+/** TLS ends in front of us. `https.createServer` takes the place of `createServer` when it ends here, and this is true. */
+const SECURE = false
+
+/** Sockets by `ws`, HTTP by node. */
+export function createWsTransport(
+  handlers: TransportHandlers,
+  options: TransportOptions,
+  telemetry: Telemetry,
+): Transport {
+  return new WsTransport(handlers, options, telemetry)
+}
+
+class WsTransport implements Transport {
+  readonly name = 'ws'
+  readonly #handlers: TransportHandlers
+  readonly #options: TransportOptions
+  readonly #telemetry: Telemetry
+  readonly #server: Server
+  readonly #upgrader: InstanceType<typeof WebSocketServer<typeof LinkedWebSocket>>
+  readonly #shared: WsShared
+  /** Sockets that node has given up and that are not WebSockets: their handshake is decided, or declined. */
+  readonly #detached = new Set<TcpSocket>()
+  /** What the handshake that is being completed selects; `handleUpgrade` asks for it before it returns. */
+  #selected: string | undefined
+  #draining = false
+
+  constructor(handlers: TransportHandlers, options: TransportOptions, telemetry: Telemetry) {
+    this.#handlers = handlers
+    this.#options = options
+    this.#telemetry = telemetry
+    this.#shared = { groups: new Map(), sockets: new Set(), maxBufferedBytes: options.maxBufferedBytes }
+    this.#server = createServer({
+      maxHeaderSize: options.maxHeaderBytes,
+      headersTimeout: options.handshakeTimeoutMs,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: TIMEOUT_SWEEP_MS,
+    })
+    // The library's types do not know it yet.
+    const closeTimeout = { closeTimeout: CLOSE_TIMEOUT_MS }
+    this.#upgrader = new WebSocketServer({
+      ...closeTimeout,
+      noServer: true,
+      WebSocket: LinkedWebSocket,
+      maxPayload: options.maxReadableFrameBytes,
+      perMessageDeflate: false,
+      clientTracking: false,
+      autoPong: false,
+      handleProtocols: () => this.#selected ?? false,
+    })
+    this.#server.on('request', (req, res) => void this.#request(req, res))
+    this.#server.on('upgrade', (req, socket, head) => void this.#upgrade(req, socket, head))
+  }
+
+  // Listening
+
+  async listen(host: string, port: number): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', reject)
+        resolve()
+      })
+    })
+    const bound = this.#server.address()
+    return typeof bound === 'object' && bound !== null ? bound.port : port
+  }
+
+  stopListening(): void {
+    if (this.#draining) return
+    this.#draining = true
+    // Also ends the HTTP connections that are idle; those that are not say that they are the last.
+    this.#server.close()
+  }
+
+  async close(): Promise<void> {
+    this.stopListening()
+    for (const socket of this.#shared.sockets) socket.cut()
+    for (const socket of this.#detached) socket.destroy()
+    this.#server.closeAllConnections()
+  }
+
+  // Groups
+
+  broadcast(group: string, text: string): void {
+    const members = this.#shared.groups.get(group)
+    if (members === undefined) return
+    const frame = textFrame(text)
+    for (const member of members) if (!member.take(frame)) member.close(SLOW_CONSUMER, SLOW_REASON)
+  }
+
+  // Handshakes
+
+  async #upgrade(req: IncomingMessage, socket: Duplex, early: Buffer): Promise<void> {
+    if (!(socket instanceof TcpSocket)) return void socket.destroy()
+    this.#detached.add(socket)
+    const forget = () => this.#detached.delete(socket)
+    socket.once('close', forget)
+    const waiting = new WaitingPeer(socket, early)
+    const head = headFromNode(req, peerOf(socket))
+    if (!isWebSocketUpgrade(head) || splitTarget(head.target).path !== this.#options.webSocketPath) {
+      waiting.release()
+      return this.#declineUpgrade(head, req, socket)
+    }
+    const decision = await decide(this.#handlers, head, () => this.#draining, this.#telemetry)
+    const rest = waiting.release()
+    if (waiting.gone) return
+    if (decision instanceof Response) return sendResponse(decision, sinkOnSocket(req, socket), head.method)
+    socket.off('close', forget)
+    forget()
+    this.#enter(req, socket, rest, decision)
+  }
+
+  #enter(req: IncomingMessage, socket: TcpSocket, rest: Buffer, verdict: Accepted): void {
+    this.#selected = verdict.protocol
+    this.#upgrader.handleUpgrade(req, socket, rest, (ws) => {
+      const entered = new WsSocket(ws, socket, verdict.handler, this.#shared)
+      verdict.handler.opened(entered)
+    })
+  }
+
+  // HTTP
+
+  async #request(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const head = headFromNode(req, peerOf(req.socket))
+    const exchange = exchangeFromNode(head, req, res, this.#options.maxBodyBytes, () => this.#draining)
+    await serveHttp(this.#handlers, exchange, this.#telemetry)
+  }
+
+  /** Some clients offer another protocol with an ordinary request (h2c); it is answered as if they had not. */
+  async #declineUpgrade(head: RequestHead, req: IncomingMessage, socket: TcpSocket): Promise<void> {
+    const sink = sinkOnSocket(req, socket)
+    // Node has given the parser up, so a body cannot be read.
+    if (hasBody(head)) return sendResponse(errorResponse(new ParleyError('bad_request')), sink, head.method)
+    await serveHttp(this.#handlers, { head, body: undefined, sink }, this.#telemetry)
+  }
+}
+
+function peerOf(socket: TcpSocket): Peer {
+  return { address: addressText(socket.remoteAddress), secure: SECURE }
+}
