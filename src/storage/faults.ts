@@ -24,8 +24,8 @@ const QUERY_CANCELED = '57014'
 const UNIQUE_VIOLATION = '23505'
 const FOREIGN_KEY_VIOLATION = '23503'
 const NOT_NULL_VIOLATION = '23502'
-/** The write statement makes them null when a session's owner would change, and when a message would leave a run that stays. */
-const GUARDED_COLUMNS = ['app', 'run_id']
+/** The write statement makes this column null when a session's owner would change. */
+const OWNER_GUARD = 'app'
 
 /**
  * Classes of SQLSTATE (their first two characters) that say nothing against the request: connection, resources, operator's
@@ -55,7 +55,7 @@ function kindOf(sqlstate: string, column: string | undefined): FaultKind {
   if (!SQLSTATE.test(sqlstate)) return 'unknown'
   if (sqlstate === QUERY_CANCELED) return 'timeout'
   if (sqlstate === UNIQUE_VIOLATION || sqlstate === FOREIGN_KEY_VIOLATION) return 'conflict'
-  if (sqlstate === NOT_NULL_VIOLATION && GUARDED_COLUMNS.includes(column ?? '')) return 'conflict'
+  if (sqlstate === NOT_NULL_VIOLATION && column === OWNER_GUARD) return 'conflict'
   const group = sqlstate.slice(0, 2)
   if (AWAY_CLASSES.has(group)) return 'away'
   return DATA_CLASSES.has(group) ? 'data' : 'unknown'

@@ -5,7 +5,14 @@ import { type Patience, type Pool, within } from './connection.ts'
 import { toFault, toStoreError } from './faults.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { toMessage, toMillis, toOpenRun, toRun, toSession } from './rows.ts'
-import { type LoadedRecord, selectHistory, selectRun, selectSend, selectSessions, selectSummaries } from './session-queries.ts'
+import {
+  type LoadedRecord,
+  selectHistory,
+  selectRun,
+  selectSend,
+  selectSessions,
+  selectSummaries,
+} from './session-queries.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 

@@ -79,7 +79,8 @@ const MESSAGE_COLUMNS = [
   'created_at',
 ]
 
-const messages = (onConflict: string) => `
+/** An id that another run took is refused by the primary key instead of moving the message. */
+const MESSAGES = `
   message_rows as (
     insert into messages (session_id, id, run_id, ${MESSAGE_COLUMNS.join(', ')})
     select "sessionId", id, "runId", index, role, content, "toolCalls", "toolCallId", coalesce("isError", false),
@@ -88,21 +89,8 @@ const messages = (onConflict: string) => `
       content text, "toolCalls" jsonb, "toolCallId" text, "isError" boolean, interrupted boolean, blocks jsonb,
       "createdAt" float8)
     where ${allowed('"sessionId"')}
-    on conflict ${onConflict}, ${replace(MESSAGE_COLUMNS)}
+    on conflict (session_id, run_id, id) do update set ${replace(MESSAGE_COLUMNS)}
   )`
-
-/** An id that another run took is refused by the primary key instead of moving the message. */
-const MESSAGES = messages('(session_id, run_id, id) do update set run_id = excluded.run_id')
-
-/**
- * A retry takes the person's message with it: a message may leave the very run that its write replaces. From any other run
- * the id becomes null, which the column refuses (see faults.ts).
- */
-const MOVED_MESSAGES = messages(`(session_id, id) do update set run_id = case
-      when messages.run_id = excluded.run_id or exists (
-        select from json_to_recordset($5::text::json) as x("sessionId" uuid, "from" text)
-        where x."sessionId" = excluded.session_id and x."from" = messages.run_id
-      ) then excluded.run_id end`)
 
 const SUPERSEDE = `
   superseded as (
@@ -116,7 +104,7 @@ const SUPERSEDE = `
 const RESULT = ' select unnest(ids) as id from refused'
 const WRITE = `${GUARDS},${RUNS},${MESSAGES},${SESSIONS}${RESULT}`
 /** Apart, because few writes need it and each part of a statement costs something even when it is idle. */
-const WRITE_AND_SUPERSEDE = `${GUARDS},${SUPERSEDE},${RUNS},${MOVED_MESSAGES},${SESSIONS}${RESULT}`
+const WRITE_AND_SUPERSEDE = `${GUARDS},${SUPERSEDE},${RUNS},${MESSAGES},${SESSIONS}${RESULT}`
 
 const json = (rows: Iterable<string>) => `[${[...rows].join(',')}]`
 

@@ -92,22 +92,6 @@ export function commitRules(make: MakeStore): void {
       expect((await store().findSend(write.sessionId, 'r1-0'))?.run.id).toBe('r1')
     })
 
-    it('let a retry take the message of the run that it replaces, and of no other', async () => {
-      const write = answered()
-      await store().commit(write, SOON)
-      const { sessionId } = write
-      const retry = run(sessionId, 'r2', { status: 'running', position: 2, replaces: 'r1', node: store().node })
-      const moved = { sessionId, runs: [retry], messages: [message(retry, 0, { id: 'r1-0' })], supersedeFromRun: 'r1' }
-      await store().commit(moved, SOON)
-      await store().commit(moved, SOON)
-      expect((await store().findSend(sessionId, 'r1-0'))?.run.id).toBe('r2')
-      const ids = (await store().history(sessionId, { maxMessages: 9, maxBytes: 9999 })).messages.map(({ id }) => id)
-      expect(ids).toEqual(['r1-0'])
-      const other = run(sessionId, 'r3', { status: 'queued' })
-      const stolen = { sessionId, runs: [other], messages: [message(other, 0, { id: 'r1-0' })], supersedeFromRun: 'r1' }
-      await expect(store().commit(stolen, SOON)).rejects.toMatchObject(refusal('conflict'))
-    })
-
     it('refuse rows of a session or run that is not there', async () => {
       const { sessionId, session: row } = answered()
       const stray = run(sessionId, 'r1')

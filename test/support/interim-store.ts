@@ -65,6 +65,10 @@ export class InterimStore implements SessionStore {
     const run = m && this.runs.get(m.runId)
     return m && run ? { run, userMessage: m, nodeAlive: true } : undefined
   }
+  async findRun(id: string, runId: string) {
+    const run = this.runs.get(runId)
+    return run?.sessionId === id ? run : undefined
+  }
   async commit(w: SessionWrite, o: CommitOptions) {
     await new Promise((r) => setImmediate(r))
     if (this.away) throw new ParleyError('store_unavailable')

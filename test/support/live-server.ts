@@ -113,10 +113,14 @@ export class LiveClient {
     this.socket = socket
   }
 
+  /** Resolves once the session is ready; its frames are still to be read. */
   static async connect(port: number, sessionId: string, cursor?: string): Promise<LiveClient> {
     const query = cursor === undefined ? '' : `&cursor=${cursor}`
     const url = `ws://${HOST}:${port}/ws?app=default${query}`
-    return new LiveClient(await SocketClient.connect(url, { protocols: offerProtocols(sessionId) }))
+    const client = new LiveClient(await SocketClient.connect(url, { protocols: offerProtocols(sessionId) }))
+    await client.control('session.ready')
+    client.#read = 0
+    return client
   }
 
   send(command: CommandInput): void {

@@ -47,11 +47,7 @@ export class MemoryWorld {
     const messages = new Map(before?.messages)
     for (const message of write.messages ?? []) {
       const taken = messages.get(message.id)
-      if (
-        !runs.has(message.runId) ||
-        (taken && taken.runId !== message.runId && taken.runId !== write.supersedeFromRun)
-      )
-        throw new ParleyError('conflict')
+      if (!runs.has(message.runId) || (taken && taken.runId !== message.runId)) throw new ParleyError('conflict')
       messages.set(message.id, message)
     }
     if ([...runs.values()].filter(({ row }) => row.status === 'running').length > 1) throw new ParleyError('conflict')

@@ -1,0 +1,158 @@
+import type { CommandInput } from '../../src/protocol/commands.ts'
+import { ERRORS } from '../../src/protocol/errors.ts'
+import type { ControlFrame, Envelope } from '../../src/protocol/frames.ts'
+import { offerProtocols } from '../../src/protocol/handshake.ts'
+import { type Cursor, formatCursor } from '../../src/protocol/ids.ts'
+import { reconnectDelay } from './backoff.ts'
+import { type CredentialOption, CredentialSource, fitsSubprotocol } from './credential-source.ts'
+import type { Environment, Timer } from './environment.ts'
+import { type Down, Link, type Why } from './link.ts'
+
+/** Milliseconds a connection must have held for the next cut to count as the first again. */
+const STABLE_MS = 5_000
+
+export type ConnectionState =
+  | { readonly phase: 'closed' }
+  /** `attempt` 0 is the first connect; later ones follow a cut, and `why` says which. */
+  | { readonly phase: 'connecting'; readonly attempt: number; readonly why?: Why }
+  /** `draining`: the server is about to restart and takes nothing new. */
+  | { readonly phase: 'ready'; readonly draining: boolean }
+  /** Waits for the next attempt, at `retryAt` (milliseconds since 1970), which was `inMs` away when the wait began. */
+  | {
+      readonly phase: 'reconnecting'
+      readonly attempt: number
+      readonly inMs: number
+      readonly retryAt: number
+      readonly why: Why
+    }
+  /** Trying again by itself would not help. */
+  | { readonly phase: 'refused'; readonly code: string; readonly message: string }
+
+export type ConnectorOptions = {
+  /** The server's socket, `wss://host/ws`. */
+  readonly url: string
+  readonly app: string
+  readonly sessionId: string
+  readonly credential?: CredentialOption
+  readonly environment: Environment
+}
+
+export type ConnectorEvents = {
+  readonly onState: (state: ConnectionState) => void
+  readonly onFrame: (frame: ControlFrame | Envelope) => void
+  /** Where the next connection goes on from. */
+  readonly cursor: () => Cursor | undefined
+}
+
+/** Keeps one session connected: opens links, waits between attempts, and gives up where the server's verdict is final. */
+export class Connector {
+  readonly #options: ConnectorOptions
+  readonly #events: ConnectorEvents
+  readonly #credentials: CredentialSource
+  #state: ConnectionState = { phase: 'closed' }
+  #link: Link | undefined
+  #timer: Timer
+  #attempt = 0
+  #readyAt = 0
+  /** Counts attempts, so that a credential that comes too late opens nothing. */
+  #era = 0
+  #unwatch: (() => void) | undefined
+
+  constructor(options: ConnectorOptions, events: ConnectorEvents) {
+    this.#options = options
+    this.#events = events
+    this.#credentials = new CredentialSource(options.credential)
+  }
+
+  /** Connects now: for the first time, after a refusal, or instead of waiting. Does nothing when there is a connection. */
+  connect(): void {
+    const state = this.#state
+    if (state.phase === 'ready' || state.phase === 'connecting') return
+    if (state.phase !== 'reconnecting') this.#attempt = 0
+    this.#unwatch ??= this.#options.environment.onNetworkChange(() => this.#onNetworkChange())
+    void this.#open(state.phase === 'reconnecting' ? state.why : undefined)
+  }
+
+  close(): void {
+    this.#unwatch?.()
+    this.#unwatch = undefined
+    this.#leave()
+    this.#become({ phase: 'closed' })
+  }
+
+  /** False when there is no connection that takes commands now. */
+  send(command: CommandInput): boolean {
+    if (this.#state.phase !== 'ready' || this.#state.draining) return false
+    this.#link?.send(command)
+    return true
+  }
+
+  async #open(why: Why | undefined): Promise<void> {
+    const { environment, url, app, sessionId } = this.#options
+    this.#leave()
+    const era = this.#era
+    this.#become({ phase: 'connecting', attempt: this.#attempt, ...(why === undefined ? {} : { why }) })
+    const credential = await this.#credentials.get()
+    if (era !== this.#era) return
+    if (credential !== undefined && !fitsSubprotocol(credential)) {
+      this.#become({ phase: 'refused', code: 'unauthorized', message: ERRORS.unauthorized.message })
+      return
+    }
+    const cursor = this.#events.cursor()
+    const query = new URLSearchParams({ app, ...(cursor === undefined ? {} : { cursor: formatCursor(cursor) }) })
+    this.#link = new Link(environment, `${url}?${query}`, offerProtocols(sessionId, credential), {
+      onFrame: (frame) => this.#onFrame(frame),
+      onDown: (down) => this.#onDown(down),
+    })
+  }
+
+  #onFrame(frame: ControlFrame | Envelope): void {
+    if ('type' in frame && frame.type === 'session.ready') {
+      this.#readyAt = this.#options.environment.now()
+      this.#credentials.accepted(frame.reconnectToken)
+      this.#state = { phase: 'ready', draining: false }
+    }
+    if ('type' in frame && frame.type === 'server.draining') this.#state = { phase: 'ready', draining: true }
+    // The frame first: whoever hears that the connection is ready finds the session as it is.
+    this.#events.onFrame(frame)
+    if ('type' in frame && (frame.type === 'session.ready' || frame.type === 'server.draining'))
+      this.#events.onState(this.#state)
+  }
+
+  #onDown({ final, why, floorMs }: Down): void {
+    const { environment } = this.#options
+    const wasReady = this.#state.phase === 'ready'
+    if (this.#credentials.refused(why.code)) {
+      void this.#open(why)
+      return
+    }
+    if (final) {
+      this.#leave()
+      this.#become({ phase: 'refused', ...why })
+      return
+    }
+    const stable = wasReady && environment.now() - this.#readyAt >= STABLE_MS
+    this.#attempt = stable ? 1 : this.#attempt + 1
+    const inMs = reconnectDelay(this.#attempt, environment.random(), floorMs)
+    this.#leave()
+    this.#timer = environment.setTimeout(() => void this.#open(why), inMs)
+    this.#become({ phase: 'reconnecting', attempt: this.#attempt, inMs, retryAt: environment.now() + inMs, why })
+  }
+
+  /** Back on a network, there is no reason to wait. Without one a local server may still answer: the attempts go on. */
+  #onNetworkChange(): void {
+    if (this.#options.environment.online() && this.#state.phase === 'reconnecting') this.connect()
+  }
+
+  #leave(): void {
+    this.#era++
+    this.#options.environment.clearTimeout(this.#timer)
+    this.#link?.close()
+    this.#link = undefined
+  }
+
+  #become(state: ConnectionState): void {
+    this.#state = state
+    this.#events.onState(state)
+  }
+}

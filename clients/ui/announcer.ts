@@ -1,0 +1,35 @@
+import type { Conversation } from '../core/conversation.ts'
+import type { Entry } from '../core/entries.ts'
+import { el } from './dom.ts'
+
+/** Characters of an answer that are read out unasked; the rest is in the transcript. */
+const SPOKEN_CHARS = 600
+
+/** Reads out what a screen reader's user would otherwise miss: answers when they are finished, never token by token. */
+export class Announcer {
+  readonly element = el('div', { class: 'visually-hidden', 'aria-live': 'polite', 'aria-atomic': true })
+  #runId: string | undefined
+
+  update({ runId }: Conversation, entries: readonly Entry[]): void {
+    const ended = this.#runId
+    if (ended === runId) return
+    this.#runId = runId
+    if (ended !== undefined) this.#say(spoken(entries, ended))
+  }
+
+  #say(text: string): void {
+    this.element.textContent = text
+  }
+}
+
+function spoken(entries: readonly Entry[], runId: string): string {
+  const answer = entries
+    .flatMap((entry) => (entry.kind === 'answer' && entry.runId === runId ? [entry.text] : []))
+    .join(' ')
+  const end = entries.find((entry) => entry.kind === 'end' && entry.runId === runId)
+  const outcome = end?.kind === 'end' ? end.end.outcome : 'success'
+  const words = answer.length > SPOKEN_CHARS ? `${answer.slice(0, SPOKEN_CHARS)}…` : answer
+  if (outcome === 'cancelled') return `Answer stopped. ${words}`
+  if (outcome !== 'success') return `The answer failed. ${words}`
+  return `Assistant: ${words}`
+}

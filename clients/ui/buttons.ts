@@ -1,0 +1,52 @@
+import { type Attributes, el } from './dom.ts'
+import { type IconName, icon } from './icons.ts'
+
+/** Milliseconds that a button says that it has copied: long enough to be seen, short enough to copy again. */
+const COPIED_MS = 1800
+
+/** A button of one icon; the label is its name and its tooltip. */
+export function iconButton(
+  name: IconName,
+  label: string,
+  onClick: () => void,
+  extra: Attributes = {},
+): HTMLButtonElement {
+  return el(
+    'button',
+    { type: 'button', class: 'icon-button', 'aria-label': label, title: label, onclick: onClick, ...extra },
+    icon(name),
+  )
+}
+
+export function textButton(label: string, onClick: () => void, extra: Attributes = {}): HTMLButtonElement {
+  return el('button', { type: 'button', class: 'button', onclick: onClick, ...extra }, label)
+}
+
+/** Copies what `read` gives when it is pressed, and says so. */
+export function copyButton(label: string, read: () => string): HTMLButtonElement {
+  const button = iconButton('copy', label, () => void copy())
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const show = (name: IconName, text: string): void => {
+    button.replaceChildren(icon(name))
+    button.setAttribute('aria-label', text)
+    button.title = text
+  }
+  const copy = async (): Promise<void> => {
+    const copied = await copyText(read())
+    show(copied ? 'check' : 'warning', copied ? 'Copied' : 'Copying is not allowed here')
+    clearTimeout(timer)
+    timer = setTimeout(() => show('copy', label), COPIED_MS)
+  }
+  return button
+}
+
+async function copyText(text: string): Promise<boolean> {
+  try {
+    // Missing on pages without HTTPS.
+    if (!('clipboard' in navigator)) return false
+    await navigator.clipboard.writeText(text)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,161 @@
+import type { ClientState, ParleyClient } from '../core/client.ts'
+import { sendsBehind, toEntries } from '../core/entries.ts'
+import type { Outcome } from '../core/outcome.ts'
+import { Announcer } from './announcer.ts'
+import { Banner, type Remedies } from './banner.ts'
+import { textButton } from './buttons.ts'
+import { ChatHeader } from './chat-header.ts'
+import { Composer } from './composer.ts'
+import { el, frameScheduler, setText } from './dom.ts'
+import type { EntryActions } from './entry-view.ts'
+import { QueueList } from './queue-list.ts'
+import { Transcript } from './transcript.ts'
+import { Welcome } from './welcome.ts'
+import { noticeOf } from './wording.ts'
+
+export type ChatOptions = {
+  readonly client: ParleyClient
+  /** Shown until the conversation has a title. */
+  readonly untitled: string
+  readonly greeting: string
+  /** Whether the person chooses among the App's models. */
+  readonly choosesModel: boolean
+  readonly headerBefore: readonly HTMLElement[]
+  readonly headerAfter: readonly HTMLElement[]
+  readonly remedies: Remedies
+  /** What was being written when the conversation was last left. */
+  readonly draft: string
+  readonly onDraft: (text: string) => void
+}
+
+/** One conversation on the screen: title, transcript, queue, composer and what there is to say about the connection. */
+export class Chat {
+  readonly #client: ParleyClient
+  readonly #header: ChatHeader
+  readonly #banner: Banner
+  readonly #transcript: Transcript
+  readonly #welcome: Welcome
+  readonly #queue: QueueList
+  readonly #composer: Composer
+  readonly #announcer = new Announcer()
+  readonly #older: HTMLButtonElement
+  readonly #frames = frameScheduler(() => this.#render(this.#client.state))
+  readonly #unsubscribe: () => void
+  readonly element: HTMLElement
+
+  constructor(options: ChatOptions) {
+    const { client } = options
+    this.#client = client
+    this.#header = new ChatHeader({
+      untitled: options.untitled,
+      rename: (title) => void this.#report(client.rename(title)),
+      ...(options.choosesModel ? { setModel: (model) => void this.#report(client.setModel(model)) } : {}),
+      before: options.headerBefore,
+      after: options.headerAfter,
+    })
+    this.#banner = new Banner({ retry: () => client.connect(), ...options.remedies })
+    this.#older = textButton('Show earlier messages', () => void this.#report(client.loadOlder()), { hidden: true })
+    this.#welcome = new Welcome(options.greeting, (text) => this.#send(text))
+    this.#transcript = new Transcript(this.#actions(), [this.#older, this.#welcome.element])
+    this.#queue = new QueueList((runId) => void this.#report(client.removeQueued(runId)))
+    this.#composer = new Composer({
+      send: (text) => this.#send(text),
+      stop: () => void this.#report(client.cancel()),
+      onDraft: options.onDraft,
+    })
+    this.#composer.text = options.draft
+    const foot = el('div', { class: 'chat-foot' }, this.#queue.element, this.#composer.element)
+    this.element = el(
+      'div',
+      { class: 'chat' },
+      this.#header.element,
+      this.#banner.element,
+      this.#transcript.element,
+      foot,
+      this.#announcer.element,
+    )
+    this.#unsubscribe = client.subscribe(() => this.#frames.schedule())
+    this.#render(client.state)
+  }
+
+  focus(): void {
+    this.#composer.focus()
+  }
+
+  /** Says in the composer what went wrong with something that was asked for elsewhere. */
+  showFault(message: string): void {
+    this.#composer.showFault(message)
+  }
+
+  dispose(): void {
+    this.#unsubscribe()
+    this.#frames.cancel()
+    this.#banner.dispose()
+    this.element.remove()
+  }
+
+  #render({ connection, conversation, loadingOlder }: ClientState): void {
+    const entries = toEntries(conversation)
+    const busy = conversation.status === 'processing'
+    const waiting = conversation.sends.filter((send) => send.delivery.state === 'waiting').length
+    this.#header.update(conversation)
+    this.#banner.update(noticeOf(connection, waiting, navigator.onLine))
+    this.#older.hidden = !conversation.hasMore
+    this.#older.disabled = loadingOlder
+    setText(this.#older, loadingOlder ? 'Loading…' : 'Show earlier messages')
+    const isKnown = conversation.model !== undefined
+    this.#welcome.update(isKnown && entries.length === 0, conversation.model)
+    this.#transcript.update(entries, { busy })
+    this.#queue.update(conversation.queue, sendsBehind(conversation))
+    this.#composer.update({
+      busy,
+      stopping: conversation.cancelling !== undefined,
+      canStop: conversation.runId !== undefined,
+      status: statusOf({ connection, conversation, loadingOlder }),
+    })
+    this.#announcer.update(conversation, entries)
+  }
+
+  #send(text: string): Outcome {
+    const outcome = this.#client.send(text)
+    if (outcome.ok) this.#transcript.toEnd()
+    return outcome
+  }
+
+  #actions(): EntryActions {
+    const client = this.#client
+    return {
+      retry: (runId) => void this.#report(client.retry(runId)),
+      edit: (messageId, text) => void this.#report(Promise.resolve(client.edit(messageId, text))),
+      resend: (messageId) => client.resend(messageId),
+      discard: (messageId) => client.discard(messageId),
+      textOf: (answerIds) => {
+        const { messages } = client.state.conversation
+        return answerIds.map((id) => messages.find((message) => message.id === id)?.content ?? '').join('\n\n')
+      },
+    }
+  }
+
+  async #report(asked: Promise<Outcome>): Promise<void> {
+    const outcome = await asked
+    this.#composer.showFault(outcome.ok ? '' : `${outcome.message}.`)
+  }
+}
+
+function statusOf({ connection, conversation }: ClientState): string {
+  if (conversation.cancelling !== undefined) return 'Stopping…'
+  switch (connection.phase) {
+    case 'ready':
+      return conversation.status === 'processing' ? 'Answering…' : 'Ready'
+    case 'connecting':
+      return 'Connecting…'
+    case 'reconnecting':
+      return 'Not connected'
+    case 'refused':
+      return 'Not connected'
+    case 'closed':
+      return 'Closed'
+    default:
+      return connection satisfies never
+  }
+}

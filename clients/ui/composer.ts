@@ -1,0 +1,164 @@
+import type { Outcome } from '../core/outcome.ts'
+import { el, setAttribute, setText } from './dom.ts'
+import { icon } from './icons.ts'
+import { isPlainEnter } from './keys.ts'
+
+export type ComposerState = {
+  readonly busy: boolean
+  readonly stopping: boolean
+  /** There is something that can be stopped. */
+  readonly canStop: boolean
+  readonly status: string
+}
+
+export type ComposerOptions = {
+  readonly send: (text: string) => Outcome
+  readonly stop: () => void
+  /** Told at every change of the text that is being written. */
+  readonly onDraft: (text: string) => void
+}
+
+const PLACEHOLDER = 'Write a message'
+const PLACEHOLDER_BUSY = 'Write the next message'
+
+/** Where messages are written: Enter sends, Shift and Enter begins a line, Escape stops the answer. */
+export class Composer {
+  readonly #options: ComposerOptions
+  readonly #input = el('textarea', {
+    class: 'composer-input',
+    rows: 1,
+    'aria-label': 'Message',
+    placeholder: PLACEHOLDER,
+    enterkeyhint: 'send',
+    autocomplete: 'off',
+  })
+  readonly #send = el(
+    'button',
+    { type: 'submit', class: 'round primary', 'aria-label': 'Send', title: 'Send (Enter)' },
+    icon('send'),
+  )
+  readonly #stop: HTMLButtonElement
+  readonly #fault = el('p', { class: 'fault', role: 'alert', hidden: true })
+  readonly #status = el('p', { class: 'status', role: 'status', 'aria-live': 'polite' })
+  readonly element: HTMLElement
+
+  constructor(options: ComposerOptions) {
+    this.#options = options
+    this.#stop = el(
+      'button',
+      {
+        type: 'button',
+        class: 'round stop',
+        'aria-label': 'Stop',
+        title: 'Stop (Esc)',
+        hidden: true,
+        onclick: options.stop,
+      },
+      icon('stop'),
+    )
+    const field = el(
+      'form',
+      { class: 'composer-field' },
+      this.#input,
+      el('div', { class: 'composer-buttons' }, this.#stop, this.#send),
+    )
+    const hint = el('p', { class: 'hint' }, 'Enter sends, Shift + Enter begins a new line')
+    this.element = el(
+      'div',
+      { class: 'composer' },
+      this.#fault,
+      field,
+      el('div', { class: 'composer-foot' }, this.#status, hint),
+    )
+    field.addEventListener('submit', (event) => {
+      event.preventDefault()
+      this.#submit()
+    })
+    this.#input.addEventListener('keydown', (event) => this.#onKey(event))
+    this.#input.addEventListener('input', () => this.#onInput())
+  }
+
+  update({ busy, stopping, canStop, status }: ComposerState): void {
+    const hadFocus = this.#stop === rootOf(this.#stop).activeElement
+    this.#stop.hidden = !canStop
+    // A button that goes away must not take the focus with it.
+    if (hadFocus && !canStop) this.focus()
+    this.#stop.disabled = stopping
+    setAttribute(this.#stop, 'aria-label', stopping ? 'Stopping' : 'Stop')
+    const placeholder = busy ? PLACEHOLDER_BUSY : PLACEHOLDER
+    if (this.#input.placeholder !== placeholder) this.#input.placeholder = placeholder
+    setText(this.#status, status)
+    this.#status.classList.toggle('busy', busy)
+    this.#showSend()
+  }
+
+  focus(): void {
+    this.#input.focus()
+  }
+
+  get text(): string {
+    return this.#input.value
+  }
+
+  set text(text: string) {
+    this.#input.value = text
+    this.#fit()
+    this.#showSend()
+  }
+
+  /** Says what went wrong with what was just asked for; gone with the next key. */
+  showFault(message: string): void {
+    this.#fault.hidden = message === ''
+    setText(this.#fault, message)
+  }
+
+  #submit(): void {
+    if (this.text.trim() === '') return
+    const outcome = this.#options.send(this.text)
+    if (!outcome.ok) {
+      this.showFault(outcome.message)
+      return
+    }
+    this.showFault('')
+    this.text = ''
+    this.#options.onDraft('')
+    this.focus()
+  }
+
+  #onKey(event: KeyboardEvent): void {
+    if (event.key === 'Escape' && !this.#stop.hidden) {
+      event.preventDefault()
+      this.#options.stop()
+    }
+    if (!isPlainEnter(event)) return
+    event.preventDefault()
+    this.#submit()
+  }
+
+  #onInput(): void {
+    this.showFault('')
+    this.#fit()
+    this.#showSend()
+    this.#options.onDraft(this.text)
+  }
+
+  /** While an answer comes and nothing is written, Stop stands alone. */
+  #showSend(): void {
+    const empty = this.text.trim() === ''
+    this.#send.disabled = empty
+    this.#send.hidden = empty && !this.#stop.hidden
+  }
+
+  /** As high as its text; the style sheet says where it ends. */
+  #fit(): void {
+    this.#input.style.height = 'auto'
+    const { scrollHeight } = this.#input
+    // Not on the page yet: it has no height to go by.
+    if (scrollHeight > 0) this.#input.style.height = `${scrollHeight}px`
+  }
+}
+
+function rootOf(element: Element): Document | ShadowRoot {
+  const root = element.getRootNode()
+  return root instanceof ShadowRoot ? root : document
+}

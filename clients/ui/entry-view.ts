@@ -1,0 +1,23 @@
+import type { Entry } from '../core/entries.ts'
+
+/** What shows one entry, for as long as the entry is there. */
+export interface EntryView<E extends Entry = Entry> {
+  readonly element: HTMLElement
+  update(entry: E, context: EntryContext): void
+}
+
+/** What an entry looks like depends on this, too. */
+export type EntryContext = {
+  /** A run is on: what starts another one has to wait. */
+  readonly busy: boolean
+}
+
+/** What can be done from an entry. */
+export interface EntryActions {
+  retry(runId: string): void
+  edit(messageId: string, text: string): void
+  resend(messageId: string): void
+  discard(messageId: string): void
+  /** The text of these answers, one under another. */
+  textOf(answerIds: readonly string[]): string
+}

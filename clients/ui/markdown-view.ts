@@ -1,0 +1,76 @@
+import { el } from './dom.ts'
+import { lexMarkdown, renderBlock } from './markdown.ts'
+
+/** Characters of unfinished text up to which it is rendered in every frame; a frame has room for about this much. */
+const EVERY_FRAME_CHARS = 4_000
+/** Milliseconds between renderings of a longer unfinished block. */
+const SLOW_RENDER_MS = 120
+
+/**
+ * Markdown that grows. Blocks that are complete are rendered once; only the last one is rendered again as text arrives, so
+ * that a long answer costs no more per token than a short one, and a selection in what is finished holds.
+ */
+export class MarkdownView {
+  readonly element = el('div', { class: 'markdown' })
+  #raw = ''
+  #text = ''
+  #done = false
+  /** The blocks that are complete, as written. */
+  #settled: string[] = []
+  /** Characters of them. */
+  #settledChars = 0
+  /** What shows the rest. */
+  #tail: readonly Element[] = []
+  #renderedAt = 0
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  set(raw: string, done: boolean): void {
+    if (raw === this.#raw && done === this.#done) return
+    this.#raw = raw
+    // As the lexer reads it, so that the lengths of blocks are places in it.
+    const text = raw.replaceAll('\r\n', '\n')
+    if (!text.startsWith(this.#text)) this.#reset()
+    this.#text = text
+    this.#done = done
+    clearTimeout(this.#timer)
+    const wait = this.#renderedAt + SLOW_RENDER_MS - performance.now()
+    const isLong = text.length - this.#settledChars > EVERY_FRAME_CHARS
+    if (isLong && !done && wait > 0) this.#timer = setTimeout(() => this.#render(), wait)
+    else this.#render()
+  }
+
+  #render(): void {
+    this.#renderedAt = performance.now()
+    if (this.#done && !this.#settledRightly()) this.#reset()
+    const { blocks, links } = lexMarkdown(this.#text.slice(this.#settledChars))
+    for (const element of this.#tail) element.remove()
+    this.#tail = []
+    // Blank lines are tokens, too: what counts is the last block with content.
+    const last = this.#done ? blocks.length : blocks.findLastIndex((block) => block.type !== 'space')
+    blocks.forEach((block, index) => {
+      const elements = renderBlock(block, links)
+      this.element.append(...elements)
+      if (index < last) this.#settle(block.raw)
+      else this.#tail = [...this.#tail, ...elements]
+    })
+  }
+
+  #settle(raw: string): void {
+    this.#settled.push(raw)
+    this.#settledChars += raw.length
+  }
+
+  /** Seldom the end of a text tells what an earlier block was: a link's definition, a rule that was the start of a word. */
+  #settledRightly(): boolean {
+    if (this.#settled.length === 0) return true
+    const { blocks, links } = lexMarkdown(this.#text)
+    return Object.keys(links).length === 0 && this.#settled.every((raw, index) => blocks[index]?.raw === raw)
+  }
+
+  #reset(): void {
+    this.element.replaceChildren()
+    this.#tail = []
+    this.#settled = []
+    this.#settledChars = 0
+  }
+}

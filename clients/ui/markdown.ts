@@ -1,0 +1,147 @@
+import createPurifier, { type Config } from 'dompurify'
+import { Marked, type Token, type Tokens, type TokensList } from 'marked'
+import { copyButton } from './buttons.ts'
+import { el } from './dom.ts'
+
+// Two locks, each enough by itself: the renderers below make only these tags and escape all else, and DOMPurify lets only
+// them through.
+
+/** Tags that Markdown makes. No images, no forms, nothing that loads or acts. */
+const TAGS =
+  'a b blockquote br code del div em h1 h2 h3 h4 h5 h6 hr i kbd li ol p s span strong sub sup table tbody td th thead tr ul'
+const SAFE_ADDRESS = /^(?:https?:|mailto:)/i
+const PURIFY = {
+  ALLOWED_TAGS: TAGS.split(' '),
+  ALLOWED_ATTR: ['href', 'start', 'align'],
+  // Every attribute has to look like an address but these.
+  ADD_URI_SAFE_ATTR: ['start', 'align'],
+  ALLOWED_URI_REGEXP: SAFE_ADDRESS,
+  ALLOW_DATA_ATTR: false,
+  ALLOW_ARIA_ATTR: false,
+  RETURN_DOM_FRAGMENT: true,
+} as const satisfies Config
+
+/** Raw HTML that models write as punctuation, and that carries nothing. */
+const HARMLESS_TAG = /^<\/?(?:br|kbd|sub|sup)\s*\/?>$/i
+/** Answers are parts of a page that has headings of its own. */
+const HEADING_OFFSET = 2
+const DEEPEST_HEADING = 6
+
+const parser = new Marked({
+  gfm: true,
+  breaks: true,
+  renderer: {
+    html: ({ text, block }) => renderHtml(text, block),
+    // Behind a raw <script> or <pre>, marked takes texts for HTML that is right as it is.
+    text(token) {
+      return 'tokens' in token && token.tokens !== undefined
+        ? this.parser.parseInline(token.tokens)
+        : escapeText(token.text)
+    },
+    link({ href, tokens }) {
+      const text = this.parser.parseInline(tokens)
+      return isSafeAddress(href) ? `<a href="${escapeHtml(href)}">${text}</a>` : text
+    },
+    // A remote image would tell its server that this answer was read: it becomes a link that a person may follow.
+    image: ({ href, text }) => {
+      const shown = escapeHtml(text === '' ? href : text)
+      return isSafeAddress(href) ? `<a href="${escapeHtml(href)}">${shown}</a>` : shown
+    },
+    checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
+    heading({ tokens, depth }) {
+      const level = Math.min(DEEPEST_HEADING, depth + HEADING_OFFSET)
+      return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>`
+    },
+  },
+})
+
+const purifier = createPurifier()
+
+/** The blocks of a Markdown text, in order, and whether it defines links that earlier blocks may use. */
+export function lexMarkdown(text: string): { readonly blocks: readonly Token[]; readonly links: TokensList['links'] } {
+  const tokens = parser.lexer(text)
+  return { blocks: tokens, links: tokens.links }
+}
+
+/** One block as DOM that cannot load, run, submit or style anything. */
+export function renderBlock(block: Token, links: TokensList['links']): readonly Element[] {
+  if (isCode(block)) return [codeBlock(block)]
+  const html = parser.parser(Object.assign([block], { links }))
+  const fragment = purifier.sanitize(html, PURIFY)
+  for (const link of fragment.querySelectorAll('a')) secureLink(link)
+  // Code inside lists and quotes.
+  for (const pre of fragment.querySelectorAll('pre')) pre.replaceWith(codeFrame(pre.textContent, ''))
+  for (const table of fragment.querySelectorAll('table')) table.replaceWith(scrollable('Table', table.cloneNode(true)))
+  return [...fragment.children]
+}
+
+/** The whole of a Markdown text as DOM. */
+export function renderMarkdown(text: string): DocumentFragment {
+  const { blocks, links } = lexMarkdown(text)
+  const fragment = document.createDocumentFragment()
+  fragment.append(...blocks.flatMap((block) => renderBlock(block, links)))
+  return fragment
+}
+
+function isCode(token: Token): token is Tokens.Code {
+  return token.type === 'code'
+}
+
+function codeBlock({ text, lang }: Tokens.Code): HTMLElement {
+  return codeFrame(text, lang?.trim().split(/\s/)[0] ?? '')
+}
+
+function codeFrame(text: string, language: string): HTMLElement {
+  const code = el('code', {}, text)
+  const head = el(
+    'div',
+    { class: 'code-head' },
+    el('span', { class: 'code-language' }, language),
+    copyButton('Copy code', () => code.textContent),
+  )
+  const name = language === '' ? 'Code' : `Code in ${language}`
+  // Reachable by keyboard, because it scrolls.
+  return el('div', { class: 'code' }, head, el('pre', { tabindex: 0, role: 'region', 'aria-label': name }, code))
+}
+
+function scrollable(name: string, content: Node): HTMLElement {
+  return el('div', { class: 'table-scroll', tabindex: 0, role: 'region', 'aria-label': name }, content)
+}
+
+function secureLink(link: HTMLAnchorElement): void {
+  const href = link.getAttribute('href')
+  // A link without an address that we allow is only its text.
+  if (href === null || !isSafeAddress(href)) {
+    link.replaceWith(...link.childNodes)
+    return
+  }
+  link.rel = 'noopener noreferrer'
+  link.target = '_blank'
+  // A text may claim another address: this shows where it goes.
+  link.title = href
+}
+
+/** Whole addresses of the web and of mail; nothing relative, which would point into this page's own site. */
+function isSafeAddress(href: string): boolean {
+  return SAFE_ADDRESS.test(href)
+}
+
+function renderHtml(text: string, isBlock: boolean): string {
+  if (HARMLESS_TAG.test(text.trim())) return text
+  const shown = escapeHtml(text.trim())
+  return isBlock ? `<p>${shown}</p>` : shown
+}
+
+/** Character references stay what they are in Markdown. */
+function escapeText(text: string): string {
+  return escapeHtml(text).replace(/&amp;(#\d{1,7}|#x[\da-f]{1,6}|\w{1,32});/gi, '&$1;')
+}
+
+function escapeHtml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;')
+}

@@ -1,0 +1,46 @@
+import type { QueueItem } from '../../src/protocol/frames.ts'
+import type { PendingSend } from '../core/conversation.ts'
+import { iconButton } from './buttons.ts'
+import { el, setText } from './dom.ts'
+import { icon } from './icons.ts'
+
+/** Messages that wait for the answer that is being given. */
+export class QueueList {
+  readonly #remove: (runId: string) => void
+  readonly #title = el('h2', { class: 'queue-title' })
+  readonly #list = el('ul', {})
+  readonly element = el(
+    'section',
+    { class: 'queue', 'aria-label': 'Waiting messages', hidden: true },
+    this.#title,
+    this.#list,
+  )
+  #shown = ''
+
+  constructor(remove: (runId: string) => void) {
+    this.#remove = remove
+  }
+
+  /** `behind`: sends that the server has yet to take; they cannot be removed yet. */
+  update(queue: readonly QueueItem[], behind: readonly PendingSend[]): void {
+    const key = JSON.stringify([queue, behind])
+    if (key === this.#shown) return
+    this.#shown = key
+    const count = queue.length + behind.length
+    this.element.hidden = count === 0
+    setText(this.#title, `Waiting for its turn${count > 1 ? ` (${count})` : ''}`)
+    this.#list.replaceChildren(
+      ...queue.map(({ runId, content }) =>
+        row(
+          content,
+          iconButton('close', 'Remove from the queue', () => this.#remove(runId)),
+        ),
+      ),
+      ...behind.map(({ text }) => row(text)),
+    )
+  }
+}
+
+function row(text: string, button?: HTMLButtonElement): HTMLElement {
+  return el('li', {}, icon('clock'), el('span', { class: 'queue-text' }, text), button)
+}

@@ -1,0 +1,78 @@
+import type { ToolEntry, ToolState } from '../core/entries.ts'
+import { el, setText } from './dom.ts'
+import type { EntryView } from './entry-view.ts'
+import { icon } from './icons.ts'
+
+const STATES = {
+  writing: 'Preparing…',
+  running: 'Running…',
+  done: 'Done',
+  failed: 'Failed',
+  unfinished: 'No result',
+} as const satisfies Record<ToolState, string>
+
+/** Characters of the arguments in the line that is always seen. */
+const PREVIEW_CHARS = 80
+
+/** One call of a tool: its name and state, and its arguments and result for who opens it. */
+export class ToolView implements EntryView<ToolEntry> {
+  readonly #name = el('code', { class: 'tool-name' })
+  readonly #preview = el('span', { class: 'tool-preview' })
+  readonly #state = el('span', { class: 'tool-state' })
+  readonly #arguments = el('pre', { tabindex: 0, 'aria-label': 'Arguments' })
+  readonly #resultLabel = el('div', { class: 'tool-heading' })
+  readonly #result = el('pre', { tabindex: 0, 'aria-label': 'Result' })
+  readonly #resultPart = el('div', { hidden: true }, this.#resultLabel, this.#result)
+  readonly #details = el(
+    'details',
+    { class: 'fold tool' },
+    el('summary', {}, icon('chevron'), icon('tool'), this.#name, this.#preview, this.#state),
+    el(
+      'div',
+      { class: 'fold-body' },
+      el('div', { class: 'tool-heading' }, 'Arguments'),
+      this.#arguments,
+      this.#resultPart,
+    ),
+  )
+  readonly element = el('article', { class: 'entry', 'aria-label': 'Tool call' }, this.#details)
+
+  update(entry: ToolEntry): void {
+    const { state, truncated, error } = entry
+    setText(this.#name, entry.name)
+    setText(this.#preview, previewOf(entry))
+    setText(this.#state, STATES[state])
+    this.#details.dataset['state'] = state
+    setText(this.#arguments, pretty(entry.arguments))
+    const result = error ?? entry.result
+    this.#resultPart.hidden = result === undefined
+    if (result === undefined) return
+    setText(this.#resultLabel, error === undefined ? 'Result' : 'Error')
+    setText(this.#result, pretty(result) + (truncated ? '\n… (shortened)' : ''))
+  }
+}
+
+/** The first argument's value says most; of anything else, its start. */
+function previewOf({ arguments: text, result, state }: ToolEntry): string {
+  const parsed = parse(text)
+  const values = typeof parsed === 'object' && parsed !== null ? Object.values(parsed) : []
+  const [first] = values
+  const question = typeof first === 'string' || typeof first === 'number' ? String(first) : ''
+  const answer = state === 'done' && result !== undefined && !result.includes('\n') ? ` → ${result}` : ''
+  const preview = `${question}${answer}`.trim()
+  return preview.length > PREVIEW_CHARS ? `${preview.slice(0, PREVIEW_CHARS)}…` : preview
+}
+
+function pretty(text: string): string {
+  const parsed = parse(text)
+  return typeof parsed === 'object' && parsed !== null ? JSON.stringify(parsed, null, 2) : text
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // Arguments that are still being written are no JSON yet.
+    return undefined
+  }
+}

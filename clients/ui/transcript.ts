@@ -1,0 +1,130 @@
+import type { Entry } from '../core/entries.ts'
+import { AnswerView } from './answer-view.ts'
+import { el, setChildren } from './dom.ts'
+import { EndView } from './end-view.ts'
+import type { EntryActions, EntryContext, EntryView } from './entry-view.ts'
+import { icon } from './icons.ts'
+import { ReasoningView } from './reasoning-view.ts'
+import { ToolView } from './tool-view.ts'
+import { UserView } from './user-view.ts'
+
+/** Pixels from the end within which a reader counts as following it. */
+const FOLLOW_PX = 48
+
+type Slot = {
+  readonly element: HTMLElement
+  readonly kind: Entry['kind']
+  update(entry: Entry, context: EntryContext): void
+}
+
+/**
+ * The list of entries, which scrolls. Follows the end while the reader is there, and stays where they are when they read
+ * further up. Not a live region itself, or a screen reader would read every token: finished answers are announced elsewhere.
+ */
+export class Transcript {
+  readonly #actions: EntryActions
+  readonly #slots = new Map<string, Slot>()
+  readonly #column = el('div', { class: 'column' })
+  readonly #top = el('div', { class: 'transcript-top' })
+  readonly #scroller: HTMLElement
+  readonly #jump: HTMLButtonElement
+  readonly element: HTMLElement
+  #follows = true
+  #firstId: string | undefined
+
+  constructor(actions: EntryActions, top: readonly HTMLElement[]) {
+    this.#actions = actions
+    this.#top.append(...top)
+    this.#scroller = el(
+      'div',
+      { class: 'transcript', role: 'log', 'aria-live': 'off', 'aria-label': 'Conversation', tabindex: 0 },
+      this.#top,
+      this.#column,
+    )
+    this.#jump = el(
+      'button',
+      { type: 'button', class: 'jump', hidden: true, onclick: () => this.toEnd() },
+      icon('down'),
+      'Latest',
+    )
+    this.element = el('div', { class: 'transcript-frame' }, this.#scroller, this.#jump)
+    this.#scroller.addEventListener('scroll', () => this.#onScroll(), { passive: true })
+    // What grows without us (a fold that opens, a window that turns) must not leave the end behind.
+    new ResizeObserver(() => this.#keepPlace()).observe(this.#column)
+  }
+
+  update(entries: readonly Entry[], context: EntryContext): void {
+    const before = this.#scroller.scrollHeight
+    const ids = new Set(entries.map((entry) => entry.id))
+    for (const id of this.#slots.keys()) if (!ids.has(id)) this.#slots.delete(id)
+    setChildren(
+      this.#column,
+      entries.map((entry) => this.#show(entry, context)),
+    )
+    const firstId = entries[0]?.id
+    const wasPrepended = this.#firstId !== undefined && this.#firstId !== firstId && ids.has(this.#firstId)
+    this.#firstId = firstId
+    if (wasPrepended && !this.#follows) this.#scroller.scrollTop += this.#scroller.scrollHeight - before
+    else this.#keepPlace()
+  }
+
+  /** Shows the newest, and follows from there. */
+  toEnd(): void {
+    this.#follows = true
+    this.#keepPlace()
+  }
+
+  #keepPlace(): void {
+    if (this.#follows) this.#scroller.scrollTop = this.#scroller.scrollHeight
+    this.#jump.hidden = this.#follows
+  }
+
+  #onScroll(): void {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller
+    this.#follows = scrollHeight - scrollTop - clientHeight < FOLLOW_PX
+    this.#jump.hidden = this.#follows
+  }
+
+  #show(entry: Entry, context: EntryContext): HTMLElement {
+    const known = this.#slots.get(entry.id)
+    const slot = known?.kind === entry.kind ? known : slotFor(entry, this.#actions)
+    this.#slots.set(entry.id, slot)
+    slot.update(entry, context)
+    return slot.element
+  }
+}
+
+function slotFor(entry: Entry, actions: EntryActions): Slot {
+  switch (entry.kind) {
+    case 'user':
+      return slot(entry.kind, new UserView(entry, actions))
+    case 'answer':
+      return slot(entry.kind, new AnswerView())
+    case 'reasoning':
+      return slot(entry.kind, new ReasoningView())
+    case 'tool':
+      return slot(entry.kind, new ToolView())
+    case 'end':
+      return slot(entry.kind, new EndView(entry, actions))
+    case 'working':
+      return { kind: 'working', element: working(), update: () => undefined }
+    default:
+      return entry satisfies never
+  }
+}
+
+/** A view of one kind as a slot that is given entries of that kind only. */
+function slot<K extends Entry['kind']>(kind: K, view: EntryView<Extract<Entry, { kind: K }>>): Slot {
+  const isKind = (entry: Entry): entry is Extract<Entry, { kind: K }> => entry.kind === kind
+  return {
+    kind,
+    element: view.element,
+    update: (entry, context) => {
+      if (isKind(entry)) view.update(entry, context)
+    },
+  }
+}
+
+function working(): HTMLElement {
+  return el('div', { class: 'entry working', 'aria-hidden': true }, el('i'), el('i'), el('i'))
+}

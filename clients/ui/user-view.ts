@@ -1,0 +1,103 @@
+import type { Delivery } from '../core/conversation.ts'
+import type { UserEntry } from '../core/entries.ts'
+import { copyButton, iconButton, textButton } from './buttons.ts'
+import { el, setChildren, setText } from './dom.ts'
+import type { EntryActions, EntryContext, EntryView } from './entry-view.ts'
+import { isPlainEnter } from './keys.ts'
+
+/** A message of the person: its text, where it stands while it is on its way, and how to change it later. */
+export class UserView implements EntryView<UserEntry> {
+  readonly element = el('article', { class: 'entry user', 'aria-label': 'You' })
+  readonly #actions: EntryActions
+  readonly #bubble = el('div', { class: 'bubble' })
+  readonly #note = el('div', { class: 'delivery' })
+  readonly #tools = el('div', { class: 'entry-actions' })
+  readonly #edit: HTMLButtonElement
+  #entry: UserEntry
+  #editor: HTMLElement | undefined
+
+  constructor(entry: UserEntry, actions: EntryActions) {
+    this.#entry = entry
+    this.#actions = actions
+    this.#edit = iconButton('edit', 'Edit message', () => this.#startEdit())
+    this.#tools.append(
+      this.#edit,
+      copyButton('Copy message', () => this.#entry.text),
+    )
+  }
+
+  update(entry: UserEntry, _context: EntryContext): void {
+    this.#entry = entry
+    setText(this.#bubble, entry.text)
+    this.element.classList.toggle('on-its-way', entry.delivery !== undefined)
+    this.#showDelivery(entry.delivery)
+    this.#arrange()
+  }
+
+  #arrange(): void {
+    const { delivery } = this.#entry
+    if (this.#editor !== undefined) setChildren(this.element, [this.#editor])
+    else setChildren(this.element, [this.#bubble, delivery === undefined ? this.#tools : this.#note])
+  }
+
+  #showDelivery(delivery: Delivery | undefined): void {
+    const key = delivery === undefined ? '' : `${delivery.state}${delivery.state === 'failed' ? delivery.message : ''}`
+    if (this.#note.dataset['key'] === key) return
+    this.#note.dataset['key'] = key
+    this.#note.classList.toggle('failed', delivery?.state === 'failed')
+    if (delivery === undefined) return
+    if (delivery.state !== 'failed') {
+      setText(this.#note, DELIVERY_TEXTS[delivery.state])
+      return
+    }
+    const { id } = this.#entry
+    const actions = [
+      delivery.retryable ? textButton('Send again', () => this.#actions.resend(id)) : undefined,
+      textButton('Discard', () => this.#actions.discard(id)),
+    ]
+    const row = el('span', { class: 'button-row' }, ...actions)
+    this.#note.replaceChildren(el('span', { role: 'alert' }, `Not sent: ${delivery.message}.`), row)
+  }
+
+  #startEdit(): void {
+    const { id, text } = this.#entry
+    const input = el('textarea', { 'aria-label': 'Edit message', rows: 3 })
+    input.value = text
+    const finish = (): void => {
+      this.#editor = undefined
+      this.#arrange()
+      this.#edit.focus()
+    }
+    const save = (): void => {
+      finish()
+      if (input.value.trim() !== '' && input.value !== text) this.#actions.edit(id, input.value)
+    }
+    input.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape') finish()
+      if (!isPlainEnter(event)) return
+      event.preventDefault()
+      save()
+    })
+    this.#editor = el(
+      'div',
+      { class: 'editor' },
+      input,
+      el('p', { class: 'hint' }, 'Sending it again replaces this message and all that follows.'),
+      el(
+        'div',
+        { class: 'button-row' },
+        textButton('Cancel', finish),
+        textButton('Send', save, { class: 'button primary' }),
+      ),
+    )
+    this.#arrange()
+    input.focus()
+    input.setSelectionRange(text.length, text.length)
+  }
+}
+
+const DELIVERY_TEXTS = {
+  waiting: 'Waiting for the connection; it will be sent',
+  sending: 'Sending…',
+  sent: 'Sent',
+} as const satisfies Record<Exclude<Delivery['state'], 'failed'>, string>

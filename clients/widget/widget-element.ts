@@ -1,0 +1,114 @@
+import { browserEnvironment } from '../core/browser-environment.ts'
+import { createParleyClient, type ParleyClient } from '../core/client.ts'
+import { iconButton } from '../ui/buttons.ts'
+import { Chat } from '../ui/chat.ts'
+import { el } from '../ui/dom.ts'
+import { icon } from '../ui/icons.ts'
+import { browserStorage } from '../ui/storage.ts'
+
+/** The widget's style sheet, bundled and put in by the build. */
+declare const WIDGET_CSS: string
+
+const DEFAULT_TITLE = 'Chat'
+const DEFAULT_GREETING = 'How can we help?'
+
+type Session = { readonly client: ParleyClient; readonly chat: Chat }
+
+/**
+ * `<parley-chat>`: a button in the corner of a page that opens a conversation. Lives in a shadow root, so that neither the
+ * page's styles nor the widget's reach the other. Connects when it is first opened.
+ */
+export class ParleyChatElement extends HTMLElement {
+  readonly #storage = browserStorage('local')
+  #panel: HTMLElement | undefined
+  #launcher: HTMLButtonElement | undefined
+  #session: Session | undefined
+
+  connectedCallback(): void {
+    if (this.#panel !== undefined) return
+    const root = this.attachShadow({ mode: 'open' })
+    const sheet = new CSSStyleSheet()
+    sheet.replaceSync(WIDGET_CSS)
+    root.adoptedStyleSheets = [sheet]
+    const title = this.dataset['title'] ?? DEFAULT_TITLE
+    this.#panel = el('section', { class: 'panel', role: 'dialog', 'aria-label': title, id: 'panel', hidden: true })
+    this.#launcher = el(
+      'button',
+      {
+        type: 'button',
+        class: 'launcher',
+        'aria-label': `Open ${title}`,
+        'aria-expanded': 'false',
+        'aria-controls': 'panel',
+        onclick: () => this.#toggle(this.#panel?.hidden === true),
+      },
+      icon('chat'),
+      icon('close'),
+    )
+    this.#panel.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape' && !event.defaultPrevented) this.#toggle(false)
+    })
+    root.append(this.#panel, this.#launcher)
+  }
+
+  disconnectedCallback(): void {
+    this.#session?.chat.dispose()
+    this.#session?.client.close()
+    this.#session = undefined
+  }
+
+  #toggle(open: boolean): void {
+    if (this.#panel === undefined || this.#launcher === undefined) return
+    this.#panel.hidden = !open
+    this.#launcher.setAttribute('aria-expanded', String(open))
+    this.#launcher.setAttribute('aria-label', `${open ? 'Close' : 'Open'} ${this.dataset['title'] ?? DEFAULT_TITLE}`)
+    if (!open) {
+      this.#launcher.focus()
+      return
+    }
+    this.#session ??= this.#start(this.#storage.get(this.#idName) ?? browserEnvironment.randomId())
+    this.#session.chat.focus()
+  }
+
+  /** Where this site's browser storage keeps the visitor's conversation. */
+  get #idName(): string {
+    return `parley.widget.${this.dataset['app'] ?? 'default'}`
+  }
+
+  #start(id: string): Session {
+    this.#storage.set(this.#idName, id)
+    const { app = 'default', key, server = location.origin, title, greeting } = this.dataset
+    const client = createParleyClient({
+      url: `${server.replace(/^http/, 'ws')}/ws`,
+      app,
+      sessionId: id,
+      ...(key === undefined ? {} : { credential: { kind: 'key', key } }),
+      environment: browserEnvironment,
+    })
+    const startOver = (): void => this.#startOver()
+    const chat = new Chat({
+      client,
+      untitled: title ?? DEFAULT_TITLE,
+      greeting: greeting ?? DEFAULT_GREETING,
+      choosesModel: false,
+      headerBefore: [],
+      headerAfter: [
+        iconButton('plus', 'New conversation', startOver),
+        iconButton('close', 'Close', () => this.#toggle(false), { class: 'icon-button panel-close' }),
+      ],
+      remedies: { 'new-chat': startOver },
+      draft: '',
+      onDraft: () => undefined,
+    })
+    this.#panel?.replaceChildren(chat.element)
+    client.connect()
+    return { client, chat }
+  }
+
+  #startOver(): void {
+    this.#session?.chat.dispose()
+    this.#session?.client.close()
+    this.#session = this.#start(browserEnvironment.randomId())
+    this.#session.chat.focus()
+  }
+}

@@ -1,0 +1,96 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const DIST = fileURLToPath(new URL('../../dist/', import.meta.url))
+const READY = /^Parley is ready/
+const run = promisify(execFile)
+
+/** The server as people start it, with a data folder and a port of its own; can be stopped and started again on both. */
+export class ParleyProcess {
+  readonly #env: NodeJS.ProcessEnv
+  readonly #dataDir: string
+  readonly url: string
+  #child?: ChildProcess
+
+  private constructor(port: number, dataDir: string, env: Readonly<Record<string, string>>) {
+    this.url = `http://127.0.0.1:${port}`
+    this.#dataDir = dataDir
+    this.#env = {
+      ...process.env,
+      PORT: String(port),
+      PARLEY_DATA_DIR: join(dataDir, 'parley'),
+      // A restart must not wait for a count to a thousand; clients are asked back at once.
+      PARLEY_DRAIN: '500ms',
+      PARLEY_RECONNECT: '200ms',
+      ANTHROPIC_API_KEY: '',
+      OPENAI_API_KEY: '',
+      DATABASE_URL: '',
+      ...env,
+    }
+  }
+
+  static async start(env: Readonly<Record<string, string>> = {}): Promise<ParleyProcess> {
+    const server = new ParleyProcess(await freePort(), await mkdtemp(join(tmpdir(), 'parley-browser-')), env)
+    await server.start()
+    return server
+  }
+
+  async start(): Promise<void> {
+    const child = spawn(process.execPath, [join(DIST, 'main.js')], {
+      env: this.#env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.#child = child
+    const said: string[] = []
+    child.stderr?.on('data', (chunk) => said.push(String(chunk)))
+    const lines = createInterface({ input: child.stdout ?? process.stdin })
+    for await (const line of lines) {
+      said.push(line)
+      if (READY.test(line)) return
+    }
+    throw new Error(`The server did not start: ${said.join('\n')}`)
+  }
+
+  /** Ends it as a restart does, draining. */
+  async stop(): Promise<void> {
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const exited = once(child, 'exit')
+    child.kill('SIGTERM')
+    await exited
+  }
+
+  /** Ends it for good and removes its data. */
+  async dispose(): Promise<void> {
+    await this.stop()
+    await rm(this.#dataDir, { recursive: true, force: true })
+  }
+
+  /** Runs the `parley` command on the same store; gives what it prints. */
+  async command(...args: readonly string[]): Promise<string> {
+    const { stdout } = await run(process.execPath, [join(DIST, 'cli.js'), ...args], { env: this.#env })
+    return stdout.trim()
+  }
+
+  /** Where `parley apps put` and the like may find a file. */
+  path(name: string): string {
+    return join(this.#dataDir, name)
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
