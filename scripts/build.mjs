@@ -70,7 +70,7 @@ try {
 if (existsSync(CLI)) chmodSync(CLI, 0o755)
 if (existsSync('src/storage/migrations'))
   cpSync('src/storage/migrations', join(DIST, 'migrations'), { recursive: true })
-for (const folder of ['clients/page', 'clients/widget']) copyStatic(folder)
+copyStatic('clients/page')
 
 for (const entry of missing) console.log(`left out of the build: ${entry.from} is not there`)
 console.log(`built ${DIST}/ in ${Math.round(performance.now() - started)} ms`)

@@ -133,18 +133,38 @@ function startLines(config: Config, url: string, storage: OpenedStorage, transpo
 
 /** `npm start` and `parley serve`: runs until a signal; a second signal ends the wait for running answers. */
 export async function serve(env: NodeJS.ProcessEnv, say: (line: string) => void): Promise<void> {
-  const running = await start(readConfig(env))
+  const config = readConfig(env)
+  // Heard from the first moment on: a signal during the start must not leave the database behind.
+  const signals = new Signals()
+  const running = await start(config)
   for (const line of running.lines) say(line)
   for (const name of unknownNames(env)) say(`  note       ${name} is not a setting of Parley`)
-  await new Promise<void>((resolve, reject) => {
-    let signals = 0
-    const stop = (): void => {
-      signals++
-      if (signals === 1) say('Parley is stopping: running answers may end, a second signal stops them')
-      running.close(signals === 1 ? undefined : 0).then(resolve, reject)
-    }
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop)
-  })
+  await signals.next()
+  say('Parley is stopping: running answers may end, a second signal stops them')
+  void signals.next().then(() => running.close(0))
+  await running.close()
+}
+
+/** The signals that ask a process to end, one after the other. */
+class Signals {
+  #count = 0
+  #taken = 0
+  #wake: (() => void)[] = []
+
+  constructor() {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => this.#arrive())
+  }
+
+  next(): Promise<void> {
+    this.#taken++
+    if (this.#taken <= this.#count) return Promise.resolve()
+    return new Promise((resolve) => this.#wake.push(resolve))
+  }
+
+  #arrive(): void {
+    this.#count++
+    this.#wake.shift()?.()
+  }
 }
 
 /** The sentence for people; the cause's own words stay inside, as they may quote an address with its password. */
@@ -155,10 +175,10 @@ function explain(thrown: unknown): string {
 }
 
 if (basename(process.argv[1] ?? '') === 'main.js') {
-  serve(process.env, (line) => console.log(line)).then(
+  serve(process.env, (line) => void process.stdout.write(`${line}\n`)).then(
     () => process.exit(0),
     (thrown: unknown) => {
-      console.error(explain(thrown))
+      process.stderr.write(`${explain(thrown)}\n`)
       process.exit(1)
     },
   )

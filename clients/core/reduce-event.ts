@@ -77,6 +77,7 @@ function reduceToolCall(conversation: Conversation, event: ToolCallEvent, at: st
           role: 'tool',
           toolCallId: event.toolCallId,
           content: event.content,
+          ...(event.metadata === undefined ? {} : { error: event.content }),
           metadata: metadata(conversation, at),
         }),
       }

@@ -18,5 +18,6 @@ export function startedEvent({ row, userMessage }: RunPlan): Event {
 /** A tool's result as clients get it, shortened for the wire. */
 export function resultEvent(row: MessageRow): Event {
   const content = toWire(row).content ?? ''
-  return { type: 'TOOL_CALL_RESULT', messageId: row.id, toolCallId: row.toolCallId ?? '', content, role: 'tool' }
+  const failed = row.isError === true ? { metadata: { isError: true as const } } : {}
+  return { type: 'TOOL_CALL_RESULT', messageId: row.id, toolCallId: row.toolCallId ?? '', content, role: 'tool', ...failed }
 }

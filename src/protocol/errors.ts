@@ -53,6 +53,10 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS
 
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code)
+}
+
 /** What may be told beside the row. `message` replaces the row's sentence and must be safe to show; `cause` never leaves the process. */
 export type ErrorDetails = {
   readonly message?: string

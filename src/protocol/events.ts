@@ -81,6 +81,8 @@ export const EventSchema = v.variant('type', [
     toolCallId,
     content: v.string(),
     role: v.literal('tool'),
+    /** Present when the tool failed; the content says how. */
+    metadata: v.optional(v.object({ isError: v.literal(true) })),
   }),
   v.object({ type: v.literal('CUSTOM'), name: v.literal(REWIND_EVENT), value: v.object({ from: v.string() }) }),
   v.object({ type: v.literal('MESSAGES_SNAPSHOT'), messages: v.array(MessageSchema) }),

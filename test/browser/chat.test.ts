@@ -1,8 +1,8 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { launchChromium } from '../support/chromium.ts'
+import { ParleyProcess } from '../support/parley-process.ts'
 import { describeWith } from '../support/services.ts'
-import { ParleyProcess } from './parley-process.ts'
 import { Visitor } from './visitor.ts'
 
 /** Numbers an answer that counts: so many are there. */

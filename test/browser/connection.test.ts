@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { launchChromium } from '../support/chromium.ts'
+import { ParleyProcess } from '../support/parley-process.ts'
 import { describeWith } from '../support/services.ts'
-import { ParleyProcess } from './parley-process.ts'
 import { Visitor } from './visitor.ts'
 
 describeWith('chromium', 'the page and its connection', () => {

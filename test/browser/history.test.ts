@@ -5,8 +5,8 @@ import { WebSocket } from 'ws'
 import { decodeServerFrame } from '../../src/protocol/codec.ts'
 import { offerProtocols } from '../../src/protocol/handshake.ts'
 import { launchChromium } from '../support/chromium.ts'
+import { ParleyProcess } from '../support/parley-process.ts'
 import { describeWith } from '../support/services.ts'
-import { ParleyProcess } from './parley-process.ts'
 import { Visitor } from './visitor.ts'
 
 /** With their answers, more messages than a snapshot holds. */

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { launchChromium } from '../support/chromium.ts'
+import { ParleyProcess } from '../support/parley-process.ts'
 import { describeWith } from '../support/services.ts'
-import { ParleyProcess } from './parley-process.ts'
 import { Visitor } from './visitor.ts'
 
 const DEMO = fileURLToPath(new URL('../../clients/widget/demo.html', import.meta.url))

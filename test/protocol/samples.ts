@@ -64,7 +64,14 @@ export const EVENTS = [
   { type: 'TOOL_CALL_ARGS', toolCallId: 'call-1', delta: '{"expression":"2+2"}' },
   { type: 'TOOL_CALL_END', toolCallId: 'call-1' },
   { type: 'TEXT_MESSAGE_END', messageId: 'run-1-2' },
-  { type: 'TOOL_CALL_RESULT', messageId: 'run-1-3', toolCallId: 'call-1', content: '4', role: 'tool' },
+  {
+    type: 'TOOL_CALL_RESULT',
+    messageId: 'run-1-3',
+    toolCallId: 'call-1',
+    content: '4',
+    role: 'tool',
+    metadata: { isError: true },
+  },
   {
     type: 'RUN_FINISHED',
     threadId: SESSION,

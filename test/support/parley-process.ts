@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 const DIST = fileURLToPath(new URL('../../dist/', import.meta.url))
-const READY = /^Parley is ready/
+const LAST_START_LINE = /^ {2}transport /
 const run = promisify(execFile)
 
 /** The server as people start it, with a data folder and a port of its own; can be stopped and started again on both. */
@@ -17,6 +17,8 @@ export class ParleyProcess {
   readonly #env: NodeJS.ProcessEnv
   readonly #dataDir: string
   readonly url: string
+  /** What it wrote since it was last started, a line each. */
+  said: string[] = []
   #child?: ChildProcess
 
   private constructor(port: number, dataDir: string, env: Readonly<Record<string, string>>) {
@@ -46,16 +48,40 @@ export class ParleyProcess {
     const child = spawn(process.execPath, [join(DIST, 'main.js')], {
       env: this.#env,
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A group of its own, as a terminal's job is.
+      detached: true,
     })
     this.#child = child
-    const said: string[] = []
-    child.stderr?.on('data', (chunk) => said.push(String(chunk)))
+    this.said = []
+    child.stderr?.on('data', (chunk) => this.said.push(String(chunk)))
     const lines = createInterface({ input: child.stdout ?? process.stdin })
-    for await (const line of lines) {
-      said.push(line)
-      if (READY.test(line)) return
-    }
-    throw new Error(`The server did not start: ${said.join('\n')}`)
+    const ready = new Promise<boolean>((resolve) => {
+      lines.on('close', () => resolve(false))
+      lines.on('line', (line) => {
+        this.said.push(line)
+        if (LAST_START_LINE.test(line)) resolve(true)
+      })
+    })
+    if (!(await ready)) throw new Error(`The server did not start: ${this.said.join('\n')}`)
+  }
+
+  /** Ends it without a chance to do anything. */
+  async kill(): Promise<void> {
+    await this.#signal((child) => child.kill('SIGKILL'))
+  }
+
+  /** Sends a signal to the process and all it started, as Ctrl-C in a terminal does; gives the exit code. */
+  signalGroup(signal: NodeJS.Signals): Promise<number | null> {
+    return this.#signal((child) => child.pid !== undefined && process.kill(-child.pid, signal))
+  }
+
+  async #signal(send: (child: ChildProcess) => void): Promise<number | null> {
+    const child = this.#child
+    if (child === undefined) return null
+    const exited = once(child, 'exit')
+    send(child)
+    await exited
+    return child.exitCode
   }
 
   /** Ends it as a restart does, draining. */
