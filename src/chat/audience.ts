@@ -10,7 +10,7 @@ export interface Watcher {
   slow(): void
   /** It reads from the log from now on. */
   fellBehind(): void
-  /** The log or the queue moved. Only those have it that never join an audience and always read from the log. */
+  /** The log moved, or a send left the queue. Only those have it that never join an audience and always read from the log. */
   moved?(): void
 }
 

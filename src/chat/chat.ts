@@ -6,6 +6,7 @@ import { Directory } from './directory.ts'
 import { handshake } from './gateway.ts'
 import { HistoryCache } from './history-cache.ts'
 import { Hub } from './hub.ts'
+import type { Session } from './session.ts'
 import { Sessions } from './sessions.ts'
 
 /** What the core is given; it makes the rest itself. */
@@ -25,7 +26,7 @@ export class Chat {
   #draining = false
 
   constructor(ports: ChatPorts) {
-    const histories = new HistoryCache(ports.settings.historyBytes, ports.settings.idleMs)
+    const histories = new HistoryCache(ports.settings.historyBytes, ports.settings.idleMs, ports.now)
     this.#core = { ...ports, histories, running: new Set(), draining: () => this.#draining }
     this.#sessions = new Sessions(this.#core)
     this.#hub = new Hub(this.#core, this.#sessions)
@@ -50,7 +51,7 @@ export class Chat {
     const { settings } = this.#core
     for (const connection of this.#hub.all()) {
       connection.tell({ type: 'server.draining', reconnectInMs: settings.reconnectMs })
-      if (connection.caller.session.active === undefined) connection.end(new ParleyError('draining'))
+      if (!isWorking(connection.caller.session)) connection.end(new ParleyError('draining'))
     }
     await this.#untilNoRun(deadlineMs)
     this.#interruptAll()
@@ -71,8 +72,17 @@ export class Chat {
 
   async #untilNoRun(withinMs: number): Promise<void> {
     const deadline = this.#core.now() + withinMs
-    while (this.#core.running.size > 0 && this.#core.now() < deadline) {
+    while (this.#isWorking() && this.#core.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS))
     }
   }
+
+  #isWorking(): boolean {
+    return this.#core.running.size > 0 || this.#sessions.pinned().some(isWorking)
+  }
+}
+
+/** A run is on, or a command is being stored that may start one. */
+function isWorking(session: Session): boolean {
+  return session.active !== undefined || session.busy
 }

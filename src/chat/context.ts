@@ -19,7 +19,8 @@ export type ContextLimits = { readonly contextTokens: number; readonly toolResul
 
 /**
  * History as a model may get it (I5): every call with its result, no dangling partial, no empty text, within the budget.
- * Tool results are shortened first, then the oldest whole runs leave; the newest run always stays.
+ * Tool results of older runs are shortened first, then the oldest whole runs leave. The newest run always stays; where it
+ * alone is too long its results are shortened and its oldest rounds leave, never what the person said.
  */
 export function buildContext(
   rows: readonly MessageRow[],
@@ -28,14 +29,34 @@ export function buildContext(
   limits: ContextLimits,
 ): ModelMessage[] {
   const budget = limits.contextTokens - estimate(system) - estimate(JSON.stringify(tools))
+  const runs = wholeRuns(rows)
+  const full = runs.map((run) => toModel(run, limits.toolResultBytes))
+  if (sum(full.map(cost)) <= budget) return full.flat()
+  const short = runs.map((run) => toModel(run, Math.min(SHORT_RESULT_BYTES, limits.toolResultBytes)))
+  const fitting = fit([...short.slice(0, -1), ...full.slice(-1)], budget)
+  const newest = runs.at(-1)
+  if (fitting.length > 1 || newest === undefined) return fitting.flat()
+  return shortened(newest, limits.toolResultBytes, budget)
+}
+
+/** One run within the budget, as far as that goes. */
+function shortened(run: readonly MessageRow[], resultBytes: number, budget: number): ModelMessage[] {
+  for (let bytes = resultBytes; bytes > SHORT_RESULT_BYTES; bytes /= 2) {
+    const messages = toModel(run, bytes)
+    if (cost(messages) <= budget) return messages
+  }
+  const messages = toModel(run, Math.min(SHORT_RESULT_BYTES, resultBytes))
+  const starts = messages.flatMap(({ role }, index) => (role === 'assistant' ? [index] : []))
+  const said = messages.slice(0, starts[0])
+  const newest = starts.at(-1) ?? 0
+  const from = starts.find((start) => start === newest || cost([...said, ...messages.slice(start)]) <= budget)
+  return from === undefined ? messages : [...said, ...messages.slice(from)]
+}
+
+/** Runs that begin with what the person said: the window may cut the oldest one in its middle. */
+function wholeRuns(rows: readonly MessageRow[]): MessageRow[][] {
   const runs = groupByRun(rows)
-  const whole = runs.map((run) => toModel(run, limits.toolResultBytes))
-  const full = fit(whole, budget)
-  if (full.length === whole.length) return full.flat()
-  const short = runs.map((run, index) =>
-    toModel(run, index === runs.length - 1 ? limits.toolResultBytes : SHORT_RESULT_BYTES),
-  )
-  return fit(short, budget).flat()
+  return runs.length > 1 && runs[0]?.[0]?.role !== 'user' ? runs.slice(1) : runs
 }
 
 /** The newest runs that fit. */
@@ -43,9 +64,9 @@ function fit(runs: readonly ModelMessage[][], budget: number): ModelMessage[][] 
   let left = budget
   let start = runs.length
   while (start > 0) {
-    const cost = (runs[start - 1] ?? []).reduce((sum, message) => sum + estimateMessage(message), 0)
-    if (cost > left && start < runs.length) break
-    left -= cost
+    const price = cost(runs[start - 1] ?? [])
+    if (price > left && start < runs.length) break
+    left -= price
     start--
   }
   return runs.slice(start)
@@ -75,12 +96,13 @@ function toModel(run: readonly MessageRow[], resultBytes: number): ModelMessage[
 
 function assistantMessages(row: MessageRow): ModelMessage[] {
   const toolCalls = row.toolCalls ?? []
-  const mark = row.interrupted === true && toolCalls.length === 0 && row.content !== '' ? `\n\n${INTERRUPTED_MARK}` : ''
-  if (row.content.trim() === '' && toolCalls.length === 0) return []
+  const content = row.content.trim() === '' ? '' : row.content
+  if (content === '' && toolCalls.length === 0) return []
+  const mark = row.interrupted === true && toolCalls.length === 0 ? `\n\n${INTERRUPTED_MARK}` : ''
   return [
     {
       role: 'assistant',
-      content: row.content + mark,
+      content: content + mark,
       toolCalls: toolCalls.map(withValidArguments),
       ...(row.blocks === undefined ? {} : { blocks: row.blocks }),
     },
@@ -109,9 +131,17 @@ function resultOf(call: StoredToolCall, row: MessageRow | undefined, limit: numb
   return {
     role: 'tool',
     toolCallId: call.id,
-    content: content === '' ? '(empty)' : content,
+    content: content.trim() === '' ? '(empty)' : content,
     isError: row.isError === true,
   }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}
+
+function cost(messages: readonly ModelMessage[]): number {
+  return sum(messages.map(estimateMessage))
 }
 
 function estimate(text: string): number {
@@ -120,9 +150,7 @@ function estimate(text: string): number {
 
 function estimateMessage(message: ModelMessage): number {
   const calls =
-    message.role === 'assistant'
-      ? message.toolCalls.reduce((sum, call) => sum + estimate(call.arguments) + MESSAGE_TOKENS, 0)
-      : 0
+    message.role === 'assistant' ? sum(message.toolCalls.map((call) => estimate(call.arguments) + MESSAGE_TOKENS)) : 0
   const blocks =
     message.role === 'assistant' && message.blocks !== undefined ? estimate(JSON.stringify(message.blocks.content)) : 0
   return MESSAGE_TOKENS + Math.max(estimate(message.content) + calls, blocks)

@@ -28,17 +28,20 @@ export class Directory implements SessionDirectory {
 
   async delete(owner: Owner, sessionId: string): Promise<void> {
     const session = await this.#existing(owner, sessionId)
-    session.queue = []
-    session.active?.stop({ kind: 'cancelled' })
-    // Its last writes go first: the store keeps their order, so nothing comes back after the delete.
-    await session.settled()
-    await session.exclusive(() => this.#core.store.delete(sessionId))
-    this.#sessions.drop(session, new ParleyError('session_not_found'))
+    // As one command: what is asked for meanwhile waits, and finds the session gone.
+    await session.exclusive(async () => {
+      session.active?.stop({ kind: 'cancelled' })
+      // Its last writes go first: the store keeps their order, so nothing comes back after the delete.
+      await session.settled()
+      await this.#core.store.delete(sessionId)
+      this.#sessions.drop(session, new ParleyError('session_not_found'))
+    })
   }
 
   async #existing(owner: Owner, sessionId: string): Promise<Session> {
     const session = await this.#sessions.open(sessionId, owner)
     if (!session.stored) throw new ParleyError('session_not_found')
+    this.#sessions.pin(session)
     return session
   }
 }

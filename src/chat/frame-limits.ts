@@ -18,14 +18,14 @@ export class FrameLimits {
     this.#tokensAt = now
   }
 
-  /** Milliseconds until a command may come; 0: it may. */
-  take(now: number): number {
+  /** Milliseconds until a command may come; 0: it may. `cost`: the commands that it counts as. */
+  take(now: number, cost = 1): number {
     const earned = ((now - this.#tokensAt) / MS_PER_SECOND) * this.#perSecond
     this.#tokens = Math.min(this.#burst, this.#tokens + earned)
     this.#tokensAt = now
     const wait = this.#tokens < 1 ? Math.ceil(((1 - this.#tokens) / this.#perSecond) * MS_PER_SECOND) : 0
     // What is refused costs, too: a client that does not slow down gets into debt.
-    this.#tokens--
+    this.#tokens -= cost
     return wait
   }
 

@@ -1,12 +1,14 @@
 import type { AccessRequest, Principal } from '../ports/access.ts'
 import type { Owner } from '../ports/store.ts'
 import type { HandshakeRequest, HandshakeVerdict, Socket, SocketHandler } from '../ports/transport.ts'
+import { type AliasQuery, encodeAliasError, readAliasQuery } from '../protocol/aliases.ts'
 import { check } from '../protocol/check.ts'
 import { encodeControl } from '../protocol/codec.ts'
 import { ParleyError, toErrorBody, toParleyError } from '../protocol/errors.ts'
 import { type OfferedProtocols, readProtocols } from '../protocol/handshake.ts'
 import { AppIdSchema, type Cursor, isRandomSessionId, parseCursor, SessionIdSchema } from '../protocol/ids.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
+import { AliasConnection } from './alias/alias-connection.ts'
 import { Connection, errorFrame } from './connection.ts'
 import type { Hub } from './hub.ts'
 
@@ -21,6 +23,7 @@ type Form = {
   readonly app: string
   readonly sessionId: string
   readonly cursor: Cursor | undefined
+  readonly alias: AliasQuery | undefined
   readonly access: AccessRequest
 }
 
@@ -28,14 +31,14 @@ type Form = {
 export async function handshake(hub: Hub, request: HandshakeRequest): Promise<HandshakeVerdict> {
   const offered = readProtocols(request.header('sec-websocket-protocol'))
   try {
-    const connection = await open(hub, readForm(request, offered))
-    return { accept: true, handler: connection, ...(offered.speaksParley ? { protocol: PROTOCOL_VERSION } : {}) }
+    const handler = await open(hub, readForm(request, offered))
+    return { accept: true, handler, ...(offered.speaksParley ? { protocol: PROTOCOL_VERSION } : {}) }
   } catch (thrown) {
-    return refuse(hub, toParleyError(thrown), offered)
+    return refuse(hub, toParleyError(thrown), request, offered)
   }
 }
 
-async function open(hub: Hub, form: Form): Promise<Connection> {
+async function open(hub: Hub, form: Form): Promise<SocketHandler> {
   const { core } = hub
   if (core.draining()) throw new ParleyError('draining', { retryAfterMs: core.settings.reconnectMs })
   const principal = await core.access.identify(form.access, form.app)
@@ -49,7 +52,8 @@ async function open(hub: Hub, form: Form): Promise<Connection> {
   // Looked at here so that a flood is refused before it costs a socket; taken when the socket opens, as a peer may leave until then.
   core.access.admitConnection(from)()
   const session = await hub.sessions.open(form.sessionId, ownerOf(principal, form.app))
-  return new Connection(hub, { session, app, principal, from, cursor: form.cursor })
+  const caller = { session, app, principal, from, cursor: form.cursor }
+  return form.alias === undefined ? new Connection(hub, caller) : new AliasConnection(hub, caller, form.alias)
 }
 
 /** Whose sessions a principal sees. */
@@ -79,6 +83,7 @@ function readForm(request: HandshakeRequest, offered: OfferedProtocols): Form {
   return {
     app: check(AppIdSchema, query.get('app') ?? DEFAULT_APP, 'app'),
     sessionId,
+    alias: readAliasQuery(query),
     cursor: cursor === null ? undefined : (parseCursor(cursor) ?? UNREADABLE),
     access: {
       header: request.header,
@@ -91,14 +96,14 @@ function readForm(request: HandshakeRequest, offered: OfferedProtocols): Form {
 }
 
 /** HTTP, or for a client that speaks our protocol an error frame and a close code: a browser can read nothing else. */
-function refuse(hub: Hub, error: ParleyError, offered: OfferedProtocols): HandshakeVerdict {
+function refuse(hub: Hub, error: ParleyError, request: HandshakeRequest, offered: OfferedProtocols): HandshakeVerdict {
   const { telemetry } = hub.core
   telemetry.count('handshakes_refused_total', 1, error.code)
   if (error.code === 'internal_error') telemetry.log('error', 'handshake failed', {}, error.cause)
   // A socket costs more than an answer: what is over a limit gets the answer only (P-22).
   const overLimit = error.code === 'rate_limit_exceeded' || error.code === 'overloaded'
   if (offered.speaksParley && !overLimit)
-    return { accept: true, protocol: PROTOCOL_VERSION, handler: new RefusedPeer(error) }
+    return { accept: true, protocol: PROTOCOL_VERSION, handler: new RefusedPeer(error, verdictFrame(error, request)) }
   const retry: Record<string, string> =
     error.retryAfterMs === undefined ? {} : { 'retry-after': String(Math.ceil(error.retryAfterMs / MS_PER_SECOND)) }
   return {
@@ -111,16 +116,25 @@ function refuse(hub: Hub, error: ParleyError, offered: OfferedProtocols): Handsh
   }
 }
 
+/** On the wire that the client speaks: on the alias's an error ends the run, so what may pass later is only a close (P-107). */
+function verdictFrame(error: ParleyError, { query }: HandshakeRequest): string | undefined {
+  const runId = new URLSearchParams(query).get('runId')
+  if (runId === null) return encodeControl(errorFrame(error, {}))
+  return error.retryable ? undefined : encodeAliasError(error.code, runId, error.message)
+}
+
 /** Accepted only to be told why not. */
 class RefusedPeer implements SocketHandler {
   readonly #error: ParleyError
+  readonly #frame: string | undefined
 
-  constructor(error: ParleyError) {
+  constructor(error: ParleyError, frame: string | undefined) {
     this.#error = error
+    this.#frame = frame
   }
 
   opened(socket: Socket): void {
-    socket.send(encodeControl(errorFrame(this.#error, {})))
+    if (this.#frame !== undefined) socket.send(this.#frame)
     socket.close(this.#error.closeCode, this.#error.code)
   }
 

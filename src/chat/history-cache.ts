@@ -5,10 +5,11 @@ import type { History } from './history.ts'
 export class HistoryCache {
   readonly #cache: LRUCache<string, History>
 
-  constructor(maxBytes: number, idleMs: number) {
+  constructor(maxBytes: number, idleMs: number, now: () => number) {
     this.#cache = new LRUCache({
       maxSize: maxBytes,
       ttl: idleMs,
+      perf: { now },
       updateAgeOnGet: true,
       sizeCalculation: (history) => Math.max(1, history.bytes),
     })
@@ -23,6 +24,8 @@ export class HistoryCache {
   }
 
   put(sessionId: string, history: History): void {
+    // A history grows in place, and the cache measures only what is new to it.
+    this.#cache.delete(sessionId)
     this.#cache.set(sessionId, history)
   }
 

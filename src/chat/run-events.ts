@@ -19,5 +19,12 @@ export function startedEvent({ row, userMessage }: RunPlan): Event {
 export function resultEvent(row: MessageRow): Event {
   const content = toWire(row).content ?? ''
   const failed = row.isError === true ? { metadata: { isError: true as const } } : {}
-  return { type: 'TOOL_CALL_RESULT', messageId: row.id, toolCallId: row.toolCallId ?? '', content, role: 'tool', ...failed }
+  return {
+    type: 'TOOL_CALL_RESULT',
+    messageId: row.id,
+    toolCallId: row.toolCallId ?? '',
+    content,
+    role: 'tool',
+    ...failed,
+  }
 }

@@ -150,9 +150,10 @@ export class Run implements DraftHost, ToolHost, AskHost {
     const open = this.rows()
       .flatMap((row) => row.toolCalls ?? [])
       .filter((call) => !answered.has(call.id))
-    return open.map(
+    const rows = open.map(
       (call) => this.#settling.find((row) => row.toolCallId === call.id) ?? resultRow(this, call, STOPPED),
     )
+    return rows.sort((a, b) => a.index - b.index)
   }
 
   openDraft(): Draft {

@@ -165,9 +165,10 @@ export class Session implements RunHost, Ticking {
     this.core.histories.remove(this.id)
   }
 
-  /** Resolves when no run is on and no late save is waited for. */
+  /** Resolves when no run is on. Rejects when its end waits for a store that is away: that may last. */
   async settled(): Promise<void> {
-    while (this.activity.kind !== 'none') await new Promise((resolve) => setTimeout(resolve, SETTLE_LOOK_MS))
+    while (this.activity.kind === 'running') await new Promise((resolve) => setTimeout(resolve, SETTLE_LOOK_MS))
+    if (this.activity.kind === 'saving') throw new ParleyError('store_unavailable')
   }
 
   /** A control frame to all who are at the head. */
@@ -176,7 +177,6 @@ export class Session implements RunHost, Ticking {
   }
 
   announceStatus(): void {
-    for (const watcher of this.watchers) watcher.moved?.()
     this.announce(this.statusFrame())
   }
 

@@ -28,12 +28,14 @@ export class Sessions {
   constructor(core: Core) {
     this.#core = core
     const { recordCount, idleMs, absentMs } = core.settings
+    const perf = { now: core.now }
     this.#idle = new LRUCache({
       max: recordCount,
       ttl: idleMs,
+      perf,
       dispose: (session, id, reason) => reason !== 'delete' && this.#forget(session, id),
     })
-    this.#absent = new LRUCache({ max: ABSENT_IDS, ttl: absentMs })
+    this.#absent = new LRUCache({ max: ABSENT_IDS, ttl: absentMs, perf })
     this.#timers = [
       setInterval(() => this.#sweepRuns(), RUN_SWEEP_MS),
       setInterval(() => this.#sweepIdle(), IDLE_SWEEP_MS),
@@ -51,7 +53,9 @@ export class Sessions {
 
   /** Finds the session in memory, else in the store, else makes it; once for all who ask. A foreign one is `session_not_found`. */
   async open(id: string, owner: Owner): Promise<Session> {
-    const session = this.#held(id) ?? (await this.#openOnce(id, owner))
+    // One that is being loaded is in memory already, but nobody may act on it before it is mended.
+    const held = this.#opening.has(id) ? undefined : this.#held(id)
+    const session = held ?? (await this.#openOnce(id, owner))
     if (!session.isOwnedBy(owner)) throw new ParleyError('session_not_found')
     return session
   }
@@ -103,7 +107,7 @@ export class Sessions {
     const session = new Session(this.#core, newRow(id, owner, this.#core.now()), loaded)
     this.#pinned.set(id, session)
     try {
-      if (loaded !== undefined) await recover(session, loaded)
+      if (loaded !== undefined) await session.exclusive(() => recover(session, loaded))
     } catch (thrown) {
       this.drop(session, toParleyError(thrown))
       throw thrown
@@ -114,7 +118,10 @@ export class Sessions {
   }
 
   #forget(session: Session, id: string): void {
-    if (session.pinned && !session.retired) return
+    // Something began to use it while it aged.
+    if (session.pinned && !session.retired) return void this.#pinned.set(id, session)
+    // Who opened it and did not attach yet must not bring it back beside a newer one.
+    session.retired = true
     this.#core.log.drop(id)
     this.#absent.delete(id)
   }

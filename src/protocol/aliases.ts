@@ -8,7 +8,7 @@ import { MAX_JSON_DEPTH } from './limits.ts'
 import { StorableText, UserContentSchema } from './messages.ts'
 
 /**
- * The wire of TanStack AI's `webSocket()` client on our path (P-100 to P-109). Its query names the run, so the handshake
+ * The wire of TanStack AI's `webSocket()` client on our path (P-100 to P-108). Its query names the run, so the handshake
  * decides which of the two wires a connection speaks.
  */
 

@@ -55,7 +55,10 @@ describe('I3: persist, then publish', () => {
     expect(client.terminals).toEqual([])
     const late = await rig.ready(id)
     await late.event('RUN_STARTED')
-    expect(late.last('session.snapshot')?.messages).toMatchObject([{ role: 'user' }, { role: 'assistant', content: 'fine' }])
+    expect(late.last('session.snapshot')?.messages).toMatchObject([
+      { role: 'user' },
+      { role: 'assistant', content: 'fine' },
+    ])
     expect(late.last('session.ready')).toMatchObject({ status: 'processing', resumed: 'snapshot' })
     rig.store.release()
     await late.end()
@@ -77,6 +80,24 @@ describe('I3: persist, then publish', () => {
     rig.store.release()
     await late.end()
     expect(late.types).toEqual(['RUN_STARTED', 'TOOL_CALL_RESULT', 'RUN_FINISHED'])
+  })
+
+  it('keeps the results of a stopped run in one order, in memory and in the store', async () => {
+    const tool = new SlowTool()
+    const { rig, id, client, stream } = await begin({ tools: [tool, ECHO] })
+    rig.store.hold()
+    stream.call('t1', 'slow', {}).call('t2', 'echo', {}).stop('tools')
+    await turns()
+    rig.store.release()
+    rig.store.hold()
+    await turns()
+    expect([tool.calls.length, rig.store.waiting]).toEqual([1, 1])
+    await client.ask({ type: 'run.cancel' })
+    rig.store.release()
+    await client.end()
+    const order = async (process: ChatRig) =>
+      (await process.ready(id)).last('session.snapshot')?.messages.map((message) => message.id)
+    expect(await order(rig)).toEqual(await order(rig.fork()))
   })
 
   it('saves what a running answer has at least once an interval', async () => {
@@ -134,7 +155,11 @@ describe('I1 I3: a store that is away at the end of a run', () => {
     await turns()
     expect(await client.say('m2')).toMatchObject({ state: 'started' })
     const next = await rig.model.request(1)
-    expect(next.request.messages.map(({ content }) => content)).toEqual(['text of m1', 'the whole answer', 'text of m2'])
+    expect(next.request.messages.map(({ content }) => content)).toEqual([
+      'text of m1',
+      'the whole answer',
+      'text of m2',
+    ])
     next.say('fine').stop()
     await client.end(1)
     expect(client.terminals).toHaveLength(2)

@@ -175,17 +175,20 @@ describe('an edit', () => {
     await expectConversation(rig, id, ['e1', 'new'])
   })
 
-  it.each([2, 100])('of a message that waits in the queue, or left it, is refused (window of %i)', async (windowMessages) => {
-    const { rig, id, client } = await conversation(2, { settings: { windowMessages } })
-    await client.say('m3', 'm3')
-    const queued = runOf(await client.say('m4', 'm4'))
-    expect(await edit(client, 'm4')).toMatchObject({ code: 'not_found' })
-    await client.ask({ type: 'run.cancel', runId: queued })
-    expect(await edit(client, 'm4')).toMatchObject({ code: 'not_found' })
-    ;(await rig.model.request(2)).say('a3').stop()
-    await client.end(2)
-    expect((await rig.stored(id)).map(({ content }) => content)).toEqual(['m1', 'a1', 'm2', 'a2', 'm3', 'a3'])
-  })
+  it.each([2, 100])(
+    'of a message that waits in the queue, or left it, is refused (window of %i)',
+    async (windowMessages) => {
+      const { rig, id, client } = await conversation(2, { settings: { windowMessages } })
+      await client.say('m3', 'm3')
+      const queued = runOf(await client.say('m4', 'm4'))
+      expect(await edit(client, 'm4')).toMatchObject({ code: 'not_found' })
+      await client.ask({ type: 'run.cancel', runId: queued })
+      expect(await edit(client, 'm4')).toMatchObject({ code: 'not_found' })
+      ;(await rig.model.request(2)).say('a3').stop()
+      await client.end(2)
+      expect((await rig.stored(id)).map(({ content }) => content)).toEqual(['m1', 'a1', 'm2', 'a2', 'm3', 'a3'])
+    },
+  )
 
   describe('while a run is on', () => {
     async function active() {

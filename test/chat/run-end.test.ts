@@ -46,7 +46,11 @@ describe('I1: a run ends once', () => {
       'RUN_FINISHED',
     ])
     expect(client.text).toBe('Hello!')
-    expect(client.last('session.status')).toMatchObject({ status: 'idle', queued: 0, lastRun: { runId, outcome: 'success' } })
+    expect(client.last('session.status')).toMatchObject({
+      status: 'idle',
+      queued: 0,
+      lastRun: { runId, outcome: 'success' },
+    })
     await expectOneEnd(rig, client, 'finished')
   })
 
@@ -101,7 +105,11 @@ describe('I1: a run ends once', () => {
     call.resolve('too late')
     await turns()
     expect(client.types.filter((type) => type === 'TOOL_CALL_RESULT')).toHaveLength(1)
-    expect(await rig.stored(id)).toMatchObject([{ role: 'user' }, { role: 'assistant' }, { role: 'tool', isError: true }])
+    expect(await rig.stored(id)).toMatchObject([
+      { role: 'user' },
+      { role: 'assistant' },
+      { role: 'tool', isError: true },
+    ])
     await expectOneEnd(rig, client, 'cancelled')
   })
 
@@ -141,7 +149,10 @@ describe('I1: a run ends once', () => {
     const { rig, id, client, stream, runId } = await begin()
     const other = await rig.ready(id)
     stream.say('a')
-    const acks = await Promise.all([client.ask({ type: 'run.cancel', runId }), other.ask({ type: 'run.cancel', runId })])
+    const acks = await Promise.all([
+      client.ask({ type: 'run.cancel', runId }),
+      other.ask({ type: 'run.cancel', runId }),
+    ])
     expect(acks).toMatchObject([{ state: 'cancelling' }, { state: 'noop' }])
     await other.end()
     expect(other.terminals).toHaveLength(1)
@@ -165,7 +176,10 @@ describe('I1: a run ends once', () => {
 
   it('I4: when a cancel comes after the end, or names another run, nothing happens', async () => {
     const { rig, client, stream, runId } = await begin()
-    expect(await client.ask({ type: 'run.cancel', runId: 'another' })).toMatchObject({ state: 'noop', runId: 'another' })
+    expect(await client.ask({ type: 'run.cancel', runId: 'another' })).toMatchObject({
+      state: 'noop',
+      runId: 'another',
+    })
     stream.say('done').stop()
     await client.end()
     expect(await client.ask({ type: 'run.cancel', runId })).toMatchObject({ state: 'noop', runId })
@@ -254,7 +268,11 @@ describe('I1: a run ends once', () => {
     await rig.pass(30_000)
     expect(call.context.signal.aborted).toBe(true)
     const next = await rig.model.request(1)
-    expect(next.request.messages.at(-1)).toMatchObject({ role: 'tool', isError: true, content: 'No result within 30 seconds.' })
+    expect(next.request.messages.at(-1)).toMatchObject({
+      role: 'tool',
+      isError: true,
+      content: 'No result within 30 seconds.',
+    })
     next.say('sorry').stop()
     expect(await client.end()).toMatchObject({ outcome: { type: 'success' } })
     await expectOneEnd(rig, client, 'finished')

@@ -89,7 +89,13 @@ describe('a snapshot', () => {
     ['text in three-byte characters', { content: '語'.repeat(200_000) }],
     [
       'many calls with long arguments',
-      { toolCalls: Array.from({ length: 40 }, (_, nth) => ({ id: `t${nth}`, name: 'n', arguments: '"'.repeat(30_000) })) },
+      {
+        toolCalls: Array.from({ length: 40 }, (_, nth) => ({
+          id: `t${nth}`,
+          name: 'n',
+          arguments: '"'.repeat(30_000),
+        })),
+      },
     ],
   ])('stays within 256 KiB with one message of %s, and marks what it cut', async (_what, fields) => {
     const { client } = await stored([[{ content: 'q' }, fields]])

@@ -13,7 +13,7 @@ function heldBeforeEnd(steps: readonly Step[], until: Promise<unknown>, fromEnd:
   return [...steps.slice(0, -fromEnd), { step: 'hold', until }, ...steps.slice(-fromEnd)]
 }
 
-function gate(): { readonly opened: Promise<void>; open(): void } {
+function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
   let open = (): void => {}
   const opened = new Promise<void>((resolve) => {
     open = resolve

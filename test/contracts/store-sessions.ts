@@ -106,6 +106,15 @@ export function sessionRules(make: MakeStore): void {
       expect(await store().findSend(randomUUID(), 'r1-0')).toBeUndefined()
     })
 
+    it('finds a run by its id, whatever became of it, in its session only', async () => {
+      const { sessionId, session: row } = answered()
+      const removed = run(sessionId, 'r9', { status: 'removed' })
+      await store().commit({ sessionId, session: row, runs: [removed] }, SOON)
+      expect(await store().findRun(sessionId, 'r9')).toEqual(removed)
+      expect(await store().findRun(sessionId, 'r8')).toBeUndefined()
+      expect(await store().findRun(randomUUID(), 'r9')).toBeUndefined()
+    })
+
     it('I10: lists sessions of exactly this owner, newest first, by pages', async () => {
       const owner = { app: 'shop', account: randomUUID(), user: 'ann' }
       const rows = [3, 1, 2].map((age) => session({ ...owner, title: `t${age}`, updatedAt: NOW - age }))

@@ -169,8 +169,7 @@ export class LiveClient {
   }
 
   async leave(): Promise<void> {
-    this.socket.close()
-    await this.socket.closed
+    await this.socket.close()
   }
 
   async #next(): Promise<Frame> {

@@ -12,13 +12,11 @@ import type { QueuedSend, Session } from '../session.ts'
 import { startRun } from '../start-run.ts'
 import { firstWords } from '../title.ts'
 
-/** A person's message: durable with its run before it is acknowledged (I2), then run at once or queued. `runId`: the client's choice. */
-export async function messageSend(
-  core: Core,
-  caller: Caller,
-  command: MessageSend,
-  runId?: string,
-): Promise<Outcome> {
+/**
+ * A person's message: durable with its run before it is acknowledged (I2), then run at once or queued. `runId`: the run's id,
+ * where the client chose it.
+ */
+export async function messageSend(core: Core, caller: Caller, command: MessageSend, runId?: string): Promise<Outcome> {
   if (!fitsUtf8(command.content, core.settings.messageBytes)) throw new ParleyError('message_too_large')
   return caller.session.exclusive(() => send(core, caller, command, runId))
 }

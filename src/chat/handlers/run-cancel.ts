@@ -40,6 +40,7 @@ async function dequeue(session: Session, command: RunCancel): Promise<string | u
     await session.save({ runs }, session.core.settings.storeGiveUpMs)
     session.queue = session.queue.filter((item) => !leaves(item))
     session.announceStatus()
+    for (const watcher of session.watchers) watcher.moved?.()
     return leaving[0]?.run.id
   })
 }

@@ -9,23 +9,19 @@ import { launch } from '../run-lifecycle.ts'
 import { startRun } from '../start-run.ts'
 import { assertAccepting, assertNewRun } from './message-send.ts'
 
-/** Answers the same message again: a new run takes the place of the named one and of all after it. */
-export async function runRetry(
-  core: Core,
-  caller: Caller,
-  command: RunRetry,
-  id: string = randomUUID(),
-): Promise<Outcome> {
+/** Answers the same message again: a new run takes the place of the named one and of all after it. `chosenId`: its id. */
+export async function runRetry(core: Core, caller: Caller, command: RunRetry, chosenId?: string): Promise<Outcome> {
   const { session } = caller
   return session.exclusive(async () => {
     assertAccepting(core, session)
     await reconcile(session)
     if (session.activity.kind !== 'none' || session.queue.length > 0) throw new ParleyError('run_active')
-    await assertNewRun(session, id)
+    if (chosenId !== undefined) await assertNewRun(session, chosenId)
     const history = await session.history()
     const asked = history.runRows(command.runId).find((row) => row.role === 'user')
     if (asked === undefined) throw new ParleyError('not_found', { message: 'The run to retry is not in this session' })
     const release = await core.access.admitRun(caller.principal, caller.from)
+    const id = chosenId ?? randomUUID()
     const run: RunRow = {
       id,
       sessionId: session.id,

@@ -102,9 +102,11 @@ function apply(math: MathJsInstance, table: typeof FUNCTIONS, name: string, args
 
 function format(result: number): string {
   if (Number.isNaN(result)) throw new ToolError('The result is not a real number.')
-  if (!Number.isFinite(result)) throw new ToolError('The result is too large.')
+  const rounded = Number(result.toPrecision(SHOWN_DIGITS))
+  // Rounding may go beyond the largest number, too.
+  if (!Number.isFinite(rounded)) throw new ToolError('The result is too large.')
   // Beyond the safe integers the last digits would be made up.
-  if (Math.abs(result) > Number.MAX_SAFE_INTEGER) return Number(result.toPrecision(SHOWN_DIGITS)).toExponential()
-  const shown = Number.isInteger(result) ? result : Number(result.toPrecision(SHOWN_DIGITS))
+  if (Math.abs(result) > Number.MAX_SAFE_INTEGER) return rounded.toExponential()
+  const shown = Number.isInteger(result) ? result : rounded
   return String(shown === 0 ? 0 : shown)
 }

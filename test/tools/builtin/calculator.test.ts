@@ -57,6 +57,7 @@ describe('the calculator', () => {
     ['1 mod 0', 'Division by zero.'],
     ['sqrt(-1)', 'The result is not a real number.'],
     ['10^400', 'The result is too large.'],
+    ['-1.7976931348623151e+308', 'The result is too large.'],
     ['9^9^9^9', 'The result is too large.'],
     ['171!', 'Factorials go up to 170.'],
     ['2.5!', '2.5 is not an integer that can be computed with exactly.'],

@@ -1,0 +1,125 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import type { Principal } from '../../src/ports/access.ts'
+import { ANYONE, ChatRig, type RigOptions, stopClock } from '../support/chat-rig.ts'
+import { turns } from '../support/turns.ts'
+
+const ANN: Principal = { ...ANYONE, kind: 'ticket', account: 'acme', user: 'ann' }
+const OWNER = { app: 'default', account: 'acme', user: 'ann' }
+const FOREIGN = [{ app: 'default' }, { ...OWNER, user: 'bob' }, { ...OWNER, app: 'other' }]
+
+async function begin(options: RigOptions = {}) {
+  const rig = new ChatRig({ identify: async () => ANN, ...options })
+  const id = randomUUID()
+  const client = await rig.ready(id)
+  await client.say('m1')
+  return { rig, id, client, stream: await rig.model.request(0) }
+}
+
+describe('the list of sessions', () => {
+  it('I10: is the owner’s own; one without account and user has none', async () => {
+    const { rig, id } = await begin()
+    expect(await rig.chat.directory.list(OWNER, 10)).toMatchObject([{ id, title: 'text of m1', status: 'processing' }])
+    for (const owner of FOREIGN) expect(await rig.chat.directory.list(owner, 10)).toEqual([])
+  })
+})
+
+describe('a rename', () => {
+  it('is durable, told to who is connected, and never overwritten by the model', async () => {
+    const { rig, id, client, stream } = await begin({ settings: { titles: true } })
+    await rig.chat.directory.rename(OWNER, id, 'Mine')
+    expect(client.last('session.updated')?.title).toBe('Mine')
+    stream.say('x').stop()
+    await client.end()
+    await turns()
+    expect((await rig.store.load(id))?.session).toMatchObject({ title: 'Mine', titleBy: 'person' })
+  })
+
+  it('of a session that nobody has open works, and it is the same session for who opens it meanwhile', async () => {
+    const { rig, id, client, stream } = await begin({ settings: { recordCount: 1 } })
+    stream.stop()
+    await client.end()
+    client.cut()
+    await turns()
+    rig.store.hold()
+    const renamed = rig.chat.directory.rename(OWNER, id, 'Mine')
+    await turns()
+    for (let nth = 0; nth < 3; nth++) {
+      ;(await rig.ready(randomUUID())).cut()
+      await turns()
+    }
+    const opened = rig.ready(id)
+    await turns()
+    rig.store.release()
+    await renamed
+    await (await opened).say('m2')
+    expect((await rig.store.load(id))?.session.title).toBe('Mine')
+  })
+
+  it.each([...FOREIGN, 'missing'])('I10: of a foreign or missing session is not found (%j)', async (owner) => {
+    const { rig, id, client } = await begin()
+    const renamed =
+      typeof owner === 'string'
+        ? rig.chat.directory.rename(OWNER, randomUUID(), 'x')
+        : rig.chat.directory.rename(owner, id, 'x')
+    await expect(renamed).rejects.toMatchObject({ code: 'session_not_found' })
+    expect(client.last('session.updated')?.title).toBe('text of m1')
+  })
+})
+
+describe('a delete', () => {
+  it('stops the run, closes the connections with 4404 and removes all of it', async () => {
+    const { rig, id, client, stream } = await begin()
+    await client.say('m2')
+    stream.say('half')
+    await turns()
+    await rig.chat.directory.delete(OWNER, id)
+    expect(stream.signal.aborted).toBe(true)
+    expect(client.closedWith).toEqual({ code: 4404, reason: 'session_not_found' })
+    expect(await rig.store.load(id)).toBeUndefined()
+    await turns(20)
+    expect(rig.model.streams).toHaveLength(1)
+    expect(await rig.store.load(id)).toBeUndefined()
+    const again = await rig.ready(id)
+    expect(again.last('session.ready')).toMatchObject({ resumed: 'new', status: 'idle', queue: [] })
+    await expect(rig.chat.directory.delete(OWNER, id)).rejects.toMatchObject({ code: 'session_not_found' })
+  })
+
+  it('is not undone by what was asked for meanwhile', async () => {
+    const { rig, id, client, stream } = await begin()
+    stream.stop()
+    await client.end()
+    rig.store.hold()
+    const answers = [client.say('m2')]
+    await turns()
+    const deleted = rig.chat.directory.delete(OWNER, id)
+    answers.push(client.say('m3'), client.ask({ type: 'session.update', title: 'x' }))
+    await turns()
+    rig.store.release()
+    await deleted
+    await turns(20)
+    expect(await rig.store.load(id)).toBeUndefined()
+    expect(client.closedWith?.code).toBe(4404)
+  })
+
+  it.each(FOREIGN)('I10: of a foreign session is not found (%j)', async (owner) => {
+    const { rig, id, client } = await begin()
+    await expect(rig.chat.directory.delete(owner, id)).rejects.toMatchObject({ code: 'session_not_found' })
+    expect(client.closedWith).toBeUndefined()
+    expect(await rig.store.load(id)).toBeDefined()
+  })
+
+  it('is refused while the store is away; the session stays', async () => {
+    stopClock()
+    const { rig, id, client } = await begin()
+    rig.store.goAway()
+    const deleted = rig.chat.directory.delete(OWNER, id)
+    const refused = expect(deleted).rejects.toMatchObject({ code: 'store_unavailable' })
+    await rig.pass(31_000)
+    await refused
+    rig.store.comeBack()
+    await turns()
+    expect(client.closedWith).toBeUndefined()
+    expect(await client.say('m2')).toMatchObject({ state: 'started' })
+  })
+})

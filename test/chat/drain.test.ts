@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { ChatRig, type RigOptions, stopClock } from '../support/chat-rig.ts'
+import { turns } from '../support/turns.ts'
+
+async function begin(options: RigOptions = {}) {
+  stopClock()
+  const rig = new ChatRig(options)
+  const id = randomUUID()
+  const client = await rig.ready(id)
+  await client.say('m1')
+  return { rig, id, client, stream: await rig.model.request(0) }
+}
+
+describe('I12: a drain', () => {
+  it('tells all when to come back, closes idle ones at once with 1012, and lets runs finish', async () => {
+    const { rig, id, client, stream } = await begin({ settings: { reconnectMs: 1000 } })
+    const idle = await rig.ready()
+    const drained = rig.chat.drain(30_000)
+    expect(idle.last('server.draining')).toEqual({ type: 'server.draining', reconnectInMs: 1000 })
+    expect(await idle.closed()).toEqual({ code: 1012, reason: 'draining' })
+    expect(client.last('server.draining')).toBeDefined()
+    await rig.pass(10_000)
+    expect(client.closedWith).toBeUndefined()
+    stream.say('whole').stop()
+    expect(await client.end()).toMatchObject({ outcome: { type: 'success' } })
+    await rig.pass(100)
+    await drained
+    expect(client.closedWith).toEqual({ code: 1012, reason: 'draining' })
+    expect(await rig.stored(id)).toMatchObject([{}, { content: 'whole' }])
+  })
+
+  it('interrupts what is on at the deadline, and saves it before it resolves', async () => {
+    const { rig, id, client, stream } = await begin()
+    stream.say('half')
+    await turns()
+    let done = false
+    const drained = rig.chat.drain(30_000).then(() => (done = true))
+    await rig.pass(29_900)
+    expect([done, stream.signal.aborted]).toEqual([false, false])
+    rig.store.hold()
+    await rig.pass(1000)
+    expect([done, stream.signal.aborted]).toEqual([false, true])
+    rig.store.release()
+    await rig.pass(100)
+    await drained
+    expect(client.terminals).toMatchObject([{ type: 'RUN_FINISHED', outcome: { type: 'cancelled' } }])
+    expect(client.closedWith?.code).toBe(1012)
+    expect(await rig.stored(id)).toMatchObject([{}, { content: 'half', interrupted: true }])
+    const next = await rig.fork().ready(id)
+    expect(next.last('session.ready')).toMatchObject({ status: 'interrupted', lastRun: { outcome: 'interrupted' } })
+  })
+
+  it('takes no new work: sends are refused, handshakes too, and what is queued waits for the next process', async () => {
+    const { rig, id, client, stream } = await begin()
+    await client.say('m2')
+    const drained = rig.chat.drain(30_000)
+    expect(await client.say('m3')).toMatchObject({ type: 'error', code: 'draining', retryable: true })
+    expect(await client.ask({ type: 'run.retry', runId: 'x' })).toMatchObject({ code: 'draining' })
+    const refused = await rig.connect(randomUUID())
+    expect(await refused.closed()).toEqual({ code: 1012, reason: 'draining' })
+    stream.say('one').stop()
+    await client.end()
+    await rig.pass(100)
+    await drained
+    expect(rig.model.streams).toHaveLength(1)
+    const next = rig.fork()
+    const again = await next.ready(id)
+    ;(await next.model.request(0)).say('two').stop()
+    await again.end()
+    expect((await next.stored(id)).map(({ content }) => content)).toEqual(['text of m1', 'one', 'text of m2', 'two'])
+  })
+
+  it('lets a person stop a run still', async () => {
+    const { rig, client } = await begin()
+    const drained = rig.chat.drain(30_000)
+    expect(await client.ask({ type: 'run.cancel' })).toMatchObject({ state: 'cancelling' })
+    await client.end()
+    await rig.pass(100)
+    await drained
+  })
+
+  it('waits for a send that is being stored: it is acknowledged, and its run ends before the drain does', async () => {
+    stopClock()
+    const rig = new ChatRig()
+    const other = await rig.ready()
+    rig.store.hold()
+    const acked = other.say('late')
+    await turns()
+    let done = false
+    const drained = rig.chat.drain(1000).then(() => (done = true))
+    await rig.pass(500)
+    expect(done).toBe(false)
+    rig.store.release()
+    expect(await acked).toMatchObject({ state: 'started' })
+    await rig.pass(1000)
+    await drained
+    expect(other.terminals).toHaveLength(1)
+    expect(rig.runRows(other.last('session.ready')?.sessionId ?? '')).toMatchObject([{ status: 'interrupted' }])
+  })
+
+  it('that is hurried waits no longer for runs', async () => {
+    const { rig, client } = await begin()
+    const drained = rig.chat.drain(30_000)
+    rig.chat.hurry()
+    await rig.pass(200)
+    await drained
+    expect(client.terminals).toHaveLength(1)
+  })
+
+  it('resolves when the store is away, in the end', async () => {
+    const { rig, stream } = await begin()
+    stream.say('half')
+    await turns()
+    rig.store.goAway()
+    const drained = rig.chat.drain(1000)
+    await rig.pass(10_000)
+    await drained
+  })
+})

@@ -1,0 +1,88 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { EventBuffer } from '../../src/chat/event-buffer.ts'
+import type { Event } from '../../src/protocol/events.ts'
+import { MAX_DELTA_BYTES } from '../../src/protocol/limits.ts'
+import { turns } from '../support/turns.ts'
+
+function buffer() {
+  const batches: (readonly Event[])[] = []
+  return { batches, buffer: new EventBuffer((events) => batches.push(events)) }
+}
+
+const deltas = (batches: readonly (readonly Event[])[]) =>
+  batches.flat().flatMap((event) => ('delta' in event ? [event.delta] : []))
+const END: Event = { type: 'TEXT_MESSAGE_END', messageId: 'a' }
+
+describe('an event buffer', () => {
+  it('joins what comes in one turn of the loop, and keeps turns apart', async () => {
+    const { batches, buffer: events } = buffer()
+    events.delta('TEXT_MESSAGE_CONTENT', 'a', 'one ')
+    events.delta('TEXT_MESSAGE_CONTENT', 'a', 'two ')
+    expect(batches).toEqual([])
+    await turns(1)
+    events.delta('TEXT_MESSAGE_CONTENT', 'a', 'three')
+    await turns(1)
+    expect(batches).toEqual([
+      [{ type: 'TEXT_MESSAGE_CONTENT', messageId: 'a', delta: 'one two ' }],
+      [{ type: 'TEXT_MESSAGE_CONTENT', messageId: 'a', delta: 'three' }],
+    ])
+  })
+
+  it('joins deltas of one item and kind only, and keeps the order', () => {
+    const { batches, buffer: events } = buffer()
+    events.delta('TEXT_MESSAGE_CONTENT', 'a', '1')
+    events.delta('REASONING_MESSAGE_CONTENT', 'a', '2')
+    events.delta('TOOL_CALL_ARGS', 't', '3')
+    events.push(END)
+    events.delta('TEXT_MESSAGE_CONTENT', 'a', '4')
+    events.delta('TEXT_MESSAGE_CONTENT', 'b', '5')
+    events.flush()
+    expect(batches.flat().map((event) => ('delta' in event ? event.delta : event.type))).toEqual([
+      ...['1', '2', '3', 'TEXT_MESSAGE_END', '4', '5'],
+    ])
+    expect(batches.flat()[2]).toEqual({ type: 'TOOL_CALL_ARGS', toolCallId: 't', delta: '3' })
+  })
+
+  it('hands over once: by the flush that was asked for, or by the turn’s end', async () => {
+    const { batches, buffer: events } = buffer()
+    events.push(END)
+    events.flush()
+    events.flush()
+    await turns(1)
+    expect(batches).toEqual([[END]])
+    events.push(END)
+    await turns(1)
+    expect(batches).toHaveLength(2)
+  })
+
+  it('hands over after a flush in the middle of a turn', async () => {
+    const { batches, buffer: events } = buffer()
+    events.delta('TEXT_MESSAGE_CONTENT', 'a', '1')
+    events.flush()
+    events.delta('TEXT_MESSAGE_CONTENT', 'a', '2')
+    await turns(1)
+    expect(deltas(batches)).toEqual(['1', '2'])
+  })
+
+  it('P-8 P-73: cuts to 32 Ki units, never inside a character, and loses nothing', () => {
+    const Piece = fc.oneof(
+      fc.string({ unit: 'grapheme', maxLength: 5 }),
+      fc.constantFrom('🦜'.repeat(MAX_DELTA_BYTES), `x${'🦜'.repeat(20_000)}`, 'y'.repeat(MAX_DELTA_BYTES - 1)),
+    )
+    fc.assert(
+      fc.property(fc.array(Piece, { maxLength: 6 }), (pieces) => {
+        const { batches, buffer: events } = buffer()
+        for (const piece of pieces) events.delta('TEXT_MESSAGE_CONTENT', 'a', piece)
+        events.flush()
+        const said = deltas(batches)
+        expect(said.join('') === pieces.join('')).toBe(true)
+        for (const delta of said) {
+          expect(delta.length).toBeLessThanOrEqual(MAX_DELTA_BYTES)
+          expect(delta.isWellFormed()).toBe(true)
+        }
+      }),
+      { numRuns: 50, seed: 1 },
+    )
+  })
+})

@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { OUTCOME_UNKNOWN } from '../../src/chat/context.ts'
+import { ChatRig, ECHO, type RigOptions, SlowTool, stopClock } from '../support/chat-rig.ts'
+import { turns } from '../support/turns.ts'
+
+const settings = { checkpointMs: 1000 }
+
+async function begin(options: RigOptions = {}) {
+  stopClock()
+  const rig = new ChatRig({ settings, ...options })
+  const id = randomUUID()
+  const client = await rig.ready(id)
+  await client.say('m1')
+  return { rig, id, client, stream: await rig.model.request(0) }
+}
+
+describe('a session whose process died', () => {
+  it('I1: ends the run as interrupted, keeps the answer so far, marked, and goes on', async () => {
+    const { rig, id, stream } = await begin()
+    stream.think('hm').say('half of the answer')
+    await rig.pass(1500)
+    stream.say(' and what no checkpoint had')
+    const next = rig.crash()
+    const client = await next.ready(id)
+    expect(client.last('session.ready')).toMatchObject({
+      status: 'interrupted',
+      resumed: 'snapshot',
+      lastRun: { outcome: 'interrupted' },
+    })
+    expect(client.last('session.snapshot')?.messages).toMatchObject([
+      { role: 'user' },
+      { role: 'reasoning', content: 'hm', metadata: { interrupted: true } },
+      { role: 'assistant', content: 'half of the answer', metadata: { interrupted: true } },
+    ])
+    expect(next.runRows(id)).toMatchObject([{ status: 'interrupted', fence: 2 }])
+    await client.say('m2')
+    const request = await next.model.request(0)
+    expect(request.request.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'user'])
+    expect(request.request.messages[1]?.content).toMatch(/^half of the answer\n\n\[.*interrupted.*\]$/)
+    request.say('fine').stop()
+    expect(await client.end()).toMatchObject({ outcome: { type: 'success' } })
+  })
+
+  it('I5: answers calls without a result by "outcome unknown" and never executes them again', async () => {
+    const tool = new SlowTool()
+    const { rig, id, stream } = await begin({ tools: [tool, ECHO] })
+    stream.call('t1', 'echo', { a: 1 }).call('t2', 'slow', {}).stop('tools')
+    await tool.call()
+    await turns()
+    const again = new SlowTool()
+    const next = rig.crash({ tools: [again] })
+    const client = await next.ready(id)
+    const messages = client.last('session.snapshot')?.messages ?? []
+    expect(messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool', 'tool'])
+    expect(messages.slice(2)).toMatchObject([
+      { toolCallId: 't1', content: '{"a":1}' },
+      { toolCallId: 't2', content: OUTCOME_UNKNOWN, error: OUTCOME_UNKNOWN },
+    ])
+    expect(messages[1]?.metadata).not.toHaveProperty('interrupted')
+    await client.say('m2')
+    await next.model.request(0)
+    expect(again.calls).toEqual([])
+  })
+
+  it('that had said nothing yet keeps the message, and it can be asked again', async () => {
+    const { rig, id } = await begin()
+    const next = rig.crash()
+    const client = await next.ready(id)
+    expect(client.last('session.snapshot')?.messages.map(({ role }) => role)).toEqual(['user'])
+    const { runId } = client.last('session.ready')?.lastRun ?? {}
+    await client.ask({ type: 'run.retry', runId: runId ?? '' })
+    ;(await next.model.request(0)).say('fine').stop()
+    await client.end()
+    expect((await next.stored(id)).map(({ content }) => content)).toEqual(['text of m1', 'fine'])
+  })
+
+  it('goes on with its queue', async () => {
+    const { rig, id, client } = await begin()
+    await client.say('m2')
+    const next = rig.crash()
+    const again = await next.ready(id)
+    ;(await next.model.request(0)).say('two').stop()
+    expect(await again.end()).toMatchObject({ outcome: { type: 'success' } })
+    expect((await next.stored(id)).map(({ content }) => content)).toEqual(['text of m1', 'text of m2', 'two'])
+    expect(next.runRows(id).map(({ status }) => status)).toEqual(['interrupted', 'finished'])
+  })
+
+  it('is mended once for all who come in the same moment, before any of them may act', async () => {
+    const { rig, id, stream } = await begin()
+    stream.say('half')
+    await rig.pass(1500)
+    const next = rig.crash()
+    next.store.hold()
+    const first = next.connect(id)
+    await turns()
+    const second = next.connect(id)
+    await turns()
+    next.store.release()
+    const clients = await Promise.all([first, second])
+    for (const client of clients) await client.control('session.ready')
+    expect(clients.map((client) => client.last('session.ready')?.status)).toEqual(['interrupted', 'interrupted'])
+    expect(next.store.commits).toHaveLength(1)
+    expect(await clients[1]?.say('m2')).toMatchObject({ state: 'started' })
+  })
+
+  it('is refused while the store cannot say that it ended, and opened later', async () => {
+    const { rig, id } = await begin()
+    const next = rig.crash()
+    next.store.refuseNext('store_unavailable')
+    const refused = await next.connect(id)
+    expect(await refused.closed()).toMatchObject({ code: 4503, reason: 'store_unavailable' })
+    const client = await next.ready(id)
+    expect(client.last('session.ready')?.status).toBe('interrupted')
+  })
+
+  it('says so to a client that comes with a cursor of the life before: a snapshot, and how the run ended', async () => {
+    const { rig, id, client, stream } = await begin()
+    stream.say('half')
+    await turns()
+    const cursor = client.ids.at(-1) ?? ''
+    const next = rig.crash()
+    const back = await next.ready(id, { cursor })
+    expect(back.last('session.ready')).toMatchObject({ resumed: 'snapshot', lastRun: { outcome: 'interrupted' } })
+    expect(back.last('session.ready')?.epoch).not.toBe(cursor.split('-')[0])
+  })
+})
+
+describe('a session that another living process works on', () => {
+  it('is refused, to be tried again', async () => {
+    const { rig, id, client, stream } = await begin()
+    const other = rig.fork()
+    const verdict = await other.handshake(id)
+    expect(verdict).toMatchObject({ accept: false, refusal: { status: 503, headers: { 'retry-after': '1' } } })
+    expect(stream.signal.aborted).toBe(false)
+    stream.say('fine').stop()
+    await client.end()
+    const later = await other.ready(id)
+    expect(later.last('session.ready')).toMatchObject({ status: 'idle', lastRun: { outcome: 'success' } })
+  })
+})

@@ -1,0 +1,173 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, it, vi } from 'vitest'
+import type { Principal } from '../../src/ports/access.ts'
+import { ANYONE, ChatRig, type RigOptions, stopClock } from '../support/chat-rig.ts'
+import { turns } from '../support/turns.ts'
+
+const MINUTE = 60_000
+
+/** One answered message, then nobody. */
+async function left(options: RigOptions = {}) {
+  const rig = new ChatRig(options)
+  const id = randomUUID()
+  await talk(rig, id, 'm1')
+  return { rig, id, loads: vi.spyOn(rig.store, 'load'), histories: vi.spyOn(rig.store, 'history') }
+}
+
+async function talk(rig: ChatRig, id: string, name: string): Promise<void> {
+  const client = await rig.ready(id)
+  const nth = rig.model.streams.length
+  await client.say(name)
+  ;(await rig.model.request(nth)).say('fine').stop()
+  await client.end()
+  client.cut()
+  await turns()
+}
+
+describe('I8: a session in memory', () => {
+  it('is read from the store once for all who come in the same moment', async () => {
+    const { rig, id } = await left()
+    const next = rig.fork()
+    const loads = vi.spyOn(next.store, 'load')
+    const histories = vi.spyOn(next.store, 'history')
+    await Promise.all(Array.from({ length: 5 }, () => next.ready(id)))
+    expect(loads).toHaveBeenCalledTimes(1)
+    expect(histories).toHaveBeenCalledTimes(1)
+  })
+
+  it('is not read again while memory has it', async () => {
+    const { rig, id, loads, histories } = await left()
+    const client = await rig.ready(id)
+    expect(client.last('session.snapshot')?.messages).toHaveLength(2)
+    expect([loads.mock.calls.length, histories.mock.calls.length]).toEqual([0, 0])
+  })
+
+  it('leaves after its idle time, and is read again; its log is another life', async () => {
+    stopClock()
+    const { rig, id, loads } = await left({ settings: { idleMs: 20 * MINUTE } })
+    const before = await rig.ready(id)
+    before.cut()
+    await rig.pass(19 * MINUTE)
+    await rig.pass(2 * MINUTE)
+    const after = await rig.ready(id, {
+      cursor: `${before.last('session.ready')?.epoch}-${before.last('session.ready')?.seq}`,
+    })
+    expect(loads).toHaveBeenCalledTimes(1)
+    expect(after.last('session.ready')?.epoch).not.toBe(before.last('session.ready')?.epoch)
+    expect(after.last('session.ready')?.resumed).toBe('snapshot')
+    expect(after.last('session.snapshot')?.messages).toHaveLength(2)
+  })
+
+  it('stays however long it is idle while someone is connected', async () => {
+    stopClock()
+    const { rig, id, loads } = await left({ settings: { idleMs: 5 * MINUTE, pingEveryMs: MINUTE } })
+    const client = await rig.ready(id)
+    await rig.pass(12 * MINUTE)
+    await rig.ready(id)
+    expect(loads).not.toHaveBeenCalled()
+    expect(client.closedWith).toBeUndefined()
+  })
+
+  it('stays while its run is on, watched or not', async () => {
+    stopClock()
+    const rig = new ChatRig({
+      settings: { idleMs: MINUTE, recordCount: 1, runMs: 60 * MINUTE, providerStallMs: 60 * MINUTE },
+    })
+    const id = randomUUID()
+    const client = await rig.ready(id)
+    await client.say('m1')
+    const stream = await rig.model.request(0)
+    stream.say('half')
+    await turns()
+    const cursor = client.ids.at(-1) ?? ''
+    client.cut()
+    for (let nth = 0; nth < 3; nth++) (await rig.ready()).cut()
+    await rig.pass(5 * MINUTE)
+    stream.say(' whole').stop()
+    const back = await rig.ready(id, { cursor })
+    await back.end()
+    expect(back.last('session.ready')?.resumed).toBe('tail')
+    expect(back.text).toBe(' whole')
+  })
+
+  it('leaves by number, the least recently used first', async () => {
+    stopClock()
+    const { rig, id, loads } = await left({ settings: { recordCount: 2 } })
+    const [second, third] = [randomUUID(), randomUUID()]
+    for (const name of [second, id, third]) {
+      ;(await rig.ready(name)).cut()
+      await turns()
+      await rig.pass(1000)
+    }
+    await rig.ready(id)
+    await rig.ready(second)
+    const loaded = loads.mock.calls.map(([asked]) => asked)
+    expect(loaded).toEqual([second, third, second])
+  })
+
+  it('whose history left by size is read again when it is needed', async () => {
+    const { rig, id, loads, histories } = await left({ settings: { historyBytes: 1000 } })
+    await talk(rig, randomUUID(), 'another')
+    const client = await rig.ready(id)
+    expect(client.last('session.snapshot')?.messages).toHaveLength(2)
+    expect(loads.mock.calls.filter(([asked]) => asked === id)).toEqual([])
+    expect(histories).toHaveBeenCalled()
+    await client.say('m2')
+    expect((await rig.model.request(2)).request.messages).toHaveLength(3)
+  })
+
+  it('that is not stored is asked for once in a while, not each time', async () => {
+    stopClock()
+    const rig = new ChatRig({ settings: { idleMs: 1000, absentMs: 10_000 } })
+    const loads = vi.spyOn(rig.store, 'load')
+    const id = randomUUID()
+    ;(await rig.ready(id)).cut()
+    ;(await rig.ready(id)).cut()
+    expect(loads).toHaveBeenCalledTimes(1)
+    expect(rig.store.commits).toEqual([])
+    expect(await rig.store.load(id)).toBeUndefined()
+  })
+
+  it('opened while it leaves is one and the same for all', async () => {
+    stopClock()
+    const { rig, id } = await left({ settings: { recordCount: 1 } })
+    await rig.pass(1000)
+    const verdict = await rig.handshake(id)
+    for (let nth = 0; nth < 2; nth++) {
+      ;(await rig.ready(randomUUID())).cut()
+      await rig.pass(1000)
+    }
+    const fresh = await rig.ready(id)
+    const stale = rig.open(verdict)
+    await turns()
+    if (stale.closedWith === undefined) {
+      await fresh.say('m2')
+      await stale.event('RUN_STARTED')
+    } else expect(stale.closedWith.code).toBe(4500)
+  })
+})
+
+describe('I10: a session', () => {
+  const principals: Record<string, Principal> = {
+    ann: { ...ANYONE, kind: 'ticket', account: 'acme', user: 'ann' },
+    bob: { ...ANYONE, kind: 'ticket', account: 'acme', user: 'bob' },
+    acme: { ...ANYONE, kind: 'key', keyKind: 'secret', account: 'acme' },
+  }
+  const identify: RigOptions['identify'] = async ({ header }) => principals[header('x-test') ?? ''] ?? ANYONE
+  const as = (name: string) => ({ headers: { 'x-test': name } })
+
+  it.each(['bob', 'acme', 'nobody'])('is not found by %s, in memory and in the store', async (name) => {
+    const rig = new ChatRig({ identify })
+    const id = randomUUID()
+    const client = await rig.ready(id, as('ann'))
+    await client.say('m1')
+    ;(await rig.model.request(0)).stop()
+    await client.end()
+    for (const process of [rig, rig.fork()]) {
+      const foreign = await process.connect(id, as(name))
+      expect(await foreign.closed()).toEqual({ code: 4404, reason: 'session_not_found' })
+      expect(foreign.controls('error')).toMatchObject([{ code: 'session_not_found' }])
+    }
+    expect((await rig.ready(id, as('ann'))).last('session.snapshot')?.messages).toHaveLength(1)
+  })
+})
