@@ -8,8 +8,8 @@ import { absolute, type Sample, type Scenario } from './scenario.ts'
 import { seedSessions } from './seed.ts'
 
 /** Memory of the first connections is warm-up (compiled code, pools, the heap's growth); between the counts lies the slope. */
-const FEW = 1000
-const MANY = 7000
+const FEW = 3000
+const MANY = 12_000
 const MESSAGES = 50
 const MESSAGE_BYTES = 1024
 const GOAL_KIB = 2.5

@@ -14,6 +14,8 @@ export interface Watcher {
   moved?(): void
 }
 
+const NOBODY: readonly Watcher[] = []
+
 /**
  * The connections of a session that are at the head of its log. One alone is written to directly; several are a group of the
  * transport, so that a frame is encoded once and fanned out natively. Groups cost memory, so one watcher is none.
@@ -21,7 +23,8 @@ export interface Watcher {
 export class Audience {
   readonly #group: string
   readonly #broadcast: (group: string, text: string) => void
-  readonly #live: Watcher[] = []
+  /** Made anew at each change: an array that grew by push keeps room for sixteen, and most sessions have one. */
+  #live: readonly Watcher[] = NOBODY
 
   constructor(group: string, broadcast: (group: string, text: string) => void) {
     this.#group = group
@@ -33,15 +36,14 @@ export class Audience {
   }
 
   join(watcher: Watcher): void {
-    this.#live.push(watcher)
+    this.#live = [...this.#live, watcher]
     if (this.#live.length === 2) for (const member of this.#live) member.outbox.socket.join(this.#group)
     else if (this.#live.length > 2) watcher.outbox.socket.join(this.#group)
   }
 
   leave(watcher: Watcher): void {
-    const index = this.#live.indexOf(watcher)
-    if (index < 0) return
-    this.#live.splice(index, 1)
+    if (!this.#live.includes(watcher)) return
+    this.#live = this.#live.length === 1 ? NOBODY : this.#live.filter((other) => other !== watcher)
     if (this.#live.length > 0) watcher.outbox.socket.leave(this.#group)
     if (this.#live.length === 1) this.#live[0]?.outbox.socket.leave(this.#group)
   }

@@ -31,13 +31,12 @@ export class Connection implements SocketHandler, Attached {
   heardAt = 0
   pingedAt = 0
   #pending = 0
-  readonly #limits: FrameLimits
+  /** Made at its first frame: most connections listen. */
+  #limits: FrameLimits | undefined
 
   constructor(host: ConnectionHost, caller: Caller) {
     this.#host = host
     this.caller = caller
-    const { settings, now } = host.core
-    this.#limits = new FrameLimits(settings.commandsPerSecond, settings.commandBurst, now())
   }
 
   get outbox(): Outbox {
@@ -176,10 +175,10 @@ export class Connection implements SocketHandler, Attached {
     const ref = refOf(command)
     if (this.#state === 'opening')
       return this.#refuse(new ParleyError('bad_frame', { message: 'Wait for session.ready' }), ref)
-    const wait = this.#limits.take(this.#host.core.now())
+    const wait = this.#frameLimits().take(this.#host.core.now())
     if (wait > 0 || this.#pending >= MAX_PENDING_COMMANDS) {
       const error = new ParleyError('rate_limit_exceeded', { retryAfterMs: Math.max(wait, MS_PER_SECOND) })
-      return this.#limits.flooding ? this.end(error) : this.#refuse(error, ref)
+      return this.#frameLimits().flooding ? this.end(error) : this.#refuse(error, ref)
     }
     this.#pending++
     void this.#answer(command, ref)
@@ -209,8 +208,14 @@ export class Connection implements SocketHandler, Attached {
     this.tell(errorFrame(error, ref))
   }
 
+  #frameLimits(): FrameLimits {
+    const { settings, now } = this.#host.core
+    this.#limits ??= new FrameLimits(settings.commandsPerSecond, settings.commandBurst, now())
+    return this.#limits
+  }
+
   #badFrame(error: ParleyError, ref: FrameRef): void {
-    if (this.#limits.bad(this.#host.core.now())) this.end(error)
+    if (this.#frameLimits().bad(this.#host.core.now())) this.end(error)
     else this.#refuse(error, ref)
   }
 }

@@ -20,6 +20,12 @@ export class MemoryEventLog implements EventLog {
   /** Logs that hold entries and whose run is over: what the sweep looks at. */
   readonly #settled = new Set<MemorySessionLog>()
 
+  /** One for all logs. */
+  readonly #track = (log: MemorySessionLog): void => {
+    log.settledAt = this.#now()
+    this.#settled.add(log)
+  }
+
   constructor(bounds: LogBounds, now: () => number = Date.now) {
     this.#bounds = bounds
     this.#now = now
@@ -28,7 +34,7 @@ export class MemoryEventLog implements EventLog {
   open(sessionId: string): SessionLog {
     let log = this.#logs.get(sessionId)
     if (log === undefined) {
-      log = new MemorySessionLog(this.#bounds, (settled) => this.#track(settled))
+      log = new MemorySessionLog(this.#bounds, this.#track)
       this.#logs.set(sessionId, log)
     }
     return log
@@ -42,20 +48,17 @@ export class MemoryEventLog implements EventLog {
 
   sweep(now: number): void {
     for (const log of this.#settled) {
-      if (now - log.settledAt < this.#bounds.idleMs) continue
-      log.clear()
+      if (log.settledAt !== undefined && now - log.settledAt < this.#bounds.idleMs) continue
+      // Without a time: another run began, its entries stay until that is over.
+      if (log.settledAt !== undefined) log.clear()
       this.#settled.delete(log)
     }
-  }
-
-  #track(log: MemorySessionLog): void {
-    log.settledAt = this.#now()
-    this.#settled.add(log)
   }
 }
 
 class MemorySessionLog implements SessionLog {
-  settledAt = 0
+  /** When its last run ended; undefined while one is on. */
+  settledAt: number | undefined
   readonly #bounds: LogBounds
   readonly #onSettled: (log: MemorySessionLog) => void
   readonly epoch = randomBytes(EPOCH_BYTES).toString('hex')
@@ -77,6 +80,7 @@ class MemorySessionLog implements SessionLog {
   append(events: readonly Event[], fence: number): void {
     if (fence < this.#fence) return
     this.#fence = fence
+    this.settledAt = undefined
     if (this.#entries === NO_ENTRIES) this.#entries = []
     for (const event of events) {
       this.#seq++

@@ -204,7 +204,8 @@ describe('I9: every command', () => {
       { type: 'tool.result', toolCallId: 't', content: 'x' },
       { type: 'session.update', title: 'x' },
     ]
-    for (const command of commands) expect(await client.ask(command)).toMatchObject({ type: 'error', code: 'forbidden' })
+    for (const command of commands)
+      expect(await client.ask(command)).toMatchObject({ type: 'error', code: 'forbidden' })
     expect(await client.ask({ type: 'history.get' })).toMatchObject({ type: 'ack' })
     expect(rig.store.commits).toEqual([])
   })
@@ -221,11 +222,21 @@ describe('I9: every command', () => {
   })
 
   it('of a revoked key is heard no more: its connections close with 4401, others stay', async () => {
-    const identify = async ({ key }: { key?: string }): Promise<Principal> => ({ ...ANYONE, kind: 'key', keyId: key ?? '' })
+    const identify = async ({ key }: { key?: string }): Promise<Principal> => ({
+      ...ANYONE,
+      kind: 'key',
+      keyId: key ?? '',
+    })
     const rig = new ChatRig({ identify })
     const id = randomUUID()
-    const as = (key: string) => ({ headers: { 'sec-websocket-protocol': `parley.v1, parley.session.${id}, parley.key.${key}` } })
-    const [one, two, other] = [await rig.ready(id, as('k1')), await rig.ready(id, as('k1')), await rig.ready(id, as('k2'))]
+    const as = (key: string) => ({
+      headers: { 'sec-websocket-protocol': `parley.v1, parley.session.${id}, parley.key.${key}` },
+    })
+    const [one, two, other] = [
+      await rig.ready(id, as('k1')),
+      await rig.ready(id, as('k1')),
+      await rig.ready(id, as('k2')),
+    ]
     rig.revoke('k1')
     expect([one, two, other].map(({ closedWith }) => closedWith?.code)).toEqual([4401, 4401, undefined])
     expect(one.last('error')).toMatchObject({ code: 'unauthorized' })

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Draft } from '../../src/chat/draft.ts'
 import { EventBuffer } from '../../src/chat/event-buffer.ts'
@@ -33,22 +33,31 @@ const types = (events: readonly Event[]) => events.map(({ type }) => type)
 describe('a draft', () => {
   it('P-73: makes one message of all text of a request, its calls on it, reasoning before it', () => {
     const { draft: made, events, hear, close } = draft()
-    hear({ type: 'reasoning', delta: 'hm' }, say('Let '), say('me'), ...call('t1', '{', '}'), { type: 'tool.end', id: 't1' })
+    hear({ type: 'reasoning', delta: 'hm' }, say('Let '), say('me'), ...call('t1', '{', '}'), {
+      type: 'tool.end',
+      id: 't1',
+    })
     hear(say(' see'), { type: 'stop', reason: 'tools', blocks: BLOCKS })
     close()
     expect(made.rows()).toEqual([
       { id: 'r-1', sessionId: 's', runId: 'r', index: 1, role: 'reasoning', content: 'hm', createdAt: 7 },
       {
-        ...{ id: 'r-2', sessionId: 's', runId: 'r', index: 2, role: 'assistant', content: 'Let me see', createdAt: 7 },
+        id: 'r-2',
+        sessionId: 's',
+        runId: 'r',
+        index: 2,
+        role: 'assistant',
+        content: 'Let me see',
+        createdAt: 7,
         toolCalls: [{ id: 't1', name: 'echo', arguments: '{}' }],
         blocks: BLOCKS,
       },
     ])
-    expect(types(events)).toEqual([
-      ...['REASONING_START', 'REASONING_MESSAGE_START', 'REASONING_MESSAGE_CONTENT'],
-      ...['REASONING_MESSAGE_END', 'REASONING_END', 'TEXT_MESSAGE_START', 'TEXT_MESSAGE_CONTENT'],
-      ...['TOOL_CALL_START', 'TOOL_CALL_ARGS', 'TOOL_CALL_END', 'TEXT_MESSAGE_CONTENT', 'TEXT_MESSAGE_END'],
-    ])
+    expect(types(events).join(' ')).toBe(
+      'REASONING_START REASONING_MESSAGE_START REASONING_MESSAGE_CONTENT REASONING_MESSAGE_END REASONING_END ' +
+        'TEXT_MESSAGE_START TEXT_MESSAGE_CONTENT TOOL_CALL_START TOOL_CALL_ARGS TOOL_CALL_END TEXT_MESSAGE_CONTENT ' +
+        'TEXT_MESSAGE_END',
+    )
     expect(events.find(({ type }) => type === 'TOOL_CALL_START')).toMatchObject({ parentMessageId: 'r-2' })
   })
 
@@ -80,11 +89,15 @@ describe('a draft', () => {
   it('puts a character together that two deltas split, in text, reasoning and arguments', () => {
     const { draft: made, events, hear, close } = draft()
     hear(say('a\ud83e'), say('\udd9c b'))
-    hear({ type: 'reasoning', delta: '\ud83e' }, { type: 'reasoning', delta: '\udd9c' }, ...call('t', '"\ud83e', '\udd9c"'))
+    hear(
+      { type: 'reasoning', delta: '\ud83e' },
+      { type: 'reasoning', delta: '\udd9c' },
+      ...call('t', '"\ud83e', '\udd9c"'),
+    )
     close()
     expect(made.rows().map(({ content }) => content)).toEqual(['a🦜 b', '🦜'])
     expect(made.calls[0]?.arguments).toBe('"🦜"')
-    for (const event of events) if ('delta' in event) expect(event.delta.isWellFormed()).toBe(true)
+    expect(events.every((event) => !('delta' in event) || event.delta.isWellFormed())).toBe(true)
   })
 
   it('I6: shows what is open and long by deltas behind its start, and not twice', () => {
@@ -102,37 +115,48 @@ describe('a draft', () => {
   it('whatever the model says: what was told adds up to the rows, every item starts and ends once, all is storable', () => {
     const Id = fc.constantFrom('t1', 't2', 't3')
     const Said = fc.oneof(
-      fc.record({ type: fc.constantFrom('text' as const, 'reasoning' as const), delta: fc.string({ unit: 'binary', maxLength: 4 }) }),
+      fc.record({
+        type: fc.constantFrom('text' as const, 'reasoning' as const),
+        delta: fc.string({ unit: 'binary', maxLength: 4 }),
+      }),
       fc.constant({ type: 'reasoning.end' as const }),
-      fc.record({ type: fc.constant('tool.args' as const), id: Id, delta: fc.string({ unit: 'binary', maxLength: 4 }) }),
+      fc.record({
+        type: fc.constant('tool.args' as const),
+        id: Id,
+        delta: fc.string({ unit: 'binary', maxLength: 4 }),
+      }),
       fc.record({ type: fc.constant('tool.end' as const), id: Id }),
     )
     fc.assert(
-      fc.property(fc.array(Said, { maxLength: 30 }), fc.uniqueArray(fc.tuple(Id, fc.nat(30)), { selector: ([id]) => id }), (said, calls) => {
-        const { draft: made, events, hear, close } = draft()
-        said.forEach((event, nth) => {
-          for (const [id, at] of calls) if (at === nth) hear({ type: 'tool.start', id, name: 'echo' })
-          hear(event)
-        })
-        close()
-        const texts: Record<string, string> = {}
-        for (const event of events) {
-          if (!('delta' in event)) continue
-          const item = 'toolCallId' in event ? event.toolCallId : event.messageId
-          texts[item] = (texts[item] ?? '') + event.delta
-          expect(event.delta.isWellFormed() && !event.delta.includes('\0')).toBe(true)
-        }
-        for (const row of made.rows()) {
-          expect(row.content).toBe(texts[row.id] ?? '')
-          for (const { id, arguments: args } of row.toolCalls ?? []) expect(args).toBe(texts[id] ?? '')
-        }
-        const count = (type: Event['type']) => events.filter((event) => event.type === type).length
-        expect(count('TEXT_MESSAGE_START')).toBe(count('TEXT_MESSAGE_END'))
-        expect(count('TOOL_CALL_START')).toBe(count('TOOL_CALL_END'))
-        expect(count('REASONING_START')).toBe(count('REASONING_END'))
-        expect(made.opening()).toEqual([])
-      }),
-      { numRuns: 100, seed: 1 },
+      fc.property(
+        fc.array(Said, { maxLength: 30 }),
+        fc.uniqueArray(fc.tuple(Id, fc.nat(30)), { selector: ([id]) => id }),
+        (said, calls) => {
+          const { draft: made, events, hear, close } = draft()
+          said.forEach((event, nth) => {
+            for (const [id, at] of calls) if (at === nth) hear({ type: 'tool.start', id, name: 'echo' })
+            hear(event)
+          })
+          close()
+          const texts: Record<string, string> = {}
+          for (const event of events) {
+            if (!('delta' in event)) continue
+            const item = 'toolCallId' in event ? event.toolCallId : event.messageId
+            texts[item] = (texts[item] ?? '') + event.delta
+            expect(event.delta.isWellFormed() && !event.delta.includes('\0')).toBe(true)
+          }
+          for (const row of made.rows()) {
+            expect(row.content).toBe(texts[row.id] ?? '')
+            for (const { id, arguments: args } of row.toolCalls ?? []) expect(args).toBe(texts[id] ?? '')
+          }
+          const count = (type: Event['type']) => events.filter((event) => event.type === type).length
+          expect(count('TEXT_MESSAGE_START')).toBe(count('TEXT_MESSAGE_END'))
+          expect(count('TOOL_CALL_START')).toBe(count('TOOL_CALL_END'))
+          expect(count('REASONING_START')).toBe(count('REASONING_END'))
+          expect(made.opening()).toEqual([])
+        },
+      ),
+      { numRuns: 50, seed: 1 },
     )
   })
 })

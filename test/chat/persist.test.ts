@@ -114,6 +114,19 @@ describe('I3: persist, then publish', () => {
     expect(await rig.stored(id)).toMatchObject([{}, { content: 'half of it' }])
   })
 
+  it('saves no more often than that, however fast the model talks', async () => {
+    stopClock()
+    const { rig, stream } = await begin({ settings: { checkpointMs: 1000 } })
+    const before = rig.store.commits.length
+    for (let nth = 0; nth < 60; nth++) {
+      stream.say(`${nth} `)
+      await rig.pass(50)
+    }
+    const checkpoints = rig.store.commits.length - before
+    expect(checkpoints).toBeGreaterThanOrEqual(2)
+    expect(checkpoints).toBeLessThanOrEqual(4)
+  })
+
   it('goes on when a checkpoint fails, and saves all of it with the next', async () => {
     stopClock()
     const { rig, id, client, stream } = await begin({ settings: { checkpointMs: 1000 } })
@@ -130,7 +143,7 @@ describe('I3: persist, then publish', () => {
 })
 
 describe('I1 I3: a store that is away at the end of a run', () => {
-  const settings = { endSaveMs: 30_000, storeGiveUpMs: 5000 }
+  const settings = { endSaveMs: 30_000, storeGiveUpMs: 5000, idleMs: 60_000, recordCount: 1 }
 
   async function endsAway() {
     stopClock()
@@ -182,7 +195,7 @@ describe('I1 I3: a store that is away at the end of a run', () => {
   it('I8: keeps the session in memory until it is saved, even when nobody is connected', async () => {
     const { rig, id, client } = await endsAway()
     client.cut()
-    await rig.pass(60 * 60_000)
+    await rig.pass(10 * 60_000)
     rig.store.comeBack()
     await turns()
     expect(await rig.stored(id)).toMatchObject([{}, { content: 'the whole answer' }])

@@ -138,8 +138,8 @@ describe('a send while a run is on', () => {
 
 describe('the queue', () => {
   it.each([
-    ['a cancel', (client: FakeSocket) => void client.command({ type: 'run.cancel' })],
-    ['an error', (_client: FakeSocket, rig: ChatRig) => void rig.model.streams[0]?.fail(new Error('no'))],
+    ['a cancel', (client: FakeSocket) => client.command({ type: 'run.cancel' })],
+    ['an error', (_client: FakeSocket, rig: ChatRig) => rig.model.streams[0]?.fail(new Error('no'))],
   ])('goes on after %s of the active run', async (_what, end) => {
     const { rig, client } = await begin()
     await queue(client, 'm2')

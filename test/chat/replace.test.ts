@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { ParleyError } from '../../src/protocol/errors.ts'
 import type { Ack, ErrorFrame } from '../../src/protocol/frames.ts'
-import { ChatRig, type RigOptions } from '../support/chat-rig.ts'
+import { ChatRig, type RigOptions, stopClock } from '../support/chat-rig.ts'
 import type { FakeSocket } from '../support/fake-socket.ts'
 import { turns } from '../support/turns.ts'
 
@@ -114,6 +115,25 @@ describe('run.retry', () => {
     expect(rig.model.streams).toHaveLength(1)
     await expectConversation(rig, id, ['m1', 'a1'])
     expect(await client.ask({ type: 'run.retry', runId: runs[0] ?? '' })).toMatchObject({ type: 'ack' })
+  })
+})
+
+describe('I2: a retry whose answer from the store got lost', () => {
+  it('runs once, by itself, when it was stored', async () => {
+    stopClock()
+    const { rig, id, client, runs } = await conversation(1)
+    const commit = rig.store.commit.bind(rig.store)
+    vi.spyOn(rig.store, 'commit').mockImplementationOnce(async (write, options) => {
+      await commit(write, options)
+      throw new ParleyError('store_unavailable')
+    })
+    expect(await client.ask({ type: 'run.retry', runId: runs[0] ?? '' })).toMatchObject({ code: 'store_unavailable' })
+    expect(await client.ask({ type: 'run.retry', runId: runs[0] ?? '' })).toMatchObject({ code: 'run_active' })
+    await rig.pass(2000)
+    ;(await rig.model.request(1)).say('again').stop()
+    await client.end(1)
+    expect(rig.model.streams).toHaveLength(2)
+    await expectConversation(rig, id, ['m1', 'again'])
   })
 })
 

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { ChatRig, ECHO, SlowTool, stopClock } from '../support/chat-rig.ts'
 import { microtasks, turns } from '../support/turns.ts'
 import { ReferenceClient } from './reference-client.ts'
 
-const RUNS = 60
+const RUNS = 30
 const SEED = 20_260_102
 const CLIENTS = 3
 const SWEEP_MS = 50
@@ -13,13 +13,25 @@ const SWEEP_MS = 50
 const who = fc.nat(CLIENTS - 1)
 /** What happens next to the model, the person, the tabs and their links. */
 const Step = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('say' as const), text: fc.string({ minLength: 1, maxLength: 40 }) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({ do: fc.constant('say' as const), text: fc.string({ minLength: 1, maxLength: 40 }) }),
+  },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('burst' as const), count: fc.integer({ min: 3, max: 25 }) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('think' as const), text: fc.string({ minLength: 1, maxLength: 9 }) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('args' as const), text: fc.string({ minLength: 1, maxLength: 20 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('think' as const), text: fc.string({ minLength: 1, maxLength: 9 }) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('args' as const), text: fc.string({ minLength: 1, maxLength: 20 }) }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('tools' as const, 'slow tool' as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('end' as const, 'cancel' as const, 'fail' as const) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('send' as const), replaces: fc.option(fc.nat(5), { freq: 2 }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('send' as const), replaces: fc.option(fc.nat(5), { freq: 2 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('retry' as const) }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('cut' as const), who }) },
   { weight: 9, arbitrary: fc.record({ do: fc.constant('connect' as const), who, delay: fc.nat(12) }) },
@@ -175,7 +187,8 @@ describe('I6: clients over any links', () => {
         const other = world.rig.fork()
         await elsewhere.connect(other)
         await turns(2)
-        for (const client of [...world.clients, world.sender, elsewhere]) expect(client.transcript).toEqual(fresh.transcript)
+        for (const client of [...world.clients, world.sender, elsewhere])
+          expect(client.transcript).toEqual(fresh.transcript)
         for (const client of [...world.clients, world.sender])
           expect(client.conversation.status).toBe(fresh.conversation.status)
         world.rig.finish()

@@ -77,10 +77,7 @@ describe('I6: a client that comes back with its cursor', () => {
   ])('P-28: that is %s gets a snapshot', async (_what, change) => {
     const { rig, id, client, stream } = await begin({ log: { runEntries: 8 } })
     for (let nth = 0; nth < 20; nth++) {
-      stream.emit(
-        { type: 'tool.start', id: `t${nth}`, name: 'echo' },
-        { type: 'tool.end', id: `t${nth}` },
-      )
+      stream.emit({ type: 'tool.start', id: `t${nth}`, name: 'echo' }, { type: 'tool.end', id: `t${nth}` })
       await turns(1)
     }
     stream.say('text')
@@ -102,7 +99,8 @@ describe('I6: a client that comes back with its cursor', () => {
       const back = await rig.ready(id, { cursor })
       const ready = back.last('session.ready')?.resumed
       answers.push(ready)
-      const seen = ready === 'tail' ? textUpTo(client, cursor) : (back.last('session.snapshot')?.messages.at(-1)?.content ?? '')
+      const seen =
+        ready === 'tail' ? textUpTo(client, cursor) : (back.last('session.snapshot')?.messages.at(-1)?.content ?? '')
       expect(seen + back.text).toBe(client.text)
       back.cut()
     }
@@ -111,7 +109,10 @@ describe('I6: a client that comes back with its cursor', () => {
 })
 
 describe('I6: a client that joins in the middle', () => {
-  const [start, args] = [{ type: 'tool.start', id: 't1', name: 'echo' } as const, { type: 'tool.args', id: 't1' } as const]
+  const [start, args] = [
+    { type: 'tool.start', id: 't1', name: 'echo' } as const,
+    { type: 'tool.args', id: 't1' } as const,
+  ]
   const PLACES: readonly (readonly [string, (stream: PuppetStream) => void, readonly string[]])[] = [
     ['before the first token', () => {}, []],
     ['reasoning', (stream) => stream.think('hm'), ['REASONING_START', 'REASONING_MESSAGE_START']],
@@ -134,21 +135,24 @@ describe('I6: a client that joins in the middle', () => {
     ],
   ]
 
-  it.each(PLACES)('P-29: %s: gets the snapshot, the opening of what is open, then what follows, once', async (_where, speak, open) => {
-    const { rig, id, client, stream } = await begin()
-    speak(stream)
-    await turns()
-    const late = await rig.ready(id)
-    const opening = synthetic(late).map(({ chunk }) => chunk.type)
-    expect([opening[0], ...new Set(opening.slice(1))]).toEqual(['RUN_STARTED', ...open])
-    const before = late.last('session.snapshot')?.messages ?? []
-    if (open.includes('TOOL_CALL_START')) stream.emit({ ...args, delta: '1}' }, { type: 'tool.end', id: 't1' })
-    else stream.say('more')
-    stream.stop('length')
-    await Promise.all([late.end(), client.end()])
-    expect(joined(before, late)).toEqual(joined([], client))
-    expect(numbered(late)[0]?.id?.split('-')[1]).toBe(String((late.last('session.ready')?.seq ?? 0) + 1))
-  })
+  it.each(PLACES)(
+    'P-29: %s: gets the snapshot, the opening of what is open, then what follows, once',
+    async (_where, speak, open) => {
+      const { rig, id, client, stream } = await begin()
+      speak(stream)
+      await turns()
+      const late = await rig.ready(id)
+      const opening = synthetic(late).map(({ chunk }) => chunk.type)
+      expect([opening[0], ...new Set(opening.slice(1))]).toEqual(['RUN_STARTED', ...open])
+      const before = late.last('session.snapshot')?.messages ?? []
+      if (open.includes('TOOL_CALL_START')) stream.emit({ ...args, delta: '1}' }, { type: 'tool.end', id: 't1' })
+      else stream.say('more')
+      stream.stop('length')
+      await Promise.all([late.end(), client.end()])
+      expect(joined(before, late)).toEqual(joined([], client))
+      expect(numbered(late)[0]?.id?.split('-')[1]).toBe(String((late.last('session.ready')?.seq ?? 0) + 1))
+    },
+  )
 
   it('while a tool runs: has the call and gets the result', async () => {
     const tool = new SlowTool()
@@ -163,6 +167,25 @@ describe('I6: a client that joins in the middle', () => {
     expect((await late.event('TOOL_CALL_RESULT')).chunk).toMatchObject({ toolCallId: 't1', content: '42' })
     ;(await rig.model.request(1)).stop()
     await late.end()
+  })
+
+  it('P-25: may take the position of its snapshot as its cursor, in the middle of a turn, too', async () => {
+    for (let delay = 0; delay < 12; delay++) {
+      const { rig, id, client, stream } = await begin()
+      stream.say('one ')
+      await turns(1)
+      const verdict = await rig.handshake(id)
+      stream.say('two ')
+      await microtasks(delay)
+      const late = rig.open(verdict)
+      const { epoch, seq } = await late.control('session.ready')
+      const before = late.last('session.snapshot')?.messages.at(-1)?.content ?? ''
+      late.cut()
+      stream.say('three').stop()
+      await client.end()
+      const back = await rig.ready(id, { cursor: `${epoch}-${seq}` })
+      expect([delay, before + back.text]).toEqual([delay, 'one two three'])
+    }
   })
 
   it('at any point between a send and its first events sees the run start once, and all of it', async () => {
@@ -183,7 +206,7 @@ describe('I6: a client that joins in the middle', () => {
   })
 
   it('at any point between a send, its cancel and the end sees one start and one end', async () => {
-    for (let delay = 0; delay < 60; delay++) {
+    for (let delay = 0; delay < 40; delay++) {
       const rig = new ChatRig()
       const id = randomUUID()
       const client = await rig.ready(id)
@@ -194,16 +217,16 @@ describe('I6: a client that joins in the middle', () => {
       const late = rig.open(verdict)
       await client.end()
       await turns()
-      expect([delay, late.terminals.length <= 1, late.last('session.status')?.status ?? late.last('session.ready')?.status]).toEqual([
+      expect([
         delay,
-        true,
-        'interrupted',
-      ])
+        late.terminals.length <= 1,
+        late.last('session.status')?.status ?? late.last('session.ready')?.status,
+      ]).toEqual([delay, true, 'interrupted'])
     }
   })
 
   it('at any point around the end of a run sees the whole text once', async () => {
-    for (let delay = 0; delay < 60; delay++) {
+    for (let delay = 0; delay < 40; delay++) {
       const { rig, id, client, stream } = await begin()
       stream.say('one ')
       await turns(1)
@@ -251,8 +274,7 @@ function joined(messages: readonly Message[], socket: FakeSocket): Record<string
   for (const message of messages) {
     if (message.role === 'user' || message.role === 'tool') continue
     if (message.content !== undefined) add(message.id, message.content)
-    if (message.role === 'assistant')
-      for (const call of message.toolCalls ?? []) add(call.id, call.function.arguments)
+    if (message.role === 'assistant') for (const call of message.toolCalls ?? []) add(call.id, call.function.arguments)
   }
   for (const event of socket.events) {
     if (event.type === 'TOOL_CALL_ARGS') add(event.toolCallId, event.delta)

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { StopReason } from '../../src/ports/provider.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 import { ChatRig, ECHO, type RigOptions, SlowTool, stopClock } from '../support/chat-rig.ts'
@@ -102,8 +102,10 @@ describe('I1: a run ends once', () => {
     await client.ask({ type: 'run.cancel' })
     expect(call.context.signal.aborted).toBe(true)
     expect(await client.end()).toMatchObject(CANCELLED)
+    const commits = vi.spyOn(rig.store, 'commit')
     call.resolve('too late')
     await turns()
+    expect(commits).not.toHaveBeenCalled()
     expect(client.types.filter((type) => type === 'TOOL_CALL_RESULT')).toHaveLength(1)
     expect(await rig.stored(id)).toMatchObject([
       { role: 'user' },

@@ -149,16 +149,15 @@ describe('the title', () => {
     expect((await rig.store.load(id))?.session).toMatchObject({ title: 'Mine', titleBy: 'person' })
 
     const racing = await open(titles)
+    racing.rig.model.title = undefined
     await racing.client.say('m1')
-    const answer = await racing.rig.model.request(0)
-    racing.rig.store.hold()
-    const update = racing.client.ask({ type: 'session.update', title: 'Mine' })
-    answer.say('42').stop()
-    await turns()
-    racing.rig.store.release()
-    await update
+    ;(await racing.rig.model.request(0)).say('42').stop()
     await racing.client.end()
     await turns()
+    await racing.client.ask({ type: 'session.update', title: 'Mine' })
+    racing.rig.model.titleStreams[0]?.say('Not mine').stop()
+    await turns()
+    expect(racing.rig.model.titleStreams[0]?.left).toBe(true)
     expect((await racing.rig.store.load(racing.id))?.session.title).toBe('Mine')
   })
 

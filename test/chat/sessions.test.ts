@@ -137,13 +137,13 @@ describe('I8: a session in memory', () => {
       ;(await rig.ready(randomUUID())).cut()
       await rig.pass(1000)
     }
-    const fresh = await rig.ready(id)
+    await rig.ready(id)
     const stale = rig.open(verdict)
-    await turns()
-    if (stale.closedWith === undefined) {
-      await fresh.say('m2')
-      await stale.event('RUN_STARTED')
-    } else expect(stale.closedWith.code).toBe(4500)
+    expect(await stale.closed()).toMatchObject({ code: 4500 })
+    const again = await rig.ready(id)
+    const fresh = await rig.ready(id)
+    await fresh.say('m2')
+    expect((await again.event('RUN_STARTED')).chunk.threadId).toBe(id)
   })
 })
 

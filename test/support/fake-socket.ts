@@ -194,10 +194,6 @@ export class FakeSocket implements Socket {
     })
   }
 
-  get groupCount(): number {
-    return this.#joined.size
-  }
-
   /** Events with and without ids, in order. */
   get events(): Event[] {
     return this.frames.flatMap((frame) => ('chunk' in frame ? [frame.chunk] : []))

@@ -90,8 +90,9 @@ export class PuppetProvider implements Provider, Providers {
   readonly streams: PuppetStream[] = []
   /** What a model's API would have refused, over all requests (I5). */
   readonly faults: string[] = []
-  /** What a request for a title is answered with. */
-  title = 'A Fine Title'
+  /** What a request for a title is answered with; undefined: the test answers it. */
+  title: string | undefined = 'A Fine Title'
+  readonly titleStreams: PuppetStream[] = []
   #waiters: { readonly index: number; readonly resolve: (stream: PuppetStream) => void }[] = []
 
   resolve(model: string) {
@@ -101,7 +102,11 @@ export class PuppetProvider implements Provider, Providers {
 
   stream(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent> {
     const stream = new PuppetStream(request, signal)
-    if (TITLE_SYSTEM.test(request.system)) return stream.say(this.title).stop().events()
+    if (TITLE_SYSTEM.test(request.system)) {
+      this.titleStreams.push(stream)
+      if (this.title !== undefined) stream.say(this.title).stop()
+      return stream.events()
+    }
     this.faults.push(...faultsOf(request))
     this.streams.push(stream)
     for (const waiter of this.#waiters) if (waiter.index === this.streams.length - 1) waiter.resolve(stream)
