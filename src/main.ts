@@ -131,8 +131,14 @@ function startLines(config: Config, url: string, storage: OpenedStorage, transpo
   ]
 }
 
+/** Who reads our lines may leave (`| head`): that must end neither the server nor its drain. */
+function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+}
+
 /** `npm start` and `parley serve`: runs until a signal; a second signal ends the wait for running answers. */
 export async function serve(env: NodeJS.ProcessEnv, say: (line: string) => void): Promise<void> {
+  outliveReaders()
   const config = readConfig(env)
   // Heard from the first moment on: a signal during the start must not leave the database behind.
   const signals = new Signals()

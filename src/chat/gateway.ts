@@ -71,9 +71,8 @@ function readForm(request: HandshakeRequest, offered: OfferedProtocols): Form {
   const query = new URLSearchParams(request.query)
   for (const name of SECRET_PARAMETERS)
     if (query.has(name)) throw new ParleyError('bad_request', { message: `${name}: a key does not belong into a URL` })
-  const ids = [request.header('x-session-id'), offered.sessionId, query.get('session') ?? undefined].filter(
-    (id) => id !== undefined,
-  )
+  const header = request.header('x-session-id')
+  const ids = [...(header === undefined ? [] : [header]), ...offered.sessionIds, ...query.getAll('session')]
   const [sessionId, ...others] = ids.map((id) => check(SessionIdSchema, id, 'session'))
   if (sessionId === undefined) throw new ParleyError('bad_request', { message: 'session: a session id is missing' })
   if (others.some((id) => id !== sessionId))

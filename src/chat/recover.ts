@@ -1,9 +1,10 @@
 import type { LoadedSession, MessageRow, OpenRun, RunRow } from '../ports/store.ts'
 import { sessionTag } from '../ports/telemetry.ts'
 import { ParleyError } from '../protocol/errors.ts'
+import type { QueuedSend } from './activity.ts'
 import { OUTCOME_UNKNOWN } from './context.ts'
 import { toLastRun } from './run-end.ts'
-import type { QueuedSend, Session } from './session.ts'
+import type { Session } from './session.ts'
 
 /** When a client may look again for a session that another process works on. */
 const BUSY_ELSEWHERE_RETRY_MS = 1000
@@ -29,11 +30,20 @@ export async function recover(session: Session, loaded: LoadedSession): Promise<
 /** After a write that was refused but may have been stored: takes the queue and an unbegun run from the store (I2). */
 export async function reconcile(session: Session): Promise<void> {
   if (!session.doubtful) return
-  const loaded = await session.core.store.load(session.id)
+  const loaded = await loadUnchanged(session)
   session.doubtful = false
   if (loaded === undefined) return
   if (session.activity.kind === 'none') session.adopt(loaded)
   await recover(session, loaded)
+}
+
+/** What the store holds, read while no run of ours began or ended: else its rows are older than what is in memory. */
+async function loadUnchanged(session: Session): Promise<LoadedSession | undefined> {
+  for (;;) {
+    const { activity } = session
+    const loaded = await session.core.store.load(session.id)
+    if (session.activity === activity) return loaded
+  }
 }
 
 /** Ours, but not in memory: it was stored by a write whose answer got lost, or its end could not be saved. */

@@ -1,12 +1,13 @@
 import type { RunRow } from '../ports/store.ts'
 import { sessionTag } from '../ports/telemetry.ts'
-import { ParleyError, toParleyError } from '../protocol/errors.ts'
+import { ParleyError } from '../protocol/errors.ts'
+import type { LastRun } from '../protocol/frames.ts'
 import type { History } from './history.ts'
 import type { Run } from './run.ts'
 import { endFacts, failedWith, type RunEnd, terminalEvent } from './run-end.ts'
 import { resultEvent } from './run-events.ts'
 import type { Session } from './session.ts'
-import { startRun } from './start-run.ts'
+import { currentApp, startRun } from './start-run.ts'
 import { improveTitle } from './title.ts'
 
 const MS_PER_SECOND = 1000
@@ -46,12 +47,8 @@ async function finish(session: Session, run: Run, end: RunEnd): Promise<void> {
   const terminal = terminalEvent(session.id, run.runId, told, usage)
   session.log.append([...results.map(resultEvent), terminal], row.fence)
   session.log.settle()
-  session.lastRun = {
-    runId: run.runId,
-    outcome: endFacts(told).outcome,
-    ...(told.kind === 'failed' ? { code: told.error.code } : {}),
-  }
-  settle(session, history, saved, told === end)
+  session.lastRun = lastRunOf(run, told)
+  settle(session, history, saved, told === end ? undefined : lastRunOf(run, end))
   session.announceStatus()
   report(session, run, told)
   if (told.kind === 'success') void improveTitle(session, run.plan)
@@ -72,26 +69,39 @@ async function outcomeOfSave(session: Session, saved: Promise<void>, end: RunEnd
     return await Promise.race([saved.then(() => end), late])
   } catch (thrown) {
     session.core.telemetry.log('error', 'run end refused by the store', { session: sessionTag(session.id) }, thrown)
-    return failedWith(toParleyError(thrown))
+    return failedWith(new ParleyError('internal_error', { cause: thrown }))
   } finally {
     clearTimeout(timer)
   }
 }
 
-/** After the terminal event: free, or pinned until the late save arrives. A save that was refused leaves a copy that is wrong. */
-function settle(session: Session, history: History, saved: Promise<void>, told: boolean): void {
+function lastRunOf(run: Run, end: RunEnd): LastRun {
+  const code = end.kind === 'failed' ? { code: end.error.code } : {}
+  return { runId: run.runId, outcome: endFacts(end).outcome, ...code }
+}
+
+/**
+ * After the terminal event: free; or pinned until the `late` save arrives, and then told how the run really ended. A save
+ * that was refused leaves a copy that is wrong.
+ */
+function settle(session: Session, history: History, saved: Promise<void>, late: LastRun | undefined): void {
   session.core.running.delete(session)
   const free = (): void => {
     session.core.histories.put(session.id, history)
     session.activity = { kind: 'none' }
   }
-  if (told) return free()
+  if (late === undefined) return free()
   session.activity = { kind: 'saving', history }
   const refuse = (thrown: unknown): void => {
     session.activity = { kind: 'none' }
-    session.retire(toParleyError(thrown))
+    session.retire(new ParleyError('internal_error', { cause: thrown }))
   }
-  void saved.then(free, refuse).then(() => startNext(session))
+  const arrive = (): void => {
+    free()
+    session.lastRun = late
+    session.announceStatus()
+  }
+  void saved.then(arrive, refuse).then(() => startNext(session))
 }
 
 function report(session: Session, run: Run, end: RunEnd): void {
@@ -126,8 +136,7 @@ async function takeNext(session: Session): Promise<Run | undefined> {
   // I12: what waits when a drain begins goes on in the next process.
   if (session.activity.kind !== 'none' || session.retired || core.draining()) return undefined
   if (next === undefined) return settleStatus(session)
-  const app = await core.apps.get(session.row.app)
-  if (app === undefined) throw new ParleyError('app_not_found')
+  const app = await currentApp(session)
   const history = await session.history()
   const { replaces, ...run } = next.run
   const replacing = replaces !== undefined && history.mayHold(replaces)

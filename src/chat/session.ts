@@ -1,8 +1,9 @@
 import type { LogEntry, SessionLog } from '../ports/event-log.ts'
-import type { LoadedSession, MessageRow, Owner, RunRow, SessionRow } from '../ports/store.ts'
+import type { LoadedSession, Owner, SessionRow } from '../ports/store.ts'
 import { encodeControl, encodeEvent } from '../protocol/codec.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { ControlFrame, LastRun, QueueItem, SessionStatus } from '../protocol/frames.ts'
+import { type Activity, NOTHING, type QueuedSend } from './activity.ts'
 import { Audience, type Watcher } from './audience.ts'
 import type { Core, Ticking } from './core.ts'
 import { History } from './history.ts'
@@ -11,21 +12,8 @@ import { toLastRun } from './run-end.ts'
 import type { RunHost, SessionChange } from './run-plan.ts'
 import { toQueueItem } from './wire-messages.ts'
 
-/** A send that waits for the active run to end. */
-export type QueuedSend = { readonly run: RunRow; readonly message: MessageRow }
-
-/**
- * What is going on. `running`: a run holds the history pinned. `saving`: its end was told as `store_unavailable`, the text
- * waits for the store and sends are refused until it is saved.
- */
-export type Activity =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'running'; readonly run: Run; readonly history: History }
-  | { readonly kind: 'saving'; readonly history: History }
-
 /** Milliseconds between looks at a session that someone waits for. */
 const SETTLE_LOOK_MS = 10
-const NONE: Activity = { kind: 'none' }
 const NO_WATCHERS: readonly Watcher[] = []
 
 /**
@@ -38,7 +26,7 @@ export class Session implements RunHost, Ticking {
   readonly log: SessionLog
   readonly audience: Audience
   row: SessionRow
-  activity: Activity = NONE
+  activity: Activity = NOTHING
   queue: readonly QueuedSend[] = []
   /** Before then a queue whose next run could not be started is left alone. */
   queueWaitsUntil = 0
@@ -48,6 +36,8 @@ export class Session implements RunHost, Ticking {
   stored: boolean
   /** Connections attached, live or behind, the oldest first. */
   watchers: readonly Watcher[] = NO_WATCHERS
+  /** Sends were taken out of the queue, or the store knew an id that memory did not: it is asked before an id counts as new. */
+  hidesSends = false
   /** A write was refused but may have been stored: the store is asked before the next command decides. */
   doubtful = false
   /** What will be durable once every submitted write is. */

@@ -1,5 +1,6 @@
 import type { App } from '../ports/apps.ts'
 import type { MessageRow, RunRow, SessionRow } from '../ports/store.ts'
+import { ParleyError } from '../protocol/errors.ts'
 import type { History } from './history.ts'
 import { Run } from './run.ts'
 import type { RunPlan } from './run-plan.ts'
@@ -59,6 +60,13 @@ function reserve(session: Session, plan: RunPlan, history: History): Run {
   session.activity = { kind: 'running', run, history }
   session.core.running.add(session)
   return run
+}
+
+/** The App as it is now: a change of its definition holds from the next run on. */
+export async function currentApp({ core, row }: Session): Promise<App> {
+  const app = await core.apps.get(row.app)
+  if (app === undefined) throw new ParleyError('app_not_found')
+  return app
 }
 
 /** The session's choice while the App still allows it, else the App's default. */

@@ -103,7 +103,12 @@ const models = v.object({
   ),
   outputTokens: row('PARLEY_OUTPUT_TOKENS', count(1, 1e6), '8192', 'Per call; about 6,000 words'),
   contextTokens: row('PARLEY_CONTEXT_TOKENS', count(1000, 1e7), '100000', 'Of history, preamble and tools per call'),
-  scriptedTokensPerSecond: row('PARLEY_SCRIPTED_RATE', count(1, 1e6), '80', 'The demo model; it counts at a quarter of it'),
+  scriptedTokensPerSecond: row(
+    'PARLEY_SCRIPTED_RATE',
+    count(1, 1e6),
+    '80',
+    'The demo model; it counts at a quarter of it',
+  ),
 })
 
 const chat = v.object({

@@ -15,7 +15,8 @@ export type Credential =
 export type OfferedProtocols = {
   /** The client offered `parley.v1`: it reads our error frame, so refusals may come after the upgrade. */
   readonly speaksParley: boolean
-  readonly sessionId?: string
+  /** Usually one; several that differ are a fault of form (P-16). */
+  readonly sessionIds: readonly string[]
   readonly credential?: Credential
 }
 
@@ -31,11 +32,13 @@ export function offerProtocols(sessionId: string, credential?: Credential): stri
 /** Reads a `Sec-WebSocket-Protocol` header (comma separated); unknown entries are ignored. */
 export function readProtocols(header: string | undefined): OfferedProtocols {
   const offered = (header ?? '').split(',').map((entry) => entry.trim())
-  const after = (prefix: string) => offered.find((entry) => entry.startsWith(prefix))?.slice(prefix.length)
-  const [sessionId, key, ticket] = [after(SESSION_PREFIX), after(KEY_PREFIX), after(TICKET_PREFIX)]
+  const all = (prefix: string) =>
+    offered.filter((entry) => entry.startsWith(prefix)).map((entry) => entry.slice(prefix.length))
+  const [key] = all(KEY_PREFIX)
+  const [ticket] = all(TICKET_PREFIX)
   return {
     speaksParley: offered.includes(PROTOCOL_VERSION),
-    ...(sessionId === undefined ? {} : { sessionId }),
+    sessionIds: all(SESSION_PREFIX),
     ...(key !== undefined
       ? { credential: { kind: 'key', key } }
       : ticket !== undefined

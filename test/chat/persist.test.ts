@@ -238,7 +238,7 @@ describe('a store that refuses the end of a run', () => {
     rig.store.refuseNext('conflict')
     second.say('more').stop()
     expect(await client.closed()).toMatchObject({ code: 4500 })
-    expect(client.terminals).toMatchObject([{ type: 'RUN_ERROR', code: 'conflict' }])
+    expect(client.terminals).toMatchObject([{ type: 'RUN_ERROR', code: 'internal_error' }])
     await turns()
     const again = await rig.ready(id)
     expect(again.last('session.ready')).toMatchObject({ status: 'interrupted', lastRun: { outcome: 'interrupted' } })

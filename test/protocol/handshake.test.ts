@@ -26,7 +26,12 @@ describe('readProtocols (P-18)', () => {
     ['the version in capitals, which is another', 'PARLEY.V1', { speaksParley: false }],
     ['a later version only', 'parley.v2', { speaksParley: false }],
     ['several versions', 'parley.v2, parley.v1', { speaksParley: true }],
-    ['a session without the version', `parley.session.${SESSION}`, { speaksParley: false, sessionId: SESSION }],
+    ['a session without the version', `parley.session.${SESSION}`, { speaksParley: false, sessionIds: [SESSION] }],
+    [
+      'every session id (P-16)',
+      `parley.session.${SESSION}, parley.session.other`,
+      { speaksParley: false, sessionIds: [SESSION, 'other'] },
+    ],
     ['entries without blanks', 'parley.v1,parley.key.k', { speaksParley: true, credential: { kind: 'key', key: 'k' } }],
     [
       'a key before a ticket, whatever their order (P-17)',
@@ -39,7 +44,7 @@ describe('readProtocols (P-18)', () => {
       { speaksParley: false, credential: { kind: 'key', key: 'a' } },
     ],
   ])('reads %s', (_name, header, offered) => {
-    expect(readProtocols(header)).toEqual(offered)
+    expect(readProtocols(header)).toEqual({ sessionIds: [], ...offered })
   })
 
   it('reads what offerProtocols wrote', () => {
@@ -52,7 +57,7 @@ describe('readProtocols (P-18)', () => {
     fc.assert(
       fc.property(fc.uuid(), credential, (sessionId, given) => {
         const header = offerProtocols(sessionId, given).join(', ')
-        expect(readProtocols(header)).toEqual({ speaksParley: true, sessionId, credential: given })
+        expect(readProtocols(header)).toEqual({ speaksParley: true, sessionIds: [sessionId], credential: given })
       }),
     )
   })

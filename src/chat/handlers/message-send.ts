@@ -3,13 +3,14 @@ import type { MessageRow, OpenRun, RunRow, SessionRow } from '../../ports/store.
 import type { MessageSend } from '../../protocol/commands.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import { fitsUtf8 } from '../../protocol/text.ts'
+import type { QueuedSend } from '../activity.ts'
 import type { Caller, Outcome } from '../caller.ts'
 import type { Core } from '../core.ts'
 import type { History } from '../history.ts'
 import { reconcile } from '../recover.ts'
 import { launch, startNext } from '../run-lifecycle.ts'
-import type { QueuedSend, Session } from '../session.ts'
-import { startRun } from '../start-run.ts'
+import type { Session } from '../session.ts'
+import { currentApp, startRun } from '../start-run.ts'
 import { firstWords } from '../title.ts'
 
 /**
@@ -43,6 +44,8 @@ async function send(core: Core, caller: Caller, command: MessageSend, runId: str
     // Only the store knows the sends that left the queue unstarted.
     const sent = isConflict(thrown) ? (await stored(session, command.clientMessageId))?.userMessage : undefined
     if (sent === undefined) throw thrown
+    // The next one of these is looked up first: a refused write makes others of its batch wait.
+    session.hidesSends = true
     return duplicate(session, sent, command)
   }
 }
@@ -77,7 +80,8 @@ async function begin(
       session.row.title === undefined
         ? ({ title: firstWords(message.content), titleBy: 'start' } satisfies Partial<SessionRow>)
         : {}
-    const started = await startRun(session, caller.app, { run, message, history, changes: title, release })
+    const app = await currentApp(session)
+    const started = await startRun(session, app, { run, message, history, changes: title, release })
     if (title.title !== undefined) session.announce({ type: 'session.updated', title: title.title })
     return {
       ack: { clientMessageId: message.id, runId: run.id, state: 'started', duplicate: false },
@@ -146,7 +150,7 @@ function toQueued(
 /** The message with this id, wherever it is: waiting, in history, or in a part of the store that memory does not hold. */
 export async function findSend(session: Session, history: History, id: string): Promise<MessageRow | undefined> {
   const near = session.queue.find(({ message }) => message.id === id)?.message ?? history.find(id)
-  if (near !== undefined || !session.stored || isWhole(session, history)) return near
+  if (near !== undefined || !session.stored || (isWhole(session, history) && !session.hidesSends)) return near
   return (await stored(session, id))?.userMessage
 }
 

@@ -1,7 +1,8 @@
 import type { RunCancel } from '../../protocol/commands.ts'
+import type { QueuedSend } from '../activity.ts'
 import type { Outcome } from '../caller.ts'
 import { startNext } from '../run-lifecycle.ts'
-import type { QueuedSend, Session } from '../session.ts'
+import type { Session } from '../session.ts'
 
 /**
  * Stops a run, acknowledged at once: nothing is said after the ack but the closing of what was open and the terminal event.
@@ -39,6 +40,7 @@ async function dequeue(session: Session, command: RunCancel): Promise<string | u
     const runs = leaving.map(({ run }) => ({ ...run, status: 'removed' as const, endedAt: now }))
     await session.save({ runs }, session.core.settings.storeGiveUpMs)
     session.queue = session.queue.filter((item) => !leaves(item))
+    session.hidesSends = true
     session.announceStatus()
     for (const watcher of session.watchers) watcher.moved?.()
     return leaving[0]?.run.id

@@ -6,7 +6,7 @@ import type { Caller, Outcome } from '../caller.ts'
 import type { Core } from '../core.ts'
 import { reconcile } from '../recover.ts'
 import { launch } from '../run-lifecycle.ts'
-import { startRun } from '../start-run.ts'
+import { currentApp, startRun } from '../start-run.ts'
 import { assertAccepting, assertNewRun } from './message-send.ts'
 
 /** Answers the same message again: a new run takes the place of the named one and of all after it. `chosenId`: its id. */
@@ -33,7 +33,7 @@ export async function runRetry(core: Core, caller: Caller, command: RunRetry, ch
     // A copy with an id of its own: ids are unique in a session, and the replaced run keeps its message.
     const message = { ...asked, id: `${id}-${asked.index}`, runId: id }
     try {
-      const started = await startRun(session, caller.app, { run, message, history, release })
+      const started = await startRun(session, await currentApp(session), { run, message, history, release })
       return { ack: { runId: id }, after: () => void launch(session, started) }
     } catch (thrown) {
       release()

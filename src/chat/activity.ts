@@ -1,0 +1,17 @@
+import type { MessageRow, RunRow } from '../ports/store.ts'
+import type { History } from './history.ts'
+import type { Run } from './run.ts'
+
+/** A send that waits for the active run to end. */
+export type QueuedSend = { readonly run: RunRow; readonly message: MessageRow }
+
+/**
+ * What is going on. `running`: a run holds the history pinned. `saving`: its end was told as `store_unavailable`, the text
+ * waits for the store and sends are refused until it is saved.
+ */
+export type Activity =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'running'; readonly run: Run; readonly history: History }
+  | { readonly kind: 'saving'; readonly history: History }
+
+export const NOTHING: Activity = { kind: 'none' }
