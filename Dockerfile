@@ -5,6 +5,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev
 
 FROM packages AS build
+COPY tsconfig.json ./
 COPY scripts ./scripts
 COPY src ./src
 COPY clients ./clients
@@ -23,5 +24,5 @@ USER node
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["node", "scripts/healthcheck.mjs"]
-# Node itself is process 1, so that SIGTERM reaches it and the drain begins. Give it time: `docker stop --time 40`.
+# Node itself is process 1, so that SIGTERM reaches it and the drain begins. Give it time: `docker stop --time 60`.
 CMD ["node", "dist/main.js"]

@@ -32,6 +32,8 @@ export type StopsResult = {
 const OPENING = 100
 /** Connections per local address, below the kernel's usual range of 28,000 ports. */
 const PER_ADDRESS = 20_000
+/** A block of loopback addresses of this process's own: ports that an earlier one left in TIME_WAIT are not met again. */
+const ADDRESS_BLOCK = process.pid % 250
 const MICROSECONDS_PER_SECOND = 1_000_000
 /** A stop comes this long after its run's first token: long enough to be in the middle, random so that stops do not align. */
 const STOP_AFTER_MS = { least: 500, span: 3000 }
@@ -66,7 +68,7 @@ async function open(target: Target, count: number, ids: readonly string[]): Prom
   for (let at = first; at < first + count; at += OPENING) {
     const batch = Array.from({ length: Math.min(OPENING, first + count - at) }, (_, offset) => at + offset)
     const opened = batch.map((index) => {
-      const address = `127.0.0.${2 + Math.floor(index / PER_ADDRESS)}`
+      const address = `127.0.${ADDRESS_BLOCK}.${2 + Math.floor(index / PER_ADDRESS)}`
       return LoadSession.open(target, ids[index - first] ?? randomUUID(), address, sink)
     })
     sessions.push(...(await Promise.all(opened)))

@@ -1,4 +1,4 @@
-/** Loaded into both servers alike (`--import`): the longest stall of the event loop, and a collection before memory is read. */
+/** Loaded into both servers alike (`--import`): the longest stall of the event loop, and the live heap after a collection. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { serve } from './rpc.ts'
 
@@ -20,7 +20,7 @@ const handle = (text: string): number => {
       return Math.max(0, delay.max / NANOSECONDS_PER_MS - RESOLUTION_MS)
     case 'collect':
       for (let pass = 0; pass < 3; pass += 1) globalThis.gc?.()
-      return 0
+      return process.memoryUsage().heapUsed
   }
 }
 

@@ -73,7 +73,7 @@ async function listen(config: Config, log: Log, storage: OpenedStorage, transpor
 
 function storageOptions({ server, store }: Config): StorageOptions {
   const url = server.databaseUrl === undefined ? {} : { databaseUrl: server.databaseUrl.reveal() }
-  return { dataDir: resolve(server.dataDir), poolSize: store.pool, ...url }
+  return { dataDir: resolve(server.dataDir), poolSize: store.pool, env: process.env, ...url }
 }
 
 function providersOf({ models }: Config, telemetry: Telemetry): Provider[] {

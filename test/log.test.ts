@@ -4,6 +4,7 @@ import { Log } from '../src/log.ts'
 import type { LogLevel } from '../src/ports/telemetry.ts'
 import { METRICS, sessionTag } from '../src/ports/telemetry.ts'
 import { ParleyError } from '../src/protocol/errors.ts'
+import { StoreFault } from '../src/storage/faults.ts'
 
 const LineSchema = v.looseObject({ level: v.string(), time: v.string(), msg: v.string() })
 
@@ -121,6 +122,15 @@ describe('the cause of a failure', () => {
     expect(last()['cause']).toMatchObject({ type: 'APIError', status: 529 })
   })
 
+  it('that a store or a provider gives names its kind, its code and the request at the provider’s', () => {
+    const { log, last } = openLog()
+    log.log('error', 'x', {}, new StoreFault('conflict', 'tell nobody', { code: '23505' }))
+    expect(last()['cause']).toMatchObject({ type: 'StoreFault', kind: 'conflict', code: '23505' })
+    const known = { status: 529, kind: 'overloaded_error', requestId: 'req_011CSHoEeqs5C35K2UUqR7Fy' }
+    log.log('error', 'x', {}, Object.assign(new Error('x'), known, { detail: 'tell nobody' }))
+    expect(last()['cause']).toEqual({ type: 'Error', ...known, stack: expect.any(Array) })
+  })
+
   it('is followed to what caused it, not for ever', () => {
     const { log, last } = openLog()
     const loop = new Error('a')
@@ -134,7 +144,12 @@ describe('the cause of a failure', () => {
   })
 
   const multiline = new Error('tell nobody\n    at tell nobody (file:///hunter2.js:1:1)\n    at hunter2 (/a.js:1:1)')
-  const renamed = Object.assign(new Error('x'), { name: 'tell nobody', code: 'tell nobody hunter2' })
+  const renamed = Object.assign(new Error('x'), {
+    name: 'tell nobody',
+    code: 'tell nobody hunter2',
+    kind: 'tell nobody',
+    requestId: `req_${SESSION}`,
+  })
   const disguised = new Error('first')
   disguised.message = 'second'
   disguised.stack = `Error: tell nobody hunter2\n${disguised.stack ?? ''}`

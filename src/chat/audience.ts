@@ -16,6 +16,11 @@ export interface Watcher {
 
 const NOBODY: readonly Watcher[] = []
 
+/** A longer list. An array that grows by push or spread keeps room for sixteen; nearly all sessions have one watcher. */
+export function withOne(watchers: readonly Watcher[], watcher: Watcher): readonly Watcher[] {
+  return watchers.length === 0 ? [watcher] : [...watchers, watcher]
+}
+
 /**
  * The connections of a session that are at the head of its log. One alone is written to directly; several are a group of the
  * transport, so that a frame is encoded once and fanned out natively. Groups cost memory, so one watcher is none.
@@ -23,7 +28,7 @@ const NOBODY: readonly Watcher[] = []
 export class Audience {
   readonly #group: string
   readonly #broadcast: (group: string, text: string) => void
-  /** Made anew at each change: an array that grew by push keeps room for sixteen, and most sessions have one. */
+  /** Made anew at each change, as `withOne` says. */
   #live: readonly Watcher[] = NOBODY
 
   constructor(group: string, broadcast: (group: string, text: string) => void) {
@@ -36,7 +41,7 @@ export class Audience {
   }
 
   join(watcher: Watcher): void {
-    this.#live = [...this.#live, watcher]
+    this.#live = withOne(this.#live, watcher)
     if (this.#live.length === 2) for (const member of this.#live) member.outbox.socket.join(this.#group)
     else if (this.#live.length > 2) watcher.outbox.socket.join(this.#group)
   }

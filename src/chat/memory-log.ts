@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { EventLog, LogBounds, LogEntry, LogRead, SessionLog } from '../ports/event-log.ts'
+import type { EventLog, LogBounds, LogEntry, LogRead, LogReader, SessionLog } from '../ports/event-log.ts'
 import { canJoin, type Event, isDelta } from '../protocol/events.ts'
 import type { Cursor } from '../protocol/ids.ts'
 import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
@@ -66,7 +66,7 @@ class MemorySessionLog implements SessionLog {
   #entries = NO_ENTRIES
   #bytes = 0
   #fence = 0
-  #listener: ((entry: LogEntry) => void) | undefined
+  #reader: LogReader | undefined
 
   constructor(bounds: LogBounds, onSettled: (log: MemorySessionLog) => void) {
     this.#bounds = bounds
@@ -87,7 +87,7 @@ class MemorySessionLog implements SessionLog {
       const entry = { first: this.#seq, last: this.#seq, event }
       this.#entries.push(entry)
       this.#bytes += sizeOf(event)
-      this.#listener?.(entry)
+      this.#reader?.heard(entry)
     }
     this.#bound(this.#bounds.runEntries, this.#bounds.runBytes)
   }
@@ -100,11 +100,8 @@ class MemorySessionLog implements SessionLog {
     return { kind: 'tail', entries: this.#entries.slice(start, start + maxEntries) }
   }
 
-  subscribe(listener: (entry: LogEntry) => void): () => void {
-    this.#listener = listener
-    return () => {
-      this.#listener = undefined
-    }
+  subscribe(reader: LogReader): void {
+    this.#reader = reader
   }
 
   settle(): void {

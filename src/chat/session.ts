@@ -1,10 +1,10 @@
-import type { LogEntry, SessionLog } from '../ports/event-log.ts'
+import type { LogEntry, LogReader, SessionLog } from '../ports/event-log.ts'
 import type { LoadedSession, Owner, SessionRow } from '../ports/store.ts'
 import { encodeControl, encodeEvent } from '../protocol/codec.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { ControlFrame, LastRun, QueueItem, SessionStatus } from '../protocol/frames.ts'
 import { type Activity, NOTHING, type QueuedSend } from './activity.ts'
-import { Audience, type Watcher } from './audience.ts'
+import { Audience, type Watcher, withOne } from './audience.ts'
 import type { Core, Ticking } from './core.ts'
 import { History } from './history.ts'
 import type { Run } from './run.ts'
@@ -20,7 +20,7 @@ const NO_WATCHERS: readonly Watcher[] = []
  * One session in memory: its record, queue, log and audience. What it shows (`row`) is what is durable; commands that change
  * it run one after the other (`exclusive`), so nobody decides on a state that another is about to change.
  */
-export class Session implements RunHost, Ticking {
+export class Session implements RunHost, Ticking, LogReader {
   readonly core: Core
   readonly id: string
   readonly log: SessionLog
@@ -58,7 +58,7 @@ export class Session implements RunHost, Ticking {
     this.lastRun = loaded?.lastRun === undefined ? undefined : toLastRun(loaded.lastRun)
     this.audience = new Audience(row.id, core.broadcast)
     this.log = core.log.open(row.id)
-    this.log.subscribe((entry) => this.#deliver(entry))
+    this.log.subscribe(this)
   }
 
   get active(): Run | undefined {
@@ -205,7 +205,7 @@ export class Session implements RunHost, Ticking {
   }
 
   attach(watcher: Watcher): void {
-    this.watchers = [...this.watchers, watcher]
+    this.watchers = withOne(this.watchers, watcher)
     this.#leftAt = undefined
   }
 
@@ -226,7 +226,7 @@ export class Session implements RunHost, Ticking {
     return history
   }
 
-  #deliver(entry: LogEntry): void {
+  heard(entry: LogEntry): void {
     for (const watcher of this.watchers) watcher.moved?.()
     if (this.audience.size > 0) this.audience.deliver(encodeEvent(this.log.epoch, entry.last, entry.event))
   }

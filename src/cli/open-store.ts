@@ -16,7 +16,8 @@ export async function openStore(io: CliIo): Promise<CliStore> {
 export async function openDescribed(io: CliIo) {
   const { server } = readConfig(io.env)
   const databaseUrl = server.databaseUrl === undefined ? {} : { databaseUrl: server.databaseUrl.reveal() }
-  return openStorage({ ...databaseUrl, dataDir: server.dataDir, poolSize: POOL_SIZE }, new Grumbler(io))
+  const options = { dataDir: server.dataDir, poolSize: POOL_SIZE, visitor: true, env: io.env }
+  return openStorage({ ...databaseUrl, ...options }, new Grumbler(io))
 }
 
 /** Of what the store has to say, a person at the terminal is told what goes wrong. */

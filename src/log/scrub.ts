@@ -49,26 +49,40 @@ export type LoggedCause = {
   readonly type: string
   readonly code?: string
   readonly status?: number
+  /** The failing side's own word: an API's type of error, a kind of fault. */
+  readonly kind?: string
+  /** Under which a provider finds the request. */
+  readonly requestId?: string
   readonly stack?: readonly string[]
   readonly cause?: LoggedCause
 }
 
 const WORD = /^[A-Za-z][A-Za-z0-9_.]{0,63}$/
 const CODE = /^[A-Za-z0-9_]{1,64}$/
+const KIND = /^[a-z][a-z_]{0,39}$/
+const REQUEST_ID = /^req_[A-Za-z0-9_]{1,60}$/
 /** A frame of V8: a place in a file, optionally after the name of a function. */
 const FRAME = /^\s+at (?:async )?(?:[\w$.<>[\] ]{1,120} \()?(?:file:\/\/|node:|\/)[^\s()]{1,300}:\d+:\d+\)?$/
 
 export function describeCause(thrown: unknown, depth = MAX_CAUSES): LoggedCause {
   if (!(thrown instanceof Error)) return { type: typeof thrown }
-  const [code, status] = [readOwn(thrown, 'code'), readOwn(thrown, 'status')]
+  const status = readOwn(thrown, 'status')
   const stack = framesOf(thrown)
   return {
     type: typeNameOf(thrown),
-    ...(typeof code === 'string' && CODE.test(code) ? { code } : {}),
+    ...readWord(thrown, 'code', CODE),
     ...(typeof status === 'number' ? { status } : {}),
+    ...readWord(thrown, 'kind', KIND),
+    ...readWord(thrown, 'requestId', REQUEST_ID),
     ...(stack.length > 0 ? { stack } : {}),
     ...(depth > 1 && thrown.cause !== undefined ? { cause: describeCause(thrown.cause, depth - 1) } : {}),
   }
+}
+
+/** The property of this name when it has the form that it should: what else stands there may be anyone's words. */
+function readWord(thrown: Error, name: string, form: RegExp): Record<string, string> {
+  const value = readOwn(thrown, name)
+  return typeof value === 'string' && form.test(value) ? { [name]: value } : {}
 }
 
 function readOwn(thrown: Error, name: string): unknown {

@@ -7,6 +7,11 @@ export type LogEntry = { readonly first: number; readonly last: number; readonly
 /** `gap`: the cursor is of another life, trimmed, inside an entry or beyond the head; the reader needs a snapshot. */
 export type LogRead = { readonly kind: 'tail'; readonly entries: readonly LogEntry[] } | { readonly kind: 'gap' }
 
+/** Hears entries as they come. An object, not a function: there is one for every session in memory. */
+export interface LogReader {
+  heard(entry: LogEntry): void
+}
+
 /** This process's view of one session's log. Sequence numbers exist only on this, the read side. */
 export interface SessionLog {
   /** The name of this life of the log. */
@@ -17,8 +22,8 @@ export interface SessionLog {
   append(events: readonly Event[], fence: number): void
   /** What follows `after`, oldest first, at most `maxEntries`. A cursor at the head is an empty tail. */
   read(after: Cursor, maxEntries: number): LogRead
-  /** Called with each entry, in order, once it is in the log. One subscriber: the session. */
-  subscribe(listener: (entry: LogEntry) => void): () => void
+  /** The one who hears each entry, in order, once it is in the log: the session. */
+  subscribe(reader: LogReader): void
   /** The run is over: shrink to the smaller bounds. */
   settle(): void
 }

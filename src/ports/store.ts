@@ -141,7 +141,7 @@ export interface SessionStore {
   /**
    * Resolves once durable. Writes of all sessions share statements; those of one session keep their order. Rejects with
    * `conflict` when the row was refused by a unique index or its fence, `store_unavailable` as CommitOptions says,
-   * `invalid_value` when Postgres refuses the data itself. The fault of one session never fails another's write.
+   * `invalid_value` when Postgres refuses the data itself, `overloaded` when another process runs in the session. The fault of one session never fails another's write.
    */
   commit(write: SessionWrite, options: CommitOptions): Promise<void>
   /** Newest first. */

@@ -50,7 +50,7 @@ export type Fault = { readonly error: ParleyError; readonly retry: boolean }
 /** `error.status` is undefined for an error that came inside a stream. The body goes no further than here (I11). */
 export function toFault(error: APIError, now: number): Fault {
   const code = toCode(error)
-  const cause = new Error(describe(error))
+  const cause = new AnthropicFault(error)
   const retryAfterMs =
     code === 'provider_overloaded' ? (readRetryAfter(error, now) ?? DEFAULT_RETRY_AFTER_MS) : undefined
   return {
@@ -85,8 +85,25 @@ function readSeconds(text: string, now: number): number {
   return Number.isNaN(seconds) ? Date.parse(text) - now : seconds * MS_PER_SECOND
 }
 
-/** What an operator needs to find the request at the provider's, and nothing that it said. */
-function describe({ status, type, errorCode, requestID }: APIError): string {
-  const words = [type, errorCode, requestID].filter((word) => WORD.test(word ?? ''))
-  return `Anthropic answered with an error: ${[status ?? 'in the stream', ...words].join(', ')}`
+/** What an operator needs to find the request at the provider's, and nothing that it said. Logs print the properties. */
+class AnthropicFault extends Error {
+  override readonly name = 'AnthropicFault'
+  readonly status: number | undefined
+  readonly kind: string | undefined
+  readonly code: string | undefined
+  readonly requestId: string | undefined
+
+  constructor({ status, type, errorCode, requestID }: APIError) {
+    const [kind, code, requestId] = [asWord(type), asWord(errorCode), asWord(requestID)]
+    const words = [kind, code, requestId].filter((word) => word !== undefined)
+    super(`Anthropic answered with an error: ${[status ?? 'in the stream', ...words].join(', ')}`)
+    this.status = status
+    this.kind = kind
+    this.code = code
+    this.requestId = requestId
+  }
+}
+
+function asWord(text: string | null | undefined): string | undefined {
+  return text && WORD.test(text) ? text : undefined
 }

@@ -4,7 +4,7 @@ import type { Connection, Patience } from './connection.ts'
 import { toFault } from './faults.ts'
 import type { Health } from './health.ts'
 import { Line } from './line.ts'
-import { takeLock } from './node-lock.ts'
+import { joinNodes, selectOtherNodes, takeLock } from './node-lock.ts'
 
 const CHANNEL = 'parley_changes'
 /** Milliseconds between reads of the table; a notice only makes the next one come at once. A poolers' broken LISTEN costs no more than this. */
@@ -35,6 +35,8 @@ export type ChangesOptions = {
   readonly patience: Patience
   readonly node: string
   readonly health: Health
+  /** Opens no sessions: other processes do not count it. */
+  readonly visitor: boolean
 }
 
 /**
@@ -59,6 +61,7 @@ export class Changes implements ChangeFeed {
       patience: options.patience,
       prepare: async (sql) => {
         await takeLock(sql, options.node)
+        if (!options.visitor) await joinNodes(sql)
         await sql.unsafe(`listen ${CHANNEL}`)
       },
       onnotify: () => void this.#read(),
@@ -68,12 +71,14 @@ export class Changes implements ChangeFeed {
     })
   }
 
-  /** Rejects with a StoreFault when the store is away. */
-  async open(): Promise<void> {
+  /** Resolves with how many other processes open sessions here. Rejects with a StoreFault when the store is away. */
+  async open(): Promise<number> {
+    const [row] = await this.#line.query(selectOtherNodes)
     const records = await this.#fetch()
     this.#seen = new Set(records.map(({ id }) => id))
     this.#readAt = performance.now()
     this.#later()
+    return row?.others ?? 0
   }
 
   subscribe(listener: (change: Change) => void): () => void {
@@ -120,6 +125,8 @@ export class Changes implements ChangeFeed {
       if (gap) this.#tell({ kind: 'everything' })
       else for (const { kind, ref } of news) this.#tell({ kind, id: ref })
     } catch (error) {
+      // Closing cut the read; the store answers.
+      if (this.#closed) return
       this.#options.health.failed(toFault(error))
     }
   }

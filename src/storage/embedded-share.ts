@@ -27,6 +27,8 @@ export class ServerShare {
 
   join(): void {
     mkdirSync(this.#dir, { recursive: true })
+    // Who was killed did not leave.
+    for (const name of readdirSync(this.#dir)) if (!isPresent(name)) rmSync(join(this.#dir, name), { force: true })
     writeFileSync(join(this.#dir, this.#me), '')
   }
 

@@ -14,6 +14,7 @@ import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { type Binaries, relocate } from './embedded-binaries.ts'
+import { type Environment, embeddedEnv } from './embedded-env.ts'
 
 const PackageSchema = v.object({ version: v.string() })
 
@@ -54,13 +55,19 @@ export function makeDataDir(dataDir: string): void {
 }
 
 /** Picks the first way that works here: as we are, as `nobody`, in a user namespace, as `nobody` with copied programs. */
-export function chooseRunner(binaries: Binaries, dataDir: string, root = isRoot()): Runner {
-  if (!root && hasName()) return { binaries, command: direct, options: {} }
+export function chooseRunner(
+  binaries: Binaries,
+  dataDir: string,
+  root = isRoot(),
+  environment: Environment = {},
+): Runner {
+  const env = embeddedEnv(environment)
+  if (!root && hasName()) return { binaries, command: direct, options: { env } }
   const nobody = root ? findNobody() : undefined
-  const asNobody = nobody && { command: direct, options: nobody, owner: nobody }
+  const asNobody = nobody && { command: direct, options: { ...nobody, env }, owner: nobody }
   const dataReachable = othersReach(dataDir)
   if (asNobody && dataReachable && othersReach(dirname(binaries.postgres))) return { binaries, ...asNobody }
-  if (canUnshare(binaries)) return { binaries, command: renamed, options: {} }
+  if (canUnshare(binaries, env)) return { binaries, command: renamed, options: { env } }
   if (asNobody && dataReachable) return { binaries: copyBinaries(binaries, dataDir), ...asNobody }
   throw new Error(
     root
@@ -108,9 +115,9 @@ function othersReach(path: string): boolean {
   }
 }
 
-function canUnshare(binaries: Binaries): boolean {
+function canUnshare(binaries: Binaries, env: Record<string, string>): boolean {
   const { file, args } = renamed(binaries.postgres, ['--version'])
-  return spawnSync(file, args, { stdio: 'ignore', cwd: '/' }).status === 0
+  return spawnSync(file, args, { stdio: 'ignore', cwd: '/', env }).status === 0
 }
 
 /** One copy per version, beside the data. */

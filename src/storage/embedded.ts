@@ -15,8 +15,9 @@ import {
   type Running,
   readReady,
 } from './embedded-cluster.ts'
+import type { Environment } from './embedded-env.ts'
 import { ServerShare } from './embedded-share.ts'
-import { chooseRunner, giveTo, makeDataDir, type Runner } from './embedded-user.ts'
+import { chooseRunner, giveTo, isRoot, makeDataDir, type Runner } from './embedded-user.ts'
 
 export type EmbeddedPostgres = {
   readonly connection: {
@@ -34,7 +35,12 @@ export type EmbeddedPostgres = {
   stop(): Promise<void>
 }
 
-export type EmbeddedOptions = { readonly dataDir: string; readonly log: Telemetry['log'] }
+export type EmbeddedOptions = {
+  readonly dataDir: string
+  readonly log: Telemetry['log']
+  /** This process's; the server gets what concerns it. */
+  readonly env?: Environment
+}
 
 /** Milliseconds from spawn to ready: cold 0.2 s, and a recovery after a crash replays at most a checkpoint's worth of log. */
 const START_MS = 60_000
@@ -42,6 +48,12 @@ const START_MS = 60_000
 const POLL_MS = 10
 /** Milliseconds before a start is tried again: backends of a killed server need a moment to see it. */
 const RETRY_MS = 250
+/** Milliseconds that the wait between tries doubles up to when a server that died does not start: a full disk is emptied some time. */
+const MAX_RETRY_MS = 5000
+/** Failed tries in a row before they are told: the first meet backends that are still going down, or another process that is quicker. */
+const QUIET_TRIES = 2
+/** Milliseconds between looks at a server that another process started: nobody tells us when it ends. */
+const WATCH_MS = 1000
 /** Milliseconds for other clients to leave before they are cut. */
 const SHARED_STOP_MS = 3000
 /** Milliseconds for the shutdown checkpoint; a server that takes longer is stopped at once and recovers at the next start. */
@@ -63,11 +75,11 @@ const SETTINGS = [
 ]
 
 /** Starts the Postgres of the npm package on `<dataDir>/postgres`, or adopts the one that runs there. */
-export async function startEmbedded({ dataDir, log }: EmbeddedOptions): Promise<EmbeddedPostgres> {
+export async function startEmbedded({ dataDir, log, env = {} }: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const binaries = await findBinaries()
   const dir = resolve(dataDir)
   makeDataDir(dir)
-  const server = new EmbeddedServer(dir, chooseRunner(binaries, dir), log)
+  const server = new EmbeddedServer(dir, chooseRunner(binaries, dir, isRoot(), env), log)
   const { running, adopted } = await server.start()
   const connection = { socketDir: running.socketDir, port: EMBEDDED_PORT, user: EMBEDDED_USER, database: 'postgres' }
   return { connection, adopted, stop: () => server.stop() }
@@ -80,8 +92,11 @@ class EmbeddedServer {
   readonly #runner: Runner
   readonly #log: Telemetry['log']
   readonly #share: ServerShare
+  readonly #stopping = new AbortController()
   #running: Running | undefined
   #socketDir: { readonly dir: string; readonly temporary: boolean } | undefined
+  #watch: NodeJS.Timeout | undefined
+  #reviving: Promise<void> | undefined
   #stopped: Promise<void> | undefined
 
   constructor(dataDir: string, runner: Runner, log: Telemetry['log']) {
@@ -97,18 +112,42 @@ class EmbeddedServer {
     this.#share.join()
     const deadline = Date.now() + START_MS
     for (;;) {
-      const found = await readReady(this.#pgData)
-      if (found) {
-        this.#running = found
-        this.#share.claimIfOrphaned()
-        return { running: found, adopted: true }
-      }
-      const started = await this.#spawn(deadline)
-      if (started) return { running: started, adopted: false }
+      const up = await this.#bringUp(deadline)
+      if (up) return up
       if (Date.now() > deadline) throw new Error(`Postgres did not start in ${this.#pgData}: ${await this.#lastLine()}`)
-      await dropStalePid(this.#pgData)
       await delay(RETRY_MS)
     }
+  }
+
+  /** One try. */
+  async #bringUp(deadline: number): Promise<{ running: Running; adopted: boolean } | undefined> {
+    const found = await readReady(this.#pgData)
+    if (found) {
+      this.#adopt(found)
+      return { running: found, adopted: true }
+    }
+    const started = await this.#spawn(deadline)
+    if (started) return { running: started, adopted: false }
+    await dropStalePid(this.#pgData)
+    return undefined
+  }
+
+  #adopt(found: Running): void {
+    if (this.#socketDir?.temporary && this.#socketDir.dir !== found.socketDir) {
+      rmSync(this.#socketDir.dir, { recursive: true, force: true })
+      this.#socketDir = undefined
+    }
+    // Should it be ours to start again, its clients look for it where it is now.
+    this.#socketDir ??= { dir: found.socketDir, temporary: false }
+    this.#running = found
+    this.#share.claimIfOrphaned()
+    clearInterval(this.#watch)
+    this.#watch = setInterval(() => {
+      if (isAlive(found.pid)) return
+      clearInterval(this.#watch)
+      this.#ended()
+    }, WATCH_MS)
+    this.#watch.unref()
   }
 
   /** One try; undefined when the server ended again: another process was first, or an old one is still going down. */
@@ -118,12 +157,12 @@ class EmbeddedServer {
     this.#socketDir ??= chooseSocketDir(this.#runner, this.#pgData)
     const child = this.#launch(this.#socketDir.dir)
     child.once('error', (error) => this.#log('error', 'embedded postgres cannot be run', {}, error))
-    while (isOn(child) && Date.now() < deadline) {
+    while (isOn(child) && Date.now() < deadline && !this.#stopping.signal.aborted) {
       const ready = await readReady(this.#pgData)
       if (ready !== undefined && ready.pid === child.pid) {
         this.#running = ready
         this.#share.claim()
-        child.once('exit', (code) => void this.#revive(code))
+        child.once('exit', (code) => this.#ended(code))
         return ready
       }
       await delay(POLL_MS)
@@ -151,14 +190,22 @@ class EmbeddedServer {
   }
 
   /** The server died under us (out of memory, a kill): start it again; the pools reconnect by themselves. */
-  async #revive(code: number | null): Promise<void> {
-    if (this.#stopped) return
+  #ended(code?: number | null): void {
+    if (this.#stopping.signal.aborted) return
     this.#log('error', 'embedded postgres ended', { code: code ?? undefined })
-    try {
-      await this.start()
-      this.#log('info', 'embedded postgres started again')
-    } catch (error) {
-      this.#log('error', 'embedded postgres does not start', {}, error)
+    this.#reviving = this.#revive()
+  }
+
+  /** Tries until the server is back or no longer wanted: without it nothing can be saved. */
+  async #revive(): Promise<void> {
+    const { signal } = this.#stopping
+    for (let failed = 0; !signal.aborted; ) {
+      const up = await this.#bringUp(Date.now() + START_MS).catch((error: unknown) => ({ error }))
+      if (up !== undefined && !('error' in up)) return this.#log('info', 'embedded postgres started again')
+      failed++
+      if (failed > QUIET_TRIES) this.#log('error', 'embedded postgres does not start', { failed }, up?.error)
+      const wait = Math.min(RETRY_MS * 2 ** (failed - 1), MAX_RETRY_MS)
+      await delay(wait, undefined, { signal, ref: false }).catch(() => undefined)
     }
   }
 
@@ -168,6 +215,9 @@ class EmbeddedServer {
   }
 
   async #shutDown(): Promise<void> {
+    this.#stopping.abort()
+    await this.#reviving
+    clearInterval(this.#watch)
     if (!this.#share.leave() || !this.#running) return
     const { pid } = this.#running
     // Smart: no new connections, ends once the last client has left. Fast: cuts them. Immediate: recovers at the next start.

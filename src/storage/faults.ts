@@ -3,18 +3,25 @@ import { ParleyError } from '../protocol/errors.ts'
 
 /**
  * `away`: nobody can use the store now, the same request may succeed later. `timeout`: no answer in time, it may have been
- * carried out. `conflict`, `data`: this request's own fault. `unknown`: a bug.
+ * carried out. `busy`: another process runs in the session. `conflict`, `data`: this request's own fault. `unknown`: a bug.
  */
-export type FaultKind = 'away' | 'timeout' | 'conflict' | 'data' | 'unknown'
+export type FaultKind = 'away' | 'timeout' | 'busy' | 'conflict' | 'data' | 'unknown'
 
 /** A failure of the store. Holds codes and names only: what Postgres says about rows quotes what people wrote. */
 export class StoreFault extends Error {
   override readonly name = 'StoreFault'
   readonly kind: FaultKind
+  /** SQLSTATE, or the driver's code. */
+  readonly code: string | undefined
 
-  constructor(kind: FaultKind, what: string, cause?: unknown) {
+  constructor(
+    kind: FaultKind,
+    what: string,
+    { code, cause }: { readonly code?: string; readonly cause?: unknown } = {},
+  ) {
     super(what, { cause })
     this.kind = kind
+    this.code = code
   }
 }
 
@@ -26,6 +33,10 @@ const FOREIGN_KEY_VIOLATION = '23503'
 const NOT_NULL_VIOLATION = '23502'
 /** The write statement makes this column null when a session's owner would change. */
 const OWNER_GUARD = 'app'
+/** The index that keeps a session to one running run; within a process the chat does, so its violation comes from two. */
+const ONE_RUNNING = 'runs_one_running'
+/** Milliseconds before a session that runs elsewhere is tried again: about the time of a short answer. */
+const BUSY_RETRY_MS = 1000
 
 /**
  * Classes of SQLSTATE (their first two characters) that say nothing against the request: connection, resources, operator's
@@ -42,18 +53,21 @@ export function toFault(thrown: unknown): StoreFault {
   if (thrown instanceof postgres.PostgresError) {
     const { constraint_name: constraint, column_name: column } = thrown
     return new StoreFault(
-      kindOf(thrown.code, column),
+      kindOf(thrown.code, constraint, column),
       ['postgres', thrown.code, constraint ?? column ?? ''].join(' ').trim(),
+      { code: thrown.code },
     )
   }
-  if (code === undefined || code === 'UNDEFINED_VALUE') return new StoreFault('unknown', 'store code failed', thrown)
-  if (code === QUERY_CANCELED) return new StoreFault('timeout', 'query canceled')
-  return new StoreFault('away', `connection ${code}`)
+  if (code === undefined || code === 'UNDEFINED_VALUE')
+    return new StoreFault('unknown', 'store code failed', { cause: thrown })
+  if (code === QUERY_CANCELED) return new StoreFault('timeout', 'query canceled', { code })
+  return new StoreFault('away', `connection ${code}`, { code })
 }
 
-function kindOf(sqlstate: string, column: string | undefined): FaultKind {
+function kindOf(sqlstate: string, constraint: string | undefined, column: string | undefined): FaultKind {
   if (!SQLSTATE.test(sqlstate)) return 'unknown'
   if (sqlstate === QUERY_CANCELED) return 'timeout'
+  if (sqlstate === UNIQUE_VIOLATION && constraint === ONE_RUNNING) return 'busy'
   if (sqlstate === UNIQUE_VIOLATION || sqlstate === FOREIGN_KEY_VIOLATION) return 'conflict'
   if (sqlstate === NOT_NULL_VIOLATION && column === OWNER_GUARD) return 'conflict'
   const group = sqlstate.slice(0, 2)
@@ -64,6 +78,7 @@ function kindOf(sqlstate: string, column: string | undefined): FaultKind {
 const CODES = {
   away: 'store_unavailable',
   timeout: 'store_unavailable',
+  busy: 'overloaded',
   conflict: 'conflict',
   data: 'invalid_value',
   unknown: 'internal_error',
@@ -71,5 +86,6 @@ const CODES = {
 
 /** The row of the error table that callers of the store see. */
 export function toStoreError(fault: StoreFault): ParleyError {
-  return new ParleyError(CODES[fault.kind], { cause: fault })
+  const wait = fault.kind === 'busy' ? { retryAfterMs: BUSY_RETRY_MS } : {}
+  return new ParleyError(CODES[fault.kind], { cause: fault, ...wait })
 }

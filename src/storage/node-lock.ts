@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import type { Sql } from 'postgres'
+import type { PendingQuery, Sql } from 'postgres'
 import { StoreFault } from './faults.ts'
 
 /** Bytes of a name: as many as an advisory lock's key has. */
 const NAME_BYTES = 8
 /** Milliseconds for a backend that nobody talks to any more to end. */
 const TERMINATE_MS = 1000
+
+/** Key of the lock that all processes which open sessions share. Of two numbers, so that it is never taken for a name. */
+const PRESENCE = { space: 4711, key: 1 }
 
 /** 16 hex digits: the key of an advisory lock, so that pg_locks lists the names of those that live. */
 export function makeLockName(): string {
@@ -25,6 +28,20 @@ export async function takeLock(sql: Sql, name: string): Promise<void> {
       and ((l.classid::bigint << 32) | l.objid::bigint) = ${key}::bigint
       and l.database = (select oid from pg_database where datname = current_database())`
   if (!(await tryLock(sql, key))) throw new StoreFault('away', 'lock held by another connection')
+}
+
+/** Says, for as long as the connection lives, that its process opens sessions of this database. */
+export async function joinNodes(sql: Sql): Promise<void> {
+  await sql`select pg_advisory_lock_shared(${PRESENCE.space}::integer, ${PRESENCE.key}::integer)`
+}
+
+/** How many other connections have joined. Of two that join at once, one at least sees the other. */
+export function selectOtherNodes(sql: Sql): PendingQuery<{ others: number }[]> {
+  return sql<{ others: number }[]>`
+    select count(*)::integer as others from pg_locks l
+    where l.locktype = 'advisory' and l.objsubid = 2 and l.granted and l.pid <> pg_backend_pid()
+      and l.classid = ${PRESENCE.space}::oid and l.objid = ${PRESENCE.key}::oid
+      and l.database = (select oid from pg_database where datname = current_database())`
 }
 
 async function tryLock(sql: Sql, key: string): Promise<boolean> {

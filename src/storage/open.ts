@@ -1,6 +1,7 @@
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Connection } from './connection.ts'
 import { startEmbedded } from './embedded.ts'
+import type { Environment } from './embedded-env.ts'
 import { migrate } from './migrate.ts'
 import { openPostgres, type PostgresStorage } from './postgres.ts'
 
@@ -10,12 +11,18 @@ export type StorageOptions = {
   readonly dataDir: string
   /** Connections for reads. */
   readonly poolSize?: number
+  /** Opens no sessions, as a command of the CLI: other processes do not count it. */
+  readonly visitor?: boolean
+  /** This process's environment: the embedded server gets what concerns it (embedded-env.ts), and no secret. */
+  readonly env?: Environment
 }
 
 export type OpenedStorage = {
   readonly store: PostgresStorage
   /** Which store, and where the data lies: a line for people. */
   readonly description: string
+  /** Other processes that have this store open for sessions. A session must not be opened in two of them. */
+  readonly others: number
   /** Saves what is queued, then stops the embedded server. Idempotent. */
   close(): Promise<void>
 }
@@ -25,8 +32,9 @@ export async function openStorage(options: StorageOptions, telemetry: Telemetry)
   const place = await choosePlace(options, telemetry)
   try {
     await migrate(place.connection)
-    const { poolSize } = options
-    const store = await openPostgres({ connection: place.connection, telemetry, ...(poolSize ? { poolSize } : {}) })
+    const { poolSize, visitor = false } = options
+    const size = poolSize ? { poolSize } : {}
+    const store = await openPostgres({ connection: place.connection, telemetry, visitor, ...size })
     const close = async () => {
       await store.close()
       await place.stop()
@@ -34,7 +42,8 @@ export async function openStorage(options: StorageOptions, telemetry: Telemetry)
     let closing: Promise<void> | undefined
     return {
       store,
-      description: place.description,
+      description: place.description + shared(store.others),
+      others: store.others,
       close: () => {
         closing ??= close()
         return closing
@@ -48,7 +57,13 @@ export async function openStorage(options: StorageOptions, telemetry: Telemetry)
 
 type Place = { readonly connection: Connection; readonly description: string; readonly stop: () => Promise<void> }
 
-async function choosePlace({ databaseUrl, dataDir }: StorageOptions, telemetry: Telemetry): Promise<Place> {
+function shared(others: number): string {
+  if (others === 0) return ''
+  const processes = others === 1 ? '1 other process' : `${others} other processes`
+  return `, shared with ${processes}: sessions must not be opened in two of them`
+}
+
+async function choosePlace({ databaseUrl, dataDir, env = {} }: StorageOptions, telemetry: Telemetry): Promise<Place> {
   if (databaseUrl !== undefined) {
     return {
       connection: { url: databaseUrl },
@@ -56,7 +71,7 @@ async function choosePlace({ databaseUrl, dataDir }: StorageOptions, telemetry: 
       stop: async () => {},
     }
   }
-  const server = await startEmbedded({ dataDir, log: (...entry) => telemetry.log(...entry) })
+  const server = await startEmbedded({ dataDir, env, log: (...entry) => telemetry.log(...entry) })
   const adopted = server.adopted ? ', already running' : ''
   return {
     connection: server.connection,

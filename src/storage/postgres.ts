@@ -19,12 +19,16 @@ export type PostgresOptions = {
   readonly poolSize?: number
   readonly limits?: GroupCommitLimits
   readonly patience?: Patience
+  /** Opens no sessions, as a command of the CLI: other processes do not count it. */
+  readonly visitor?: boolean
 }
 
 export type PostgresStorage = SessionStore &
   KeyStore &
   AppStore &
   ChangeFeed & {
+    /** Other processes that opened this database for sessions, when this one did. */
+    readonly others: number
     /** Saves what is queued, within a bound, and leaves. Idempotent. */
     close(): Promise<void>
   }
@@ -36,11 +40,11 @@ const CLOSE_MS = 6000
 
 /** Opens a migrated database. Rejects with `store_unavailable` when it does not answer. */
 export async function openPostgres(options: PostgresOptions): Promise<PostgresStorage> {
-  const { connection, telemetry, poolSize = DEFAULT_POOL_SIZE, limits, patience = PATIENCE } = options
+  const { connection, telemetry, poolSize = DEFAULT_POOL_SIZE, limits, patience = PATIENCE, visitor = false } = options
   const node = makeLockName()
   const health = new Health(telemetry)
   const pool = new Pool({ connection, max: poolSize, patience, health })
-  const changes = new Changes({ connection, patience, node, health })
+  const changes = new Changes({ connection, patience, node, health, visitor })
   // A flush that got no answer may still be carried out by the server, after newer ones. Whoever writes holds this lock, and
   // taking it ends the connection before: nothing old comes late.
   const writerLock = makeLockName()
@@ -56,14 +60,16 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSt
     await commits.close(CLOSE_MS)
     await Promise.all([writer.close(), changes.close(), pool.close()])
   }
+  let others: number
   try {
-    await changes.open()
+    others = await changes.open()
   } catch (error) {
     await close()
     throw toStoreError(toFault(error))
   }
   let closing: Promise<void> | undefined
   return {
+    others,
     ...createSessionStore({ node, pool, commits, patience }),
     ...createKeyStore(pool),
     ...createAppStore(pool),

@@ -45,12 +45,14 @@ export class WsSocket implements Socket {
   }
 
   send(text: string): SendResult {
-    return this.#open && this.#fits() ? this.#write(textFrame(text)) : 'dropped'
+    if (!this.#open) return 'dropped'
+    if (this.#leaving()) return 'queued'
+    return this.#fits() ? this.#write(textFrame(text)) : 'dropped'
   }
 
   /** A frame that is encoded already; false when it did not fit. */
   take(frame: Buffer): boolean {
-    return this.#fits() && this.#write(frame) !== 'dropped'
+    return this.#leaving() || (this.#fits() && this.#write(frame) !== 'dropped')
   }
 
   buffered(): number {
@@ -117,6 +119,11 @@ export class WsSocket implements Socket {
   gone(): void {
     this.ended(ABNORMAL)
     this.#shared.sockets.delete(this)
+  }
+
+  /** The peer is gone and `closed` is on its way: a frame that misses it now is not the fault of a slow reader. */
+  #leaving(): boolean {
+    return this.#open && !this.#tcp.writable
   }
 
   #fits(): boolean {

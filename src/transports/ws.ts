@@ -20,6 +20,11 @@ import { LinkedWebSocket, type WsShared, WsSocket } from './ws-socket.ts'
 const TIMEOUT_SWEEP_MS = 1000
 /** Milliseconds that an idle HTTP connection is kept: as long as the other transport keeps it. */
 const KEEP_ALIVE_MS = 10_000
+/**
+ * Milliseconds from a request's first byte to the last of its body: the largest that is allowed, over a slow phone, takes a
+ * tenth; one that never ends would hold its connection for node's own five minutes. Answers may stream for longer.
+ */
+const REQUEST_TIMEOUT_MS = 30_000
 /** TLS ends in front of us. `https.createServer` takes the place of `createServer` when it ends here, and this is true. */
 const SECURE = false
 
@@ -54,6 +59,8 @@ class WsTransport implements Transport {
     this.#server = createServer({
       maxHeaderSize: options.maxHeaderBytes,
       headersTimeout: options.handshakeTimeoutMs,
+      // Node refuses one that is shorter than the headers'.
+      requestTimeout: Math.max(REQUEST_TIMEOUT_MS, options.handshakeTimeoutMs),
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: TIMEOUT_SWEEP_MS,
     })

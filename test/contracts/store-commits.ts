@@ -54,7 +54,7 @@ export function commitRules(make: MakeStore): void {
         ...neighbours.slice(4).map((write) => store().commit(write, SOON)),
       ]
       const stored = Array<string>(4).fill('stored')
-      expect(await codes(commits)).toEqual([...stored, 'conflict', ...stored])
+      expect(await codes(commits)).toEqual([...stored, 'overloaded', ...stored])
       const loaded = await Promise.all(neighbours.map(({ sessionId }) => store().load(sessionId)))
       expect(loaded.map((one) => one?.session)).toEqual(neighbours.map((write) => write.session))
       expect(await store().findSend(guilty.sessionId, 'r2-0')).toBeUndefined()
@@ -78,7 +78,7 @@ export function commitRules(make: MakeStore): void {
         store().commit({ sessionId, runs: [run(sessionId, 'r3', { status: 'running' })] }, SOON),
         store().commit({ sessionId, runs: [run(sessionId, 'r4', { position: 4 })] }, SOON),
       ]
-      expect(await codes(commits)).toEqual(['stored', 'stored', 'conflict', 'stored'])
+      expect(await codes(commits)).toEqual(['stored', 'stored', 'overloaded', 'stored'])
       expect(await store().load(sessionId)).toMatchObject({ openRuns: [{ run: { id: 'r2' } }], lastPosition: 4 })
     })
 

@@ -30,7 +30,11 @@ describe('an answer of the API that is an error', () => {
     expect(error.code).toBe(code)
     expect(shown(error)).not.toContain(SECRET)
     expect(shown(error.cause)).toContain(`Anthropic answered with an error: ${status}`)
-    expect(shown(error.cause)).toContain('req_stub')
+    expect(error.cause).toMatchObject({
+      status,
+      kind: expect.stringMatching(/_error$|^request_too_large$/),
+      requestId: expect.stringContaining('req_stub'),
+    })
   })
 
   test.each([503, 529, 429])('with status %i is provider_overloaded even without the API’s body', async (status) => {

@@ -57,6 +57,21 @@ it('tells nothing of what happened before it started', async () => {
   await expect.poll(() => changes).toEqual([{ kind: 'app', id: 'new' }])
 })
 
+it('says nothing of a store that is away when it is closed in the middle of a read', async () => {
+  const telemetry = new Recorder()
+  store = await openPostgres({ connection: database.connection, telemetry })
+  const blocker = await database.sql.reserve()
+  await blocker`begin`
+  await blocker`lock table changes in access exclusive mode`
+  await expect
+    .poll(() => blocker`select from pg_locks where relation = 'changes'::regclass and not granted`)
+    .toHaveLength(1)
+  await store.close()
+  await blocker`rollback`
+  blocker.release()
+  expect(telemetry.events).toEqual([])
+})
+
 it('says everything when its connection was lost, and listens again', async () => {
   await listen()
   await database.sql`

@@ -1,19 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { connect } from '../../src/storage/connection.ts'
 import { type EmbeddedPostgres, startEmbedded } from '../../src/storage/embedded.ts'
 import { completeSymlinks, findBinaries } from '../../src/storage/embedded-binaries.ts'
 import { isAlive } from '../../src/storage/embedded-cluster.ts'
+import { embeddedEnv } from '../../src/storage/embedded-env.ts'
 import { chooseRunner } from '../../src/storage/embedded-user.ts'
-import { openStorage } from '../../src/storage/open.ts'
 import { makeDirectory, readPid } from './own-server.ts'
-import { Recorder } from './recorder.ts'
 
 const LONG = { timeout: 30_000 }
 const started: EmbeddedPostgres[] = []
@@ -73,6 +69,37 @@ describe('embedded Postgres', LONG, () => {
     await second.stop()
     await second.stop()
     expect(isAlive(pid)).toBe(false)
+  })
+
+  it('forgets users that were killed', async () => {
+    const dataDir = directory()
+    const users = join(dataDir, 'postgres.users')
+    mkdirSync(users, { recursive: true })
+    for (const name of ['999999999-1-0', `${process.pid}-1-0`]) writeFileSync(join(users, name), '')
+    await start(dataDir)
+    expect(readdirSync(users)).toHaveLength(1)
+  })
+
+  it('I11: runs without what this process’s environment says of others', async () => {
+    const env = { LANG: 'C', LC_ALL: 'C.UTF-8', TZ: 'UTC', ANTHROPIC_API_KEY: 'a secret', DATABASE_URL: 'a secret' }
+    expect(embeddedEnv({ ...env, PATH: '/bin', LD_LIBRARY_PATH: '/lib', HOME: '/root' })).toEqual({
+      LANG: 'C',
+      LC_ALL: 'C.UTF-8',
+      TZ: 'UTC',
+      PATH: '/bin',
+      LD_LIBRARY_PATH: '/lib',
+      HOME: '/',
+    })
+    const dataDir = directory()
+    process.env['ANTHROPIC_API_KEY'] = 'a secret'
+    try {
+      started.push(await startEmbedded({ dataDir, env, log: () => {} }))
+    } finally {
+      delete process.env['ANTHROPIC_API_KEY']
+    }
+    const file = `/proc/${readPid(dataDir)}/environ`
+    // macOS has no /proc.
+    expect(existsSync(file) ? readFileSync(file, 'utf8') : '').not.toContain('a secret')
   })
 
   it('two starts in an empty directory at once end up on one server', async () => {
@@ -149,90 +176,5 @@ describe('embedded Postgres', LONG, () => {
     writeFileSync(join(root, 'native', 'pg-symlinks.json'), JSON.stringify(links))
     await completeSymlinks(root)
     expect(statSync(join(root, 'native', 'lib', 'liba.so.1')).isFile()).toBe(true)
-  })
-})
-
-describe('embedded Postgres and other processes', LONG, () => {
-  const folder = fileURLToPath(new URL('../../node_modules/.cache/parley-test/', import.meta.url))
-  const script = join(folder, `holder-${process.pid}.mjs`)
-  const children: ChildProcess[] = []
-  // A process that starts the server, says so, and stops it when its input ends.
-  const contents = `
-    import { startEmbedded } from './embedded.ts'
-    const server = await startEmbedded({ dataDir: process.argv[2], log: () => {} })
-    console.log(server.adopted ? 'adopted' : 'started')
-    process.stdin.resume().on('end', () => server.stop().then(() => process.exit(0)))`
-  beforeAll(async () => {
-    const resolveDir = fileURLToPath(new URL('../../src/storage/', import.meta.url))
-    const stdin = { contents, resolveDir, loader: 'ts' } as const
-    await build({ stdin, outfile: script, bundle: true, platform: 'node', format: 'esm', packages: 'external' })
-  })
-  afterAll(() => rmSync(script, { force: true }))
-  afterEach(() => {
-    for (const child of children.splice(0)) child.kill('SIGKILL')
-  })
-  const hold = async (dataDir: string) => {
-    const child = spawn(process.execPath, [script, dataDir], { stdio: ['pipe', 'pipe', 'inherit'] })
-    children.push(child)
-    const [said] = await once(child.stdout.setEncoding('utf8'), 'data')
-    return { child, said: String(said).trim() }
-  }
-
-  it('a killed process leaves a server that the next one adopts, with its data, and stops', async () => {
-    const dataDir = directory()
-    const { child, said } = await hold(dataDir)
-    expect(said).toBe('started')
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-    const pid = readPid(dataDir)
-    const server = await start(dataDir)
-    expect([server.adopted, readPid(dataDir)]).toEqual([true, pid])
-    await server.stop()
-    expect(isAlive(pid)).toBe(false)
-  })
-
-  it('a process that leaves before others hands the server over', async () => {
-    const dataDir = directory()
-    const { child } = await hold(dataDir)
-    const server = await start(dataDir)
-    expect(server.adopted).toBe(true)
-    child.stdin?.end()
-    await once(child, 'exit')
-    expect(await setting(server, 'fsync')).toBe('on')
-    const pid = readPid(dataDir)
-    await server.stop()
-    expect(isAlive(pid)).toBe(false)
-  })
-
-  it('a process that joined and leaves does not stop it', async () => {
-    const dataDir = directory()
-    const server = await start(dataDir)
-    const { child, said } = await hold(dataDir)
-    expect(said).toBe('adopted')
-    child.stdin?.end()
-    await once(child, 'exit')
-    expect(await setting(server, 'fsync')).toBe('on')
-  })
-})
-
-describe('openStorage', LONG, () => {
-  it('opens a migrated store on the embedded server, says where, and stops it at the end', async () => {
-    const dataDir = directory()
-    const storage = await openStorage({ dataDir }, new Recorder())
-    expect(storage.description).toBe(`embedded Postgres, data in ${dataDir}`)
-    expect(await storage.store.listApps()).toEqual([])
-    const pid = readPid(dataDir)
-    await Promise.all([storage.close(), storage.close()])
-    expect(isAlive(pid)).toBe(false)
-  })
-
-  it('I11: rejects when the server of DATABASE_URL is not there, without its password', async () => {
-    const opening = openStorage(
-      { databaseUrl: 'postgres://me:secret@127.0.0.1:1/db', dataDir: directory() },
-      new Recorder(),
-    )
-    const error = await opening.catch((thrown: unknown) => thrown)
-    expect(String(error)).toContain('127.0.0.1')
-    expect(String(error)).not.toContain('secret')
   })
 })

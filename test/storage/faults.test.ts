@@ -26,10 +26,20 @@ describe('toFault', () => {
     expect([fault.kind, toStoreError(fault).code]).toEqual([kind, told])
   })
 
+  it('takes a second running run for a session that another process runs: to be tried again soon', () => {
+    const thrown = Object.assign(new postgres.PostgresError('a text'), {
+      code: '23505',
+      constraint_name: 'runs_one_running',
+    })
+    const fault = toFault(thrown)
+    expect(fault).toMatchObject({ kind: 'busy', code: '23505' })
+    expect(toStoreError(fault)).toMatchObject({ code: 'overloaded', retryable: true, retryAfterMs: 1000 })
+  })
+
   it.each(['ECONNREFUSED', 'ENOENT', 'CONNECTION_CLOSED', 'CONNECT_TIMEOUT'])(
     'takes %s of the driver for away',
     (code) => {
-      expect(toFault(Object.assign(new Error('a text'), { code })).kind).toBe('away')
+      expect(toFault(Object.assign(new Error('a text'), { code }))).toMatchObject({ kind: 'away', code })
     },
   )
 

@@ -20,6 +20,8 @@ export type StoredSession = {
   readonly messages: ReadonlyMap<string, MessageRow>
 }
 
+/** Milliseconds, as Postgres' store says. */
+const BUSY_RETRY_MS = 1000
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 /** What a database is to the processes that share it. Rules as in src/storage/write-statement.ts; the contract suite holds both to them. */
@@ -50,7 +52,8 @@ export class MemoryWorld {
       if (!runs.has(message.runId) || (taken && taken.runId !== message.runId)) throw new ParleyError('conflict')
       messages.set(message.id, message)
     }
-    if ([...runs.values()].filter(({ row }) => row.status === 'running').length > 1) throw new ParleyError('conflict')
+    if ([...runs.values()].filter(({ row }) => row.status === 'running').length > 1)
+      throw new ParleyError('overloaded', { retryAfterMs: BUSY_RETRY_MS })
     this.sessions.set(write.sessionId, { session, runs, messages })
   }
 

@@ -1,0 +1,52 @@
+import { rmSync } from 'node:fs'
+import { afterEach, describe, expect, it } from 'vitest'
+import { isAlive } from '../../src/storage/embedded-cluster.ts'
+import { openStorage } from '../../src/storage/open.ts'
+import { makeDirectory, readPid } from './own-server.ts'
+import { Recorder } from './recorder.ts'
+
+const LONG = { timeout: 30_000 }
+const directories: string[] = []
+const directory = () => {
+  const dir = makeDirectory('parley-open-')
+  directories.push(dir)
+  return dir
+}
+
+afterEach(() => {
+  for (const dir of directories.splice(0)) rmSync(dir, { recursive: true, force: true })
+})
+
+describe('openStorage', LONG, () => {
+  it('opens a migrated store on the embedded server, says where, and stops it at the end', async () => {
+    const dataDir = directory()
+    const storage = await openStorage({ dataDir }, new Recorder())
+    expect(storage.description).toBe(`embedded Postgres, data in ${dataDir}`)
+    expect(await storage.store.listApps()).toEqual([])
+    const pid = readPid(dataDir)
+    await Promise.all([storage.close(), storage.close()])
+    expect(isAlive(pid)).toBe(false)
+  })
+
+  it('tells of another process that has the store open, not of one that visits', async () => {
+    const dataDir = directory()
+    const first = await openStorage({ dataDir, visitor: true }, new Recorder())
+    const second = await openStorage({ dataDir }, new Recorder())
+    const third = await openStorage({ dataDir }, new Recorder())
+    expect([first.others, second.others, third.others]).toEqual([0, 0, 1])
+    expect(third.description).toBe(
+      `embedded Postgres, data in ${dataDir}, already running, shared with 1 other process: sessions must not be opened in two of them`,
+    )
+    for (const storage of [third, second, first]) await storage.close()
+  })
+
+  it('I11: rejects when the server of DATABASE_URL is not there, without its password', async () => {
+    const opening = openStorage(
+      { databaseUrl: 'postgres://me:secret@127.0.0.1:1/db', dataDir: directory() },
+      new Recorder(),
+    )
+    const error = await opening.catch((thrown: unknown) => thrown)
+    expect(String(error)).toContain('127.0.0.1')
+    expect(String(error)).not.toContain('secret')
+  })
+})
