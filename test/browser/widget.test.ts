@@ -35,8 +35,8 @@ describeWith('chromium', 'the widget on another site', () => {
   beforeAll(async () => {
     server = await ParleyProcess.start({ PARLEY_SCRIPTED_RATE: '60' })
     browser = await launchChromium()
-    const file = server.path('lanterns.json')
-    const app = { id: 'lanterns', name: 'Lanterns', preamble: 'Be brief.', model: { default: 'scripted/demo' } }
+    const file = server.path('helpdesk.json')
+    const app = { id: 'helpdesk', name: 'Help desk', preamble: 'Be brief.', model: { default: 'scripted/demo' } }
     await writeFile(file, JSON.stringify(app))
     await server.command('apps', 'put', file)
     for (const each of [await site(() => page), await site(() => page)]) {
@@ -48,7 +48,7 @@ describeWith('chromium', 'the widget on another site', () => {
       'keys',
       'create',
       '--app',
-      'lanterns',
+      'helpdesk',
       '--kind',
       'publishable',
       '--origin',
@@ -56,7 +56,7 @@ describeWith('chromium', 'the widget on another site', () => {
     )
     page = (await readFile(DEMO, 'utf8'))
       .replace('http://127.0.0.1:8080', server.url)
-      .replace('data-app="default"', 'data-app="lanterns"')
+      .replace('data-app="default"', 'data-app="helpdesk"')
       .replace('pk_live_…', key)
   })
   afterAll(async () => {
@@ -67,24 +67,24 @@ describeWith('chromium', 'the widget on another site', () => {
 
   it('opens, answers, and has the conversation again after a reload', async () => {
     const anna = await Visitor.arrive(browser, allowed)
-    await anna.page.getByRole('button', { name: 'Open Lantern help' }).click()
+    await anna.page.getByRole('button', { name: 'Open Help' }).click()
     await anna.sees('Ready')
     await anna.say('remember the number 3')
     await anna.reads('number 3')
     await anna.page.reload()
-    await anna.page.getByRole('button', { name: 'Open Lantern help' }).click()
+    await anna.page.getByRole('button', { name: 'Open Help' }).click()
     await anna.reads('number 3')
     await anna.page.getByRole('button', { name: 'New conversation' }).click()
     await anna.answers.waitFor({ state: 'detached' })
     expect(await anna.questions.count()).toBe(0)
     await anna.composer.press('Escape')
-    await anna.page.getByRole('button', { name: 'Open Lantern help' }).waitFor()
+    await anna.page.getByRole('button', { name: 'Open Help' }).waitFor()
     await anna.leaveContent()
   })
 
   it('keeps its own looks under a page with other ideas', async () => {
     const anna = await Visitor.arrive(browser, allowed)
-    const launcher = anna.page.getByRole('button', { name: 'Open Lantern help' })
+    const launcher = anna.page.getByRole('button', { name: 'Open Help' })
     const styles = await launcher.evaluate((element) => {
       const { backgroundColor, borderTopLeftRadius } = getComputedStyle(element)
       return { backgroundColor, borderTopLeftRadius }
@@ -96,7 +96,7 @@ describeWith('chromium', 'the widget on another site', () => {
 
   it('says why it may not be used from a site that the key does not name', async () => {
     const anna = await Visitor.arrive(browser, other)
-    await anna.page.getByRole('button', { name: 'Open Lantern help' }).click()
+    await anna.page.getByRole('button', { name: 'Open Help' }).click()
     await anna.banner.filter({ hasText: 'not among those that may use this key' }).waitFor()
     expect(await anna.banner.getByRole('button').allInnerTexts()).toEqual(['Try now'])
     await anna.leave()
