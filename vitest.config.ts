@@ -17,6 +17,8 @@ export default defineConfig({
     // Longer than any test should take on two busy cores; a test that needs more says so itself.
     testTimeout: 10_000,
     hookTimeout: 30_000,
+    // One for each core that CI and most machines have: tests wait more than they compute.
+    maxWorkers: 2,
     restoreMocks: true,
     unstubEnvs: true,
     unstubGlobals: true,

@@ -103,6 +103,8 @@ const TRANSPORT_OPTIONS = {
 
 type Frame = ControlFrame | Envelope
 
+const CONNECT_TRIES = 3
+
 /** A client of parley.v1 over a real socket that remembers every frame. */
 export class LiveClient {
   readonly frames: Frame[] = []
@@ -117,10 +119,13 @@ export class LiveClient {
   static async connect(port: number, sessionId: string, cursor?: string): Promise<LiveClient> {
     const query = cursor === undefined ? '' : `&cursor=${cursor}`
     const url = `ws://${HOST}:${port}/ws?app=default${query}`
-    const client = new LiveClient(await SocketClient.connect(url, { protocols: offerProtocols(sessionId) }))
-    await client.control('session.ready')
-    client.#read = 0
-    return client
+    for (let tries = 1; ; tries++) {
+      const client = new LiveClient(await SocketClient.connect(url, { protocols: offerProtocols(sessionId) }))
+      const ready = await client.control('session.ready').catch((thrown: unknown) => thrown)
+      client.#read = 0
+      // uWebSockets.js cuts a new socket once in a long while (see #open in src/transports/uws.ts); clients come back.
+      if (!(ready instanceof Error) || tries === CONNECT_TRIES || client.frames.length > 0) return client
+    }
   }
 
   send(command: CommandInput): void {
