@@ -166,6 +166,8 @@ describe('I1 I3: a store that is away at the end of a run', () => {
     await rig.pass(60_000)
     rig.store.comeBack()
     await turns()
+    // The save arrived late: all are told how the run really ended.
+    expect(client.last('session.status')).toMatchObject({ status: 'idle', lastRun: { outcome: 'success' } })
     expect(await client.say('m2')).toMatchObject({ state: 'started' })
     const next = await rig.model.request(1)
     expect(next.request.messages.map(({ content }) => content)).toEqual([

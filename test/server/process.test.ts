@@ -90,6 +90,21 @@ describe('the server as people start it', () => {
     SLOW_MS,
   )
 
+  it(
+    'I12: drains, saves and exits with 0 also when nobody reads its lines any more',
+    async () => {
+      const client = await connect()
+      client.send({ type: 'message.send', clientMessageId: 'm1', content: 'count from 1 to 1000' })
+      await client.event('TEXT_MESSAGE_CONTENT')
+      server.stopReading()
+      const exit = server.signalGroup('SIGTERM')
+      await client.end()
+      expect(await client.socket.closed).toMatchObject({ code: 1012 })
+      expect(await exit).toBe(0)
+    },
+    SLOW_MS,
+  )
+
   it('refuses what no page of another site may do with a server on this machine', async () => {
     const refused = await fetch(`${server.url}/v1/sessions/${session}`, {
       method: 'DELETE',

@@ -123,7 +123,7 @@ export class LiveClient {
       const client = new LiveClient(await SocketClient.connect(url, { protocols: offerProtocols(sessionId) }))
       const ready = await client.control('session.ready').catch((thrown: unknown) => thrown)
       client.#read = 0
-      // uWebSockets.js cuts a new socket once in a long while (see #open in src/transports/uws.ts); clients come back.
+      // uWebSockets.js now and then cuts a new socket (see #open in src/transports/uws.ts); clients come back.
       if (!(ready instanceof Error) || tries === CONNECT_TRIES || client.frames.length > 0) return client
     }
   }

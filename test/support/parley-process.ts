@@ -65,6 +65,12 @@ export class ParleyProcess {
     if (!(await ready)) throw new Error(`The server did not start: ${this.said.join('\n')}`)
   }
 
+  /** Nobody reads what it writes any more, as behind `| head`. */
+  stopReading(): void {
+    this.#child?.stdout?.destroy()
+    this.#child?.stderr?.destroy()
+  }
+
   /** Ends it without a chance to do anything. */
   async kill(): Promise<void> {
     await this.#signal((child) => child.kill('SIGKILL'))
