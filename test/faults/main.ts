@@ -1,0 +1,72 @@
+import { parseArgs } from 'node:util'
+import type { Fault, FaultOptions, Findings } from './fault.ts'
+
+const FAULTS: readonly Fault[] = []
+
+const HELP = `npm run faults -- [fault...] [--short] [--seed 1] [--count N] [--database postgres://...]
+faults: ${FAULTS.map(({ name }) => name).join(', ')}; all when none is named
+--short     what every change is held against; without it, what a release is
+--count     cycles, frames or minutes of the faults that are named
+--database  a Postgres server instead of the embedded one; each fault makes databases of its own there`
+
+const { values: given, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    short: { type: 'boolean', default: false },
+    seed: { type: 'string', default: '1' },
+    count: { type: 'string' },
+    database: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+})
+
+const MS_PER_SECOND = 1000
+
+function whole(name: string, text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name}: a whole number above 0\n${HELP}`)
+  return value
+}
+
+function chosen(): readonly Fault[] {
+  const unknown = positionals.filter((name) => !FAULTS.some((fault) => fault.name === name))
+  if (unknown.length > 0) throw new Error(`no fault ${unknown.join(', ')}\n${HELP}`)
+  return positionals.length === 0 ? FAULTS : FAULTS.filter(({ name }) => positionals.includes(name))
+}
+
+/** Runs one fault and prints what it checked; false when something did not hold. */
+async function play(fault: Fault, options: FaultOptions): Promise<boolean> {
+  console.log(`\n== ${fault.name}: ${fault.title} (seed ${options.seed}, ${options.size})`)
+  const started = performance.now()
+  const { checked, violations } = await fault.run(options).catch((thrown: unknown): Findings => {
+    const why = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
+    return { checked: {}, violations: [why] }
+  })
+  for (const [what, figure] of Object.entries(checked)) console.log(`   ${what}: ${figure}`)
+  for (const violation of violations) console.log(`   BROKEN: ${violation}`)
+  const held = violations.length === 0 && Object.keys(checked).length > 0
+  const seconds = ((performance.now() - started) / MS_PER_SECOND).toFixed(0)
+  console.log(`== ${fault.name}: ${held ? 'held' : 'BROKEN'} after ${seconds} s`)
+  return held
+}
+
+async function main(): Promise<boolean> {
+  if (given.help) {
+    console.log(HELP)
+    return true
+  }
+  const faults = chosen()
+  const options: FaultOptions = {
+    seed: whole('seed', given.seed),
+    size: given.short ? 'short' : 'full',
+    count: given.count === undefined ? undefined : whole('count', given.count),
+    databaseUrl: given.database,
+    say: (line) => console.log(`   ${line}`),
+  }
+  let held = 0
+  for (const fault of faults) if (await play(fault, options)) held++
+  console.log(`\n${held} passed, ${faults.length - held} failed`)
+  return held === faults.length && faults.length > 0
+}
+
+process.exit((await main()) ? 0 : 1)
