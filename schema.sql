@@ -86,8 +86,7 @@ create unique index runs_one_running on runs (session_id) where status = 'runnin
 create index runs_queued on runs (session_id) where status = 'queued';
 create index runs_by_position on runs (session_id, position) where position is not null;
 
--- The text of an answer is rewritten once a second while it grows: room is left on the page, so that the new version needs no
--- new index entry.
+-- An answer is written again when its run ends: room is left on the page, so that the new version needs no new index entry.
 create table messages (
   session_id uuid not null,
   id text not null,
@@ -107,6 +106,18 @@ create table messages (
 -- Writes match on all three, so that an id that another run took is refused by the primary key instead of moving the message.
 create unique index messages_by_run on messages (session_id, run_id, id);
 
+-- What a running answer said after its message was last written: once a second a row is added, instead of all of the text
+-- written anew. Only rows that begin at or after the end of the message's content count; they go when the run ends. No foreign
+-- key: each would lock a row of another table.
+create table message_tails (
+  session_id uuid not null,
+  run_id text not null,
+  message_id text not null,
+  start integer not null,
+  text text not null,
+  primary key (session_id, run_id, message_id, start)
+);
+
 -- What other processes must hear of. Rows are removed after a while; see changes.ts.
 create table changes (
   id bigint generated always as identity primary key,
@@ -116,4 +127,4 @@ create table changes (
 );
 create index changes_by_time on changes (at);
 
-insert into schema_version (version) values (1);
+insert into schema_version (version) values (2);

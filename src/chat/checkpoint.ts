@@ -1,16 +1,16 @@
-import type { MessageRow } from '../ports/store.ts'
+import type { Unsaved } from './draft-items.ts'
 import type { RunHost } from './run-plan.ts'
 
-/** Saves what a running answer has so far, at most once an interval: what a crash may take (the exception of I3). */
+/** Saves what a running answer said since it was last saved, at most once an interval: what a crash may take (the exception of I3). */
 export class Checkpoint {
   readonly #session: RunHost
-  readonly #rows: () => readonly MessageRow[]
+  readonly #unsaved: () => Unsaved | undefined
   #state: 'clean' | 'dirty' | 'saving' | 'saving-dirty' = 'clean'
   #at: number
 
-  constructor(session: RunHost, startedAt: number, rows: () => readonly MessageRow[]) {
+  constructor(session: RunHost, startedAt: number, unsaved: () => Unsaved | undefined) {
     this.#session = session
-    this.#rows = rows
+    this.#unsaved = unsaved
     // At a random point of the first interval: runs that start together do not all save in the same turn of the loop.
     this.#at = startedAt - Math.random() * session.core.settings.checkpointMs
   }
@@ -32,8 +32,12 @@ export class Checkpoint {
   }
 
   async #save(giveUpAfterMs: number): Promise<void> {
+    const unsaved = this.#unsaved()
+    if (unsaved === undefined) return
     try {
-      await this.#session.save({ messages: this.#rows() }, giveUpAfterMs)
+      const { messages, tails, saved } = unsaved
+      if (messages.length + tails.length > 0) await this.#session.save({ messages, tails }, giveUpAfterMs)
+      saved()
     } catch (thrown) {
       // Nothing was promised: the next one, or the end, holds all of it again.
       this.#session.core.telemetry.log('debug', 'checkpoint failed', {}, thrown)

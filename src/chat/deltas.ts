@@ -1,9 +1,6 @@
 import type { DeltaEvent } from '../protocol/events.ts'
 import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
-import { toStorable } from '../protocol/text.ts'
-
-const HIGH_SURROGATE_MIN = 0xd800
-const HIGH_SURROGATE_MAX = 0xdbff
+import { isHighSurrogate, toStorable } from '../protocol/text.ts'
 
 /** `text` as deltas of one item, cut so that no frame gets too big, never inside a surrogate pair. */
 export function* deltaEvents(type: DeltaEvent['type'], item: string, text: string): Generator<DeltaEvent> {
@@ -24,8 +21,7 @@ export function wholeCharacters(text: string): { readonly delta: string; readonl
 
 /** True when the last unit is the first half of a surrogate pair, whose other half is still to come. */
 function endsInsidePair(text: string): boolean {
-  const last = text.charCodeAt(text.length - 1)
-  return last >= HIGH_SURROGATE_MIN && last <= HIGH_SURROGATE_MAX
+  return isHighSurrogate(text.charCodeAt(text.length - 1))
 }
 
 function deltaEvent(type: DeltaEvent['type'], item: string, delta: string): DeltaEvent {

@@ -3,36 +3,26 @@ import type { MessageRow, ProviderBlocks } from '../ports/store.ts'
 import type { Event } from '../protocol/events.ts'
 import { toStorable } from '../protocol/text.ts'
 import { deltaEvents, wholeCharacters } from './deltas.ts'
+import {
+  type AssistantItem,
+  assistantItem,
+  type DraftCall,
+  type DraftItem,
+  type ItemOwner,
+  type ReasoningItem,
+  reasoningItem,
+  rowOf,
+  type Unsaved,
+  unsavedOf,
+} from './draft-items.ts'
 import type { EventBuffer } from './event-buffer.ts'
-
-type DraftCall = { readonly id: string; readonly name: string; arguments: string; half: string; open: boolean }
-type ReasoningItem = {
-  readonly kind: 'reasoning'
-  readonly id: string
-  readonly index: number
-  text: string
-  open: boolean
-}
-type AssistantItem = {
-  readonly kind: 'assistant'
-  readonly id: string
-  readonly index: number
-  text: string
-  textOpen: boolean
-  readonly calls: DraftCall[]
-}
 
 /** UTF-16 units of an open item above which a snapshot leaves it out and the opening says it in deltas: a snapshot may cut. */
 const MAX_SNAPSHOT_TEXT = 32 * 1024
 const MAX_SNAPSHOT_ARGUMENTS = 4 * 1024
 
 /** What the draft must know of its run. */
-export type DraftHost = {
-  readonly sessionId: string
-  readonly runId: string
-  readonly startedAt: number
-  nextIndex(): number
-}
+export type DraftHost = ItemOwner & { nextIndex(): number }
 
 /**
  * One model request's answer while it grows: model events go in, AG-UI events come out through the buffer, and at any moment
@@ -42,7 +32,7 @@ export type DraftHost = {
 export class Draft {
   readonly #host: DraftHost
   readonly #buffer: EventBuffer
-  readonly #items: (ReasoningItem | AssistantItem)[] = []
+  readonly #items: DraftItem[] = []
   #assistant: AssistantItem | undefined
   #reasoning: ReasoningItem | undefined
   /** First half of a surrogate pair that a delta of text or reasoning ended in. */
@@ -83,23 +73,13 @@ export class Draft {
 
   /** `interrupted`: the answer ended before the model did. */
   rows(interrupted = false): MessageRow[] {
-    const { sessionId, runId, startedAt } = this.#host
-    const mark = interrupted ? { interrupted: true } : {}
-    return this.#items.map((item): MessageRow => {
-      const base = {
-        id: item.id,
-        sessionId,
-        runId,
-        index: item.index,
-        content: toStorable(item.text),
-        createdAt: startedAt,
-        ...mark,
-      }
-      if (item.kind === 'reasoning') return { ...base, role: 'reasoning' }
-      const calls = item.calls.map(({ id, name, arguments: args }) => ({ id, name, arguments: toStorable(args) }))
-      const blocks = this.#blocks === undefined || interrupted ? {} : { blocks: this.#blocks }
-      return { ...base, role: 'assistant', ...(calls.length === 0 ? {} : { toolCalls: calls }), ...blocks }
-    })
+    const blocks = interrupted ? undefined : this.#blocks
+    return this.#items.map((item) => rowOf(item, this.#host, interrupted, blocks))
+  }
+
+  /** What a checkpoint has to save. */
+  unsaved(): Unsaved {
+    return unsavedOf(this.#items, this.#host)
   }
 
   /** The rows for a client that joins now: what is open and long is empty, `opening` says all of it. */
@@ -119,12 +99,12 @@ export class Draft {
     if (reasoning !== undefined) {
       events.push(...reasoningOpening(reasoning.id))
       if (reasoning.text.length > MAX_SNAPSHOT_TEXT)
-        events.push(...deltaEvents('REASONING_MESSAGE_CONTENT', reasoning.id, reasoning.text))
+        events.push(...deltaEvents('REASONING_MESSAGE_CONTENT', reasoning.id, reasoning.text.toString()))
     }
     if (assistant?.textOpen === true) {
       events.push({ type: 'TEXT_MESSAGE_START', messageId: assistant.id, role: 'assistant' })
       if (assistant.text.length > MAX_SNAPSHOT_TEXT)
-        events.push(...deltaEvents('TEXT_MESSAGE_CONTENT', assistant.id, assistant.text))
+        events.push(...deltaEvents('TEXT_MESSAGE_CONTENT', assistant.id, assistant.text.toString()))
     }
     for (const call of assistant?.calls ?? []) {
       if (call.open) events.push(callStart(call, assistant?.id))
@@ -150,7 +130,7 @@ export class Draft {
       item.textOpen = true
       this.#buffer.push({ type: 'TEXT_MESSAGE_START', messageId: item.id, role: 'assistant' })
     }
-    item.text += delta
+    item.text.append(delta)
     this.#buffer.delta('TEXT_MESSAGE_CONTENT', item.id, delta)
   }
 
@@ -158,12 +138,11 @@ export class Draft {
     const delta = this.#whole(raw)
     if (delta === '') return
     if (this.#reasoning === undefined) {
-      const index = this.#host.nextIndex()
-      this.#reasoning = { kind: 'reasoning', id: `${this.#host.runId}-${index}`, index, text: '', open: true }
+      this.#reasoning = reasoningItem(this.#host.runId, this.#host.nextIndex())
       this.#items.push(this.#reasoning)
       for (const event of reasoningOpening(this.#reasoning.id)) this.#buffer.push(event)
     }
-    this.#reasoning.text += delta
+    this.#reasoning.text.append(delta)
     this.#buffer.delta('REASONING_MESSAGE_CONTENT', this.#reasoning.id, delta)
   }
 
@@ -212,15 +191,7 @@ export class Draft {
   #openAssistant(): AssistantItem {
     this.#endReasoning()
     if (this.#assistant === undefined) {
-      const index = this.#host.nextIndex()
-      this.#assistant = {
-        kind: 'assistant',
-        id: `${this.#host.runId}-${index}`,
-        index,
-        text: '',
-        textOpen: false,
-        calls: [],
-      }
+      this.#assistant = assistantItem(this.#host.runId, this.#host.nextIndex())
       this.#items.push(this.#assistant)
     }
     return this.#assistant

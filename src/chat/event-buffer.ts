@@ -60,7 +60,7 @@ export class EventBuffer {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    if (dirty.push(this) === 1) setImmediate(flushAll)
+    if (dirty.push(this) === 1) process.nextTick(flushAll)
   }
 
   #seal(): void {

@@ -2,15 +2,14 @@ import { randomBytes } from 'node:crypto'
 import type { EventLog, LogBounds, LogEntry, LogRead, LogReader, SessionLog } from '../ports/event-log.ts'
 import { canJoin, type Event, isDelta } from '../protocol/events.ts'
 import type { Cursor } from '../protocol/ids.ts'
-import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
+import { type Segment, segmentOf } from './log-segment.ts'
 
-/** Bytes that an entry takes beside its text: the two objects and their slots, measured on V8. */
-const ENTRY_OVERHEAD_BYTES = 200
 /** Random bytes in an epoch's name: no two lives of a log share one. */
 const EPOCH_BYTES = 6
 /** A compaction goes down to this share of a bound, so that its cost is spread over many appends. */
 const COMPACT_TO = 0.75
-const NO_ENTRIES: LogEntry[] = []
+const NO_ENTRIES: readonly LogEntry[] = []
+const NO_SEGMENTS: Segment[] = []
 
 /** The event log of one process, in its memory. A session's log is a new life (epoch) each time it is opened anew. */
 export class MemoryEventLog implements EventLog {
@@ -63,7 +62,8 @@ class MemorySessionLog implements SessionLog {
   readonly #onSettled: (log: MemorySessionLog) => void
   readonly epoch = randomBytes(EPOCH_BYTES).toString('hex')
   #seq = 0
-  #entries = NO_ENTRIES
+  #segments = NO_SEGMENTS
+  #count = 0
   #bytes = 0
   #fence = 0
   #reader: LogReader | undefined
@@ -81,13 +81,11 @@ class MemorySessionLog implements SessionLog {
     if (fence < this.#fence) return
     this.#fence = fence
     this.settledAt = undefined
-    if (this.#entries === NO_ENTRIES) this.#entries = []
+    if (this.#segments === NO_SEGMENTS) this.#segments = []
     for (const event of events) {
       this.#seq++
-      const entry = { first: this.#seq, last: this.#seq, event }
-      this.#entries.push(entry)
-      this.#bytes += sizeOf(event)
-      this.#reader?.heard(entry)
+      this.#add(event)
+      this.#reader?.heard({ first: this.#seq, last: this.#seq, event })
     }
     this.#bound(this.#bounds.runEntries, this.#bounds.runBytes)
   }
@@ -96,8 +94,15 @@ class MemorySessionLog implements SessionLog {
     if (after.epoch !== this.epoch || after.seq > this.#seq) return { kind: 'gap' }
     if (after.seq === this.#seq) return { kind: 'tail', entries: NO_ENTRIES }
     const start = this.#indexOf(after.seq + 1)
-    if (this.#entries[start]?.first !== after.seq + 1) return { kind: 'gap' }
-    return { kind: 'tail', entries: this.#entries.slice(start, start + maxEntries) }
+    const first = this.#segments[start]?.after(after.seq, maxEntries)
+    if (first === undefined) return { kind: 'gap' }
+    const entries = first
+    for (let index = start + 1; entries.length < maxEntries; index++) {
+      const more = this.#segments[index]?.after(entries.at(-1)?.last ?? after.seq, maxEntries - entries.length)
+      if (more === undefined) break
+      entries.push(...more)
+    }
+    return { kind: 'tail', entries }
   }
 
   subscribe(reader: LogReader): void {
@@ -111,17 +116,30 @@ class MemorySessionLog implements SessionLog {
 
   /** Keeps the position, so that a cursor at the head stays good. */
   clear(): void {
-    this.#entries = NO_ENTRIES
+    this.#segments = NO_SEGMENTS
+    this.#count = 0
     this.#bytes = 0
   }
 
-  /** The first entry that ends at or after `seq`. */
+  #add(event: Event): void {
+    const open = this.#segments.at(-1)
+    const before = open?.bytes ?? 0
+    if (open?.add(event, this.#seq) === true) this.#bytes += open.bytes - before
+    else {
+      const segment = segmentOf(event, this.#seq)
+      this.#segments.push(segment)
+      this.#bytes += segment.bytes
+    }
+    this.#count++
+  }
+
+  /** The first segment that ends at or after `seq`. */
   #indexOf(seq: number): number {
     let low = 0
-    let high = this.#entries.length
+    let high = this.#segments.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((this.#entries[middle]?.last ?? seq) < seq) low = middle + 1
+      if ((this.#segments[middle]?.last ?? seq) < seq) low = middle + 1
       else high = middle
     }
     return low
@@ -129,45 +147,32 @@ class MemorySessionLog implements SessionLog {
 
   /** Over a bound: the oldest adjacent deltas are merged, then the oldest entries go. */
   #bound(maxEntries: number, maxBytes: number): void {
-    if (this.#entries.length <= maxEntries && this.#bytes <= maxBytes) return
-    const entries = mergeOldest(this.#entries, Math.floor(maxEntries * COMPACT_TO))
-    let bytes = entries.reduce((sum, entry) => sum + sizeOf(entry.event), 0)
-    let drop = 0
-    while (entries.length - drop > maxEntries * COMPACT_TO || bytes > maxBytes * (drop === 0 ? 1 : COMPACT_TO)) {
-      const entry = entries[drop++]
-      if (entry === undefined) break
-      bytes -= sizeOf(entry.event)
+    if (this.#count <= maxEntries && this.#bytes <= maxBytes) return
+    const target = Math.floor(maxEntries * COMPACT_TO)
+    for (const segment of this.#segments) {
+      if (this.#count <= target) break
+      this.#change(segment, () => segment.merge(this.#count - target))
     }
-    this.#entries = entries.slice(drop)
-    this.#bytes = bytes
-  }
-}
-
-/** UTF-16 units stand for bytes here: the bound is of memory, and V8 keeps mostly one byte a unit. */
-function sizeOf(event: Event): number {
-  if (isDelta(event)) return ENTRY_OVERHEAD_BYTES + event.delta.length
-  if (event.type === 'TOOL_CALL_RESULT') return ENTRY_OVERHEAD_BYTES + event.content.length
-  if (event.type === 'RUN_STARTED')
-    return (
-      ENTRY_OVERHEAD_BYTES + (event.input?.messages ?? []).reduce((sum, { content }) => sum + (content ?? '').length, 0)
-    )
-  return ENTRY_OVERHEAD_BYTES
-}
-
-/** Joins adjacent deltas of one item from the oldest on, until at most `target` entries are left or none can be joined. */
-function mergeOldest(entries: readonly LogEntry[], target: number): LogEntry[] {
-  const merged: LogEntry[] = []
-  let surplus = entries.length - target
-  for (const entry of entries) {
-    const previous = merged.at(-1)
-    const joined = surplus > 0 && previous !== undefined ? joinEntries(previous, entry, MAX_DELTA_BYTES) : undefined
-    if (joined === undefined) merged.push(entry)
-    else {
-      merged[merged.length - 1] = joined
-      surplus--
+    const bytes = this.#bytes > maxBytes ? maxBytes * COMPACT_TO : maxBytes
+    let gone = 0
+    while (this.#count > target || this.#bytes > bytes) {
+      const oldest = this.#segments[gone]
+      if (oldest === undefined) break
+      this.#change(oldest, () => oldest.shift())
+      if (oldest.count > 0) continue
+      this.#bytes -= oldest.bytes
+      gone++
     }
+    this.#segments.splice(0, gone)
   }
-  return merged
+
+  /** Keeps count of what `change` does to the segment. */
+  #change(segment: Segment, change: () => void): void {
+    const { count, bytes } = segment
+    change()
+    this.#count += segment.count - count
+    this.#bytes += segment.bytes - bytes
+  }
 }
 
 /** One entry that covers both, or undefined when they are not deltas of one item or would get longer than `maxLength` units. */

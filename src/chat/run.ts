@@ -49,7 +49,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
     this.core = session.core
     this.#session = session
     this.#buffer = new EventBuffer((events) => session.log.append(events, plan.row.fence))
-    this.#checkpoint = new Checkpoint(session, this.startedAt, () => this.#draft?.rows() ?? [])
+    this.#checkpoint = new Checkpoint(session, this.startedAt, () => this.#draft?.unsaved())
     this.#nextIndex = plan.userMessage.index + 1
   }
 

@@ -71,6 +71,14 @@ export type MessageRow = {
   readonly createdAt: number
 }
 
+/** More of a stored message's content: `text` follows its first `from` characters. Given again, or late, it takes nothing away. */
+export type MessageTail = {
+  readonly id: string
+  readonly runId: string
+  readonly from: number
+  readonly text: string
+}
+
 /** What one change of one session must make durable, atomically: rows are upserted whole by id, the session's included. */
 export type SessionWrite = {
   readonly sessionId: string
@@ -78,6 +86,8 @@ export type SessionWrite = {
   readonly session?: SessionRow
   readonly runs?: readonly RunRow[]
   readonly messages?: readonly MessageRow[]
+  /** Of messages that are stored: what a checkpoint adds to a growing answer. */
+  readonly tails?: readonly MessageTail[]
   /** A retry or an edit: this run and every later one (but those in `runs`) leave history. */
   readonly supersedeFromRun?: string
 }

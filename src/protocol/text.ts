@@ -3,6 +3,8 @@
 const encoder = new TextEncoder()
 const NUL = String.fromCharCode(0)
 const REPLACEMENT = '\uFFFD'
+const HIGH_SURROGATE_MIN = 0xd800
+const HIGH_SURROGATE_MAX = 0xdbff
 /** Bytes a UTF-16 code unit can take in UTF-8. */
 const MAX_BYTES_PER_UNIT = 3
 
@@ -37,4 +39,18 @@ export function truncateUtf8(text: string, limit: number): string {
   if (fitsUtf8(text, limit)) return text
   const { read } = encoder.encodeInto(text, new Uint8Array(limit))
   return text.slice(0, read)
+}
+
+/** Characters of well-formed text, as Postgres counts them: a surrogate pair is one. */
+export function countCharacters(text: string): number {
+  let pairs = 0
+  for (let index = 0; index < text.length; index++) {
+    if (isHighSurrogate(text.charCodeAt(index))) pairs++
+  }
+  return text.length - pairs
+}
+
+/** True for the first half of a surrogate pair. */
+export function isHighSurrogate(unit: number): boolean {
+  return unit >= HIGH_SURROGATE_MIN && unit <= HIGH_SURROGATE_MAX
 }

@@ -9,6 +9,9 @@ export type EncodedWrite = {
   readonly session?: string
   readonly runs: ReadonlyMap<string, string>
   readonly messages: ReadonlyMap<string, string>
+  readonly tails: ReadonlyMap<string, string>
+  /** A run of it has ended. */
+  readonly ends: boolean
   /** By run id: what the stored run is held against before anything of its session is written. */
   readonly guards: ReadonlyMap<string, string>
   readonly supersede?: string
@@ -19,9 +22,9 @@ export type EncodedWrite = {
 
 /** `node` is this process: a message whose run is not in the write may only go to an open run that no other process has. */
 export function encodeWrite(write: SessionWrite, node: string): EncodedWrite {
-  const { sessionId, session, runs = [], messages = [], supersedeFromRun: from } = write
+  const { sessionId, session, runs = [], messages = [], tails = [], supersedeFromRun: from } = write
   const guards = new Map<string, string>()
-  for (const { runId } of messages) guards.set(runId, JSON.stringify({ sessionId, runId, node }))
+  for (const { runId } of [...messages, ...tails]) guards.set(runId, JSON.stringify({ sessionId, runId, node }))
   for (const { id, fence, node } of runs) guards.set(id, JSON.stringify({ sessionId, runId: id, fence, node }))
   const keep = runs.map((run) => run.id)
   return measure({
@@ -29,17 +32,20 @@ export function encodeWrite(write: SessionWrite, node: string): EncodedWrite {
     ...(session === undefined ? {} : { session: JSON.stringify(session) }),
     runs: new Map(runs.map((run) => [run.id, JSON.stringify(run)])),
     messages: new Map(messages.map((message) => [message.id, JSON.stringify(message)])),
+    tails: new Map(tails.map((tail) => [tail.id, JSON.stringify({ sessionId, ...tail })])),
+    ends: runs.some(({ status }) => status !== 'queued' && status !== 'running'),
     guards,
     ...(from === undefined ? {} : { supersede: JSON.stringify({ sessionId, from, keep }) }),
   })
 }
 
 /**
- * What superseding takes out of history depends on which runs were there before it, so such a write goes to the store on
- * its own; all others of a session may share a statement.
+ * What superseding takes out of history depends on which runs were there before it, so such a write goes to the store on its
+ * own; a tail follows what an earlier write stored, which the same statement would not see. All others of a session may
+ * share one.
  */
 export function canMerge(earlier: EncodedWrite, later: EncodedWrite): boolean {
-  return earlier.supersede === undefined && later.supersede === undefined
+  return earlier.supersede === undefined && later.supersede === undefined && later.tails.size === 0
 }
 
 /** The same outcome as `earlier` and then `later`, both of one session. */
@@ -53,12 +59,14 @@ export function mergeWrites(earlier: EncodedWrite, later: EncodedWrite): Encoded
     ...(session === undefined ? {} : { session }),
     runs: new Map([...earlier.runs, ...later.runs]),
     messages: new Map([...earlier.messages, ...later.messages]),
+    ends: earlier.ends || later.ends,
+    tails: new Map([...earlier.tails].filter(([id]) => !later.messages.has(id))),
     guards,
   })
 }
 
 function measure(write: Omit<EncodedWrite, 'rows' | 'bytes'>): EncodedWrite {
   let bytes = write.session?.length ?? 0
-  for (const rows of [write.runs, write.messages]) for (const row of rows.values()) bytes += row.length
-  return { ...write, rows: 1 + write.runs.size + write.messages.size, bytes }
+  for (const rows of [write.runs, write.messages, write.tails]) for (const row of rows.values()) bytes += row.length
+  return { ...write, rows: 1 + write.runs.size + write.messages.size + write.tails.size, bytes }
 }

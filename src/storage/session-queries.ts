@@ -68,7 +68,13 @@ export function selectRun(sql: Sql, sessionId: string, runId: string): PendingQu
   return sql<RunRecord[]>`select * from runs where session_id = ${sessionId} and id = ${runId}`
 }
 
-export type HistoryRecord = MessageRecord & { readonly total: number }
+export type HistoryRecord = MessageRecord & { readonly tail: string | null; readonly total: number }
+
+/** What a run that is on (or was, when its process died) said after message `m` was last written. */
+const tail = (sql: Sql) => sql`case when run.status = 'running' then (
+  select string_agg(t.text, '' order by t.start) from message_tails t
+  where t.session_id = m.session_id and t.run_id = m.run_id and t.message_id = m.id and t.start >= length(m.content)
+) end as tail`
 
 /**
  * Walks the runs from the newest down and stops at the limit; the inner limit keeps the planner from joining in another way,
@@ -94,7 +100,7 @@ export function selectHistory(sql: Sql, sessionId: string, query: HistoryQuery):
         from runs run
         ${start}
         cross join lateral (
-          select * from messages m where m.session_id = run.session_id and m.run_id = run.id ${older}
+          select m.*, ${tail(sql)} from messages m where m.session_id = run.session_id and m.run_id = run.id ${older}
           order by m.index desc, m.id desc limit ${maxMessages + 1}
         ) message
         where run.session_id = ${sessionId} and run.position is not null and not run.superseded

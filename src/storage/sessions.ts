@@ -1,4 +1,4 @@
-import type { LoadedSession, OpenRun, SessionStore } from '../ports/store.ts'
+import type { LoadedSession, MessageRow, OpenRun, SessionStore } from '../ports/store.ts'
 import { Batcher } from './batcher.ts'
 import { notify, recordChange } from './changes.ts'
 import { type Patience, type Pool, within } from './connection.ts'
@@ -6,6 +6,7 @@ import { toFault, toStoreError } from './faults.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { toMessage, toMillis, toOpenRun, toRun, toSession } from './rows.ts'
 import {
+  type HistoryRecord,
   type LoadedRecord,
   selectHistory,
   selectRun,
@@ -34,7 +35,7 @@ export function createSessionStore({ node, pool, commits, patience }: SessionSto
     load: async (sessionId) => (UUID.test(sessionId) ? loads.get(sessionId) : undefined),
     async history(sessionId, query) {
       const records = await pool.query((sql) => selectHistory(sql, sessionId, query))
-      return { messages: records.map(toMessage), hasMore: (records[0]?.total ?? 0) > records.length }
+      return { messages: records.map(toWhole), hasMore: (records[0]?.total ?? 0) > records.length }
     },
     async findSend(sessionId, clientMessageId): Promise<OpenRun | undefined> {
       const [record] = await pool.query((sql) => selectSend(sql, sessionId, clientMessageId, node))
@@ -61,6 +62,8 @@ export function createSessionStore({ node, pool, commits, patience }: SessionSto
         return sql`
           with gone as (
             delete from sessions where id = ${sessionId} returning id
+          ), tails as (
+            delete from message_tails where session_id = ${sessionId}
           ), ${recordChange(sql, 'session', sql`select id::text from gone`)}
           select id, ${notify(sql)} from gone`
       })
@@ -79,4 +82,9 @@ function toLoaded(record: LoadedRecord): LoadedSession {
     ...(record.last_run === null ? {} : { lastRun: toRun(record.last_run) }),
     lastPosition: record.last_position,
   }
+}
+
+function toWhole(record: HistoryRecord): MessageRow {
+  const message = toMessage(record)
+  return record.tail === null ? message : { ...message, content: message.content + record.tail }
 }

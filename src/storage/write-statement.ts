@@ -3,7 +3,7 @@ import type { EncodedWrite } from './encode.ts'
 
 /**
  * The one statement of the write path. Rows come as JSON in the port's own field names, one array per table:
- * $1 sessions, $2 runs, $3 messages, $4 guards, $5 what to supersede.
+ * $1 sessions, $2 runs, $3 messages, $4 guards, and where they are needed $5 tails of messages, $6 what to supersede.
  *
  * `refused` runs first and locks the runs that exist, so that the fence it sees is the newest and stays so until the end.
  * A session in it gets nothing written: it is returned.
@@ -95,29 +95,59 @@ const MESSAGES = `
 const SUPERSEDE = `
   superseded as (
     update runs t set superseded = true
-    from json_to_recordset($5::text::json) as x("sessionId" uuid, "from" text, keep text[])
+    from json_to_recordset($6::text::json) as x("sessionId" uuid, "from" text, keep text[])
     join runs first on first.session_id = x."sessionId" and first.id = x."from"
     where t.session_id = first.session_id and t.position >= first.position and not t.superseded and t.id <> all (x.keep)
       and ${allowed('x."sessionId"')}
   )`
 
+/** What follows a message that is there; given again it replaces itself. */
+const TAILS = `
+  tail_rows as (
+    insert into message_tails (session_id, run_id, message_id, start, text)
+    select t.session_id, t.run_id, t.id, x."from", x.text
+    from json_to_recordset($5::text::json) as x("sessionId" uuid, id text, "runId" text, "from" integer, text text)
+    join messages t on t.session_id = x."sessionId" and t.run_id = x."runId" and t.id = x.id
+    where ${allowed('x."sessionId"')}
+    on conflict (session_id, run_id, message_id, start) do update set text = excluded.text
+  )`
+
+/** The messages of a run that has ended are whole. */
+const ENDS = `
+  ended as (
+    delete from message_tails t
+    using json_to_recordset($2::text::json) as r("sessionId" uuid, id text, status run_status)
+    where t.session_id = r."sessionId" and t.run_id = r.id and r.status not in ('queued', 'running')
+      and ${allowed('r."sessionId"')}
+  )`
+
 const RESULT = ' select unnest(ids) as id from refused'
-const WRITE = `${GUARDS},${RUNS},${MESSAGES},${SESSIONS}${RESULT}`
-/** Apart, because few writes need it and each part of a statement costs something even when it is idle. */
-const WRITE_AND_SUPERSEDE = `${GUARDS},${SUPERSEDE},${RUNS},${MESSAGES},${SESSIONS}${RESULT}`
+
+/** Only the parts that a batch needs: each costs something even when it is idle. */
+type Parts = { readonly tails: boolean; readonly ends: boolean; readonly supersede: boolean }
+
+function textOf({ tails, ends, supersede }: Parts): string {
+  const parts = [GUARDS, supersede ? SUPERSEDE : '', RUNS, MESSAGES, SESSIONS, tails ? TAILS : '', ends ? ENDS : '']
+  return parts.filter((part) => part !== '').join(',') + RESULT
+}
 
 const json = (rows: Iterable<string>) => `[${[...rows].join(',')}]`
 
 /** Writes of distinct sessions; resolves with the sessions that a fence refused, once all others are durable. */
 export function writeStatement(sql: Sql, writes: readonly EncodedWrite[]): PendingQuery<{ id: string }[]> {
-  const supersede = writes.flatMap((write) => (write.supersede === undefined ? [] : [write.supersede]))
+  const tails = writes.flatMap((write) => [...write.tails.values()])
+  const supersede = writes.flatMap((write) => write.supersede ?? [])
+  const ends = writes.some((write) => write.ends)
+  const replaces = supersede.length > 0
+  // With $6 there is a $5, and it must be used: a parameter that nothing uses has no type.
+  const parts = { tails: replaces || tails.length > 0, ends, supersede: replaces }
   const params = [
     json(writes.flatMap((write) => write.session ?? [])),
     json(writes.flatMap((write) => [...write.runs.values()])),
     json(writes.flatMap((write) => [...write.messages.values()])),
     json(writes.flatMap((write) => [...write.guards.values()])),
+    ...(parts.tails ? [json(tails)] : []),
+    ...(parts.supersede ? [json(supersede)] : []),
   ]
-  return supersede.length === 0
-    ? sql.unsafe<{ id: string }[]>(WRITE, params, { prepare: true })
-    : sql.unsafe<{ id: string }[]>(WRITE_AND_SUPERSEDE, [...params, json(supersede)], { prepare: true })
+  return sql.unsafe<{ id: string }[]>(textOf(parts), params, { prepare: true })
 }

@@ -160,3 +160,34 @@ describe('a draft', () => {
     )
   })
 })
+
+describe('what a checkpoint saves of a draft', () => {
+  it('I3: is whole at first, and then only what was said since it was saved', () => {
+    const { draft: made, hear } = draft()
+    hear(say('Fine 🦜'))
+    const first = made.unsaved()
+    expect(first).toMatchObject({ messages: [{ id: 'r-1', content: 'Fine 🦜' }], tails: [] })
+    hear(say(' thanks'))
+    // Not saved yet: a save that failed is made up for.
+    expect(made.unsaved()).toMatchObject({ messages: [{ content: 'Fine 🦜 thanks' }], tails: [] })
+    first.saved()
+    const second = made.unsaved()
+    expect(second).toMatchObject({ messages: [], tails: [{ id: 'r-1', runId: 'r', from: 6, text: ' thanks' }] })
+    hear(say(', and you?'))
+    second.saved()
+    expect(made.unsaved()).toMatchObject({ tails: [{ from: 13, text: ', and you?' }] })
+    expect(made.rows()).toMatchObject([{ content: 'Fine 🦜 thanks, and you?' }])
+  })
+
+  it('leaves out what did not change, and writes an answer with calls whole', () => {
+    const { draft: made, hear } = draft()
+    hear({ type: 'reasoning', delta: 'hm' }, say('Let me see'))
+    made.unsaved().saved()
+    expect(made.unsaved()).toMatchObject({ messages: [], tails: [] })
+    hear(...call('t1', '{'))
+    expect(made.unsaved()).toMatchObject({
+      messages: [{ id: 'r-2', content: 'Let me see', toolCalls: [{ id: 't1', arguments: '{' }] }],
+      tails: [],
+    })
+  })
+})

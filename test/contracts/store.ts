@@ -5,6 +5,7 @@ import { historyRules } from './store-history.ts'
 import { keyRules } from './store-keys.ts'
 import { sessionRules } from './store-sessions.ts'
 import type { MakeStore } from './store-subject.ts'
+import { tailRules } from './store-tails.ts'
 
 /** What every implementation of src/ports/store.ts does. */
 export function describeStore(name: string, make: MakeStore): void {
@@ -13,6 +14,7 @@ export function describeStore(name: string, make: MakeStore): void {
     historyRules(make)
     commitRules(make)
     fenceRules(make)
+    tailRules(make)
     keyRules(make)
   })
 }

@@ -52,6 +52,13 @@ export class MemoryWorld {
       if (!runs.has(message.runId) || (taken && taken.runId !== message.runId)) throw new ParleyError('conflict')
       messages.set(message.id, message)
     }
+    for (const { id, runId, from, text } of write.tails ?? []) {
+      const held = messages.get(id)
+      const characters = [...(held?.content ?? '')]
+      const grows = characters.length >= from && characters.length < from + [...text].length
+      if (held?.runId === runId && grows)
+        messages.set(id, { ...held, content: characters.slice(0, from).join('') + text })
+    }
     if ([...runs.values()].filter(({ row }) => row.status === 'running').length > 1)
       throw new ParleyError('overloaded', { retryAfterMs: BUSY_RETRY_MS })
     this.sessions.set(write.sessionId, { session, runs, messages })
@@ -78,7 +85,10 @@ export function sameOwner(a: SessionRow, b: Pick<SessionRow, 'app' | 'account' |
 
 function checkFences({ runs }: StoredSession, write: SessionWrite, node: string): void {
   const own = new Map(write.runs?.map((run) => [run.id, run]))
-  for (const id of new Set([...own.keys(), ...(write.messages ?? []).map(({ runId }) => runId)])) {
+  for (const id of new Set([
+    ...own.keys(),
+    ...[...(write.messages ?? []), ...(write.tails ?? [])].map(({ runId }) => runId),
+  ])) {
     const stored = runs.get(id)?.row
     if (!stored) continue
     const row = own.get(id)

@@ -1,0 +1,33 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { GrowingText } from '../../src/chat/growing-text.ts'
+
+describe('a growing text', () => {
+  it('is what was appended, from any place, whenever it is asked', () => {
+    const Step = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ append: fc.string({ maxLength: 8 }) }) },
+      { weight: 1, arbitrary: fc.record({ readFrom: fc.double({ min: 0, max: 1, noNaN: true }) }) },
+      { weight: 1, arbitrary: fc.constant('whole' as const) },
+    )
+    fc.assert(
+      fc.property(fc.array(Step, { maxLength: 60 }), (steps) => {
+        const text = new GrowingText()
+        let expected = ''
+        for (const step of steps) {
+          if (step === 'whole') expect(text.toString()).toBe(expected)
+          else if ('append' in step) {
+            text.append(step.append)
+            expected += step.append
+          } else {
+            const start = Math.floor(step.readFrom * expected.length)
+            expect(text.from(start)).toBe(expected.slice(start))
+          }
+          expect(text.length).toBe(expected.length)
+        }
+        expect(text.from(0)).toBe(expected)
+        expect(text.from(expected.length)).toBe('')
+      }),
+      { seed: 1 },
+    )
+  })
+})
