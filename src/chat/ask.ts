@@ -20,6 +20,8 @@ export interface AskHost {
   openDraft(): Draft
   /** Sees every event before the draft does. */
   heard(event: ModelEvent): void
+  /** Shows what the draft said. */
+  flush(): void
 }
 
 /** Share of the context that is tried when the whole did not fit the model's window. */
@@ -64,17 +66,21 @@ function requestOf(host: AskHost, model: string, tools: readonly Tool[], context
 }
 
 async function stream(host: AskHost, draft: Draft, provider: Provider, request: ModelRequest): Promise<StopReason> {
-  for await (const event of provider.stream(request, host.signal)) {
-    if (host.ended) return 'end'
-    host.heard(event)
-    draft.apply(event)
-    if (event.type === 'stop') return stopped(draft, event.reason)
+  for await (const events of provider.stream(request, host.signal)) {
+    for (const event of events) {
+      if (host.ended) return 'end'
+      host.heard(event)
+      draft.apply(event)
+      if (event.type === 'stop') return stopped(host, draft, event.reason)
+    }
+    host.flush()
   }
   throw new ParleyError('provider_error', { message: 'The model stopped in the middle of its answer' })
 }
 
-function stopped(draft: Draft, reason: StopReason): StopReason {
+function stopped(host: AskHost, draft: Draft, reason: StopReason): StopReason {
   draft.close()
+  host.flush()
   if (reason === 'refusal') throw new ParleyError('model_refusal')
   return reason === 'tools' && draft.calls.length === 0 ? 'end' : reason
 }

@@ -4,18 +4,10 @@ import { deltaEvents } from './deltas.ts'
 
 type DeltaType = DeltaEvent['type']
 
-/** Buffers that got something in this turn of the loop; one immediate flushes them all. */
-let dirty: EventBuffer[] = []
-
-function flushAll(): void {
-  const buffers = dirty
-  dirty = []
-  for (const buffer of buffers) buffer.flush()
-}
-
 /**
- * Joins what a run produces in one turn of the event loop: adjacent deltas of an item become one event. An overloaded loop
- * joins more by itself; no timer stands on the live path. Order is kept.
+ * Joins what a run produces between two flushes: adjacent deltas of an item become one event. Its run flushes when it has taken
+ * in all that one read of the upstream brought: an idle server adds no latency, one that is behind reads more at once and
+ * joins more. Order is kept.
  */
 export class EventBuffer {
   readonly #sink: (events: readonly Event[]) => void
@@ -24,7 +16,6 @@ export class EventBuffer {
   #type: DeltaType | undefined
   #item = ''
   #delta = ''
-  #scheduled = false
 
   constructor(sink: (events: readonly Event[]) => void) {
     this.#sink = sink
@@ -33,7 +24,6 @@ export class EventBuffer {
   push(event: Event): void {
     this.#seal()
     this.#events.push(event)
-    this.#schedule()
   }
 
   delta(type: DeltaType, item: string, delta: string): void {
@@ -44,23 +34,15 @@ export class EventBuffer {
     }
     this.#delta += delta
     if (this.#delta.length > MAX_DELTA_BYTES) this.#seal()
-    this.#schedule()
   }
 
   /** Hands everything over now. */
   flush(): void {
-    this.#scheduled = false
     this.#seal()
     if (this.#events.length === 0) return
     const events = this.#events
     this.#events = []
     this.#sink(events)
-  }
-
-  #schedule(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    if (dirty.push(this) === 1) process.nextTick(flushAll)
   }
 
   #seal(): void {

@@ -103,7 +103,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
     return [startedEvent(this.plan), ...(this.#draft?.opening() ?? [])]
   }
 
-  /** Hands what waits for the end of this turn of the loop to the log. */
+  /** Hands what was said since the last time to the log. */
   flush(): void {
     this.#buffer.flush()
   }
@@ -182,6 +182,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
     if (this.ended) return
     this.#rows.push(row)
     this.#buffer.push(resultEvent(row))
+    this.#buffer.flush()
   }
 
   #fail(code: 'provider_stalled' | 'run_limit'): void {

@@ -56,8 +56,8 @@ async function askForTitle(session: Session, plan: RunPlan): Promise<string> {
     maxOutputTokens: TITLE_TOKENS,
   }
   let text = ''
-  for await (const event of resolved.provider.stream(request, AbortSignal.timeout(core.settings.titleMs))) {
-    if (event.type === 'text') text += event.delta
+  for await (const events of resolved.provider.stream(request, AbortSignal.timeout(core.settings.titleMs))) {
+    for (const event of events) if (event.type === 'text') text += event.delta
     if (text.length > MAX_TITLE_LENGTH) break
   }
   const line = toStorable(text)

@@ -62,11 +62,11 @@ export type ModelEvent =
 export interface Provider {
   readonly name: string
   /**
-   * One request. Leaving the loop or aborting the signal ends the upstream request at once. Retries happen inside, before
+   * One request. What one read of the upstream brings comes together, in order, never an empty list. Leaving the loop or aborting the signal ends the upstream request at once. Retries happen inside, before
    * the first event only. Throws ParleyError `provider_error`, `provider_overloaded`, `provider_misconfigured`,
    * `context_too_long`; after an abort it may throw anything.
    */
-  stream(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent>
+  stream(request: ModelRequest, signal: AbortSignal): AsyncIterable<readonly ModelEvent[]>
 }
 
 /** The configured providers. */

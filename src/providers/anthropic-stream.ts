@@ -29,7 +29,7 @@ type WireEvent = RawMessageStreamEvent | { readonly type: 'error' }
  * One answer as events. Nothing is sent before the first `next`. Everything that ends it goes through `#finish`, once; an
  * abort, a reader that leaves and a broken stream also end the upstream request, in whichever phase it is.
  */
-export class AnthropicStream implements AsyncIterableIterator<ModelEvent, undefined> {
+export class AnthropicStream implements AsyncIterableIterator<readonly ModelEvent[], undefined> {
   readonly #open: Open
   readonly #signal: AbortSignal
   /** Ends the request: before its headers through the SDK, after them through the body. */
@@ -50,7 +50,7 @@ export class AnthropicStream implements AsyncIterableIterator<ModelEvent, undefi
     return this
   }
 
-  next(): Promise<IteratorResult<ModelEvent, undefined>> {
+  next(): Promise<IteratorResult<readonly ModelEvent[], undefined>> {
     if (!this.#started) {
       this.#started = true
       void this.#start()
@@ -58,7 +58,7 @@ export class AnthropicStream implements AsyncIterableIterator<ModelEvent, undefi
     return this.#queue.next()
   }
 
-  return(): Promise<IteratorResult<ModelEvent, undefined>> {
+  return(): Promise<IteratorResult<readonly ModelEvent[], undefined>> {
     this.#queue.clear()
     this.#cut({})
     return Promise.resolve({ value: undefined, done: true })
@@ -88,6 +88,7 @@ export class AnthropicStream implements AsyncIterableIterator<ModelEvent, undefi
       } catch (error) {
         this.#cut({ error: toProviderError(error) })
       }
+      this.#queue.deliver()
       this.#waitingBytes = this.#queue.empty ? 0 : this.#waitingBytes + chunk.length
       if (this.#waitingBytes > PAUSE_ABOVE_BYTES) body.pause()
     })

@@ -57,7 +57,7 @@ class AnthropicProvider implements Provider {
     this.#options = options
   }
 
-  stream(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent> {
+  stream(request: ModelRequest, signal: AbortSignal): AsyncIterable<readonly ModelEvent[]> {
     return new AnthropicStream((upstream) => this.#open(request, upstream), request.model, signal)
   }
 

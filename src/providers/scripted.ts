@@ -36,7 +36,11 @@ export function createScripted({ tokensPerSecond = DEFAULT_TOKENS_PER_SECOND }: 
   return { name: 'scripted', stream: (request, signal) => play(request, msPerToken, signal) }
 }
 
-async function* play(request: ModelRequest, msPerToken: number, signal: AbortSignal): AsyncGenerator<ModelEvent, void> {
+async function* play(
+  request: ModelRequest,
+  msPerToken: number,
+  signal: AbortSignal,
+): AsyncGenerator<readonly ModelEvent[], void> {
   const input = Math.ceil(JSON.stringify([request.system, request.messages, request.tools]).length / CHARS_PER_TOKEN)
   const pacer = new Pacer(signal)
   let output = 0
@@ -52,14 +56,16 @@ async function* play(request: ModelRequest, msPerToken: number, signal: AbortSig
         if (ms > 0) await pacer.wait(ms)
         else if (output % TOKENS_PER_TURN === TOKENS_PER_TURN - 1) await pacer.yield()
         output += 1
-        yield event
+        yield [event]
         signal.throwIfAborted()
       }
-      if (step.step === 'reason') yield { type: 'reasoning.end' }
+      if (step.step === 'reason') yield [{ type: 'reasoning.end' }]
       const reason = cut ? 'length' : step.step === 'stop' && step.reason
       if (reason === false) continue
-      yield { type: 'usage', usage: toUsage(request.model, input, output) }
-      yield { type: 'stop', reason }
+      yield [
+        { type: 'usage', usage: toUsage(request.model, input, output) },
+        { type: 'stop', reason },
+      ]
       return
     }
   } finally {

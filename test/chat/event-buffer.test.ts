@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest'
 import { EventBuffer } from '../../src/chat/event-buffer.ts'
 import type { Event } from '../../src/protocol/events.ts'
 import { MAX_DELTA_BYTES } from '../../src/protocol/limits.ts'
-import { turns } from '../support/turns.ts'
 
 function buffer() {
   const batches: (readonly Event[])[] = []
@@ -15,14 +14,14 @@ const deltas = (batches: readonly (readonly Event[])[]) =>
 const END: Event = { type: 'TEXT_MESSAGE_END', messageId: 'a' }
 
 describe('an event buffer', () => {
-  it('joins what comes in one turn of the loop, and keeps turns apart', async () => {
+  it('joins what comes between two flushes, and keeps those apart', () => {
     const { batches, buffer: events } = buffer()
     events.delta('TEXT_MESSAGE_CONTENT', 'a', 'one ')
     events.delta('TEXT_MESSAGE_CONTENT', 'a', 'two ')
     expect(batches).toEqual([])
-    await turns(1)
+    events.flush()
     events.delta('TEXT_MESSAGE_CONTENT', 'a', 'three')
-    await turns(1)
+    events.flush()
     expect(batches).toEqual([
       [{ type: 'TEXT_MESSAGE_CONTENT', messageId: 'a', delta: 'one two ' }],
       [{ type: 'TEXT_MESSAGE_CONTENT', messageId: 'a', delta: 'three' }],
@@ -44,25 +43,12 @@ describe('an event buffer', () => {
     expect(batches.flat()[2]).toEqual({ type: 'TOOL_CALL_ARGS', toolCallId: 't', delta: '3' })
   })
 
-  it('hands over once: by the flush that was asked for, or by the turn’s end', async () => {
+  it('hands over once', () => {
     const { batches, buffer: events } = buffer()
     events.push(END)
     events.flush()
     events.flush()
-    await turns(1)
     expect(batches).toEqual([[END]])
-    events.push(END)
-    await turns(1)
-    expect(batches).toHaveLength(2)
-  })
-
-  it('hands over after a flush in the middle of a turn', async () => {
-    const { batches, buffer: events } = buffer()
-    events.delta('TEXT_MESSAGE_CONTENT', 'a', '1')
-    events.flush()
-    events.delta('TEXT_MESSAGE_CONTENT', 'a', '2')
-    await turns(1)
-    expect(deltas(batches)).toEqual(['1', '2'])
   })
 
   it('P-8 P-73: cuts to 32 Ki units, never inside a character, and loses nothing', () => {

@@ -25,7 +25,7 @@ function send(bytes: Uint8Array): Step {
   return { step: 'send', bytes, token: false }
 }
 
-function stream1(subject: Subject): AsyncIterable<ModelEvent> {
+function stream1(subject: Subject): AsyncIterable<readonly ModelEvent[]> {
   return subject.provider.stream(requestOf('hi'), new AbortController().signal)
 }
 

@@ -2,14 +2,29 @@ import { expect, test, vi } from 'vitest'
 import { EventQueue } from '../../src/providers/event-queue.ts'
 
 const done = { value: undefined, done: true }
+const values = (results: readonly IteratorResult<readonly unknown[], undefined>[]) => results.map(({ value }) => value)
 
-test('events come in order, to a reader that waits and to one that comes later', async () => {
+test('what was pushed comes together, in order, to a reader that waits and to one that comes later', async () => {
   const queue = new EventQueue<string>(() => undefined)
   const first = queue.next()
   queue.push('a')
   queue.push('b')
+  queue.deliver()
   queue.push('c')
-  expect([await first, await queue.next(), await queue.next()].map(({ value }) => value)).toEqual(['a', 'b', 'c'])
+  queue.push('d')
+  expect(values([await first, await queue.next()])).toEqual([
+    ['a', 'b'],
+    ['c', 'd'],
+  ])
+})
+
+test('a delivery of nothing leaves the reader waiting', async () => {
+  const queue = new EventQueue<string>(() => undefined)
+  const first = queue.next()
+  queue.deliver()
+  queue.push('a')
+  queue.deliver()
+  expect(await first).toEqual({ value: ['a'], done: false })
 })
 
 test('the end comes after the events that wait, and stays', async () => {
@@ -19,10 +34,19 @@ test('the end comes after the events that wait, and stays', async () => {
   queue.push('late')
   queue.end({ error: new Error('late') })
   expect([await queue.next(), await queue.next(), await queue.next()]).toEqual([
-    { value: 'a', done: false },
+    { value: ['a'], done: false },
     done,
     done,
   ])
+})
+
+test('an end also delivers what was pushed before it to a reader that waits', async () => {
+  const queue = new EventQueue<string>(() => undefined)
+  const first = queue.next()
+  queue.push('a')
+  queue.end({ error: new Error('cut') })
+  expect(await first).toEqual({ value: ['a'], done: false })
+  await expect(queue.next()).rejects.toThrow('cut')
 })
 
 test('an error rejects once, then the queue is done', async () => {
@@ -37,12 +61,11 @@ test('an error rejects once, then the queue is done', async () => {
   expect(await later.next()).toEqual(done)
 })
 
-test('the writer is told when the reader has caught up, and not before', async () => {
+test('the writer is told when the reader has caught up', async () => {
   const onEmpty = vi.fn<() => void>()
   const queue = new EventQueue<number>(onEmpty)
   queue.push(1)
   queue.push(2)
-  await queue.next()
   expect([onEmpty.mock.calls.length, queue.empty]).toEqual([0, false])
   await queue.next()
   expect([onEmpty.mock.calls.length, queue.empty]).toEqual([1, true])

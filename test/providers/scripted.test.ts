@@ -209,7 +209,8 @@ describe('the pace of the scripted model', () => {
     const controller = new AbortController()
     const counted: ModelEvent[] = []
     const done = (async () => {
-      for await (const event of slow.stream(requestOf('count from 1 to 1000'), controller.signal)) counted.push(event)
+      for await (const events of slow.stream(requestOf('count from 1 to 1000'), controller.signal))
+        counted.push(...events)
     })().catch(() => undefined)
     await vi.advanceTimersByTimeAsync(1000)
     expect(counted).toHaveLength(20)
@@ -223,8 +224,8 @@ describe('the pace of the scripted model', () => {
   test('leaves no timer behind when the loop is left or the model stalls', async () => {
     const slow = createScripted({ tokensPerSecond: 10 })
     const left = (async () => {
-      for await (const { type } of slow.stream(requestOf('hello'), new AbortController().signal))
-        if (type === 'text') break
+      for await (const events of slow.stream(requestOf('hello'), new AbortController().signal))
+        if (events.some(({ type }) => type === 'text')) break
     })()
     await vi.advanceTimersByTimeAsync(200)
     await left

@@ -64,16 +64,29 @@ export class PuppetStream {
     this.#wake?.()
   }
 
-  async *events(): AsyncGenerator<ModelEvent> {
+  /** What was emitted and not read yet, up to a stop. */
+  #take(): ModelEvent[] {
+    const events: ModelEvent[] = []
+    for (let next = this.#queue[0]; next !== undefined && next !== 'cut' && !(next instanceof Error); ) {
+      events.push(next)
+      this.#queue.shift()
+      if (next.type === 'stop') break
+      next = this.#queue[0]
+    }
+    return events
+  }
+
+  async *events(): AsyncGenerator<readonly ModelEvent[]> {
     try {
       while (true) {
-        const next = this.#queue.shift()
-        if (next instanceof Error) throw next
-        if (next === 'cut') return
-        if (next !== undefined) {
-          yield next
-          if (next.type === 'stop') return
-        } else
+        const events = this.#take()
+        const next = this.#queue[0]
+        if (events.length > 0) {
+          yield events
+          if (events.at(-1)?.type === 'stop') return
+        } else if (next instanceof Error) throw next
+        else if (next === 'cut') return
+        else
           await new Promise<void>((resolve) => {
             this.#wake = resolve
           })
@@ -100,7 +113,7 @@ export class PuppetProvider implements Provider, Providers {
     return provider === this.name && name !== undefined ? { provider: this, model: name } : undefined
   }
 
-  stream(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent> {
+  stream(request: ModelRequest, signal: AbortSignal): AsyncIterable<readonly ModelEvent[]> {
     const stream = new PuppetStream(request, signal)
     if (TITLE_SYSTEM.test(request.system)) {
       this.titleStreams.push(stream)
