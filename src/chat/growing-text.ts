@@ -31,7 +31,7 @@ export class GrowingText {
       parts.push(chunk)
     }
     return parts
-      .reverse()
+      .toReversed()
       .join('')
       .slice(start - at)
   }

@@ -54,8 +54,8 @@ export class MemoryWorld {
     }
     for (const { id, runId, from, text } of write.tails ?? []) {
       const held = messages.get(id)
-      const characters = [...(held?.content ?? '')]
-      const grows = characters.length >= from && characters.length < from + [...text].length
+      const characters = Array.from(held?.content ?? '')
+      const grows = characters.length >= from && characters.length < from + Array.from(text).length
       if (held?.runId === runId && grows)
         messages.set(id, { ...held, content: characters.slice(0, from).join('') + text })
     }
