@@ -127,4 +127,4 @@ create table changes (
 );
 create index changes_by_time on changes (at);
 
-insert into schema_version (version) values (2);
+insert into schema_version (version) values (3);
