@@ -84,7 +84,8 @@ create table runs (
 );
 create unique index runs_one_running on runs (session_id) where status = 'running';
 create index runs_queued on runs (session_id) where status = 'queued';
-create index runs_by_position on runs (session_id, position) where position is not null;
+-- Also what keeps two processes from giving one position twice.
+create unique index runs_by_position on runs (session_id, position) where position is not null;
 
 -- An answer is written again when its run ends: room is left on the page, so that the new version needs no new index entry.
 create table messages (

@@ -50,8 +50,12 @@ async function loadUnchanged(session: Session): Promise<LoadedSession | undefine
 async function resumeUnbegun(session: Session, open: OpenRun): Promise<void> {
   const rows = (await session.history()).runRows(open.run.id)
   if (rows.some((row) => row.role !== 'user')) return endDead(session, open.run)
-  session.queue = [...toQueued(open), ...session.queue]
-  session.lastPosition = Math.max(0, (open.run.position ?? 1) - 1)
+  // In the store as well: whoever comes before it in the queue gets its position, and is then the one that runs.
+  const { position = 1, startedAt: _start, node: _node, ...rest } = open.run
+  const run: RunRow = { ...rest, status: 'queued' }
+  await session.change({ status: 'processing' }, { runs: [run] }, session.core.settings.storeGiveUpMs)
+  session.queue = [...toQueued({ ...open, run }), ...session.queue]
+  session.lastPosition = position - 1
 }
 
 async function endDead(session: Session, run: RunRow): Promise<void> {
@@ -79,12 +83,20 @@ function interruptedAnswers(rows: readonly MessageRow[]): MessageRow[] {
 function unknownResults(rows: readonly MessageRow[], run: RunRow, now: number): MessageRow[] {
   const answered = new Set(rows.map((row) => row.toolCallId))
   const calls = rows.flatMap((row) => row.toolCalls ?? []).filter((call) => !answered.has(call.id))
-  const firstIndex = Math.max(0, ...rows.map((row) => row.index)) + 1
-  return calls.map((call, offset): MessageRow => {
-    const index = firstIndex + offset
+  const free = freeIndexes(rows, calls.length)
+  return calls.flatMap((call, at): MessageRow[] => {
+    const index = free[at]
+    if (index === undefined) return []
     const base = { id: `${run.id}-${index}`, sessionId: run.sessionId, runId: run.id, index }
-    return { ...base, role: 'tool', content: OUTCOME_UNKNOWN, toolCallId: call.id, isError: true, createdAt: now }
+    return [{ ...base, role: 'tool', content: OUTCOME_UNKNOWN, toolCallId: call.id, isError: true, createdAt: now }]
   })
+}
+
+/** The lowest that no row has: of results that came side by side a crash may have taken one in the middle. */
+function freeIndexes(rows: readonly MessageRow[], count: number): number[] {
+  const taken = new Set(rows.map((row) => row.index))
+  const some = Array.from({ length: taken.size + count }, (_, index) => index)
+  return some.filter((index) => !taken.has(index)).slice(0, count)
 }
 
 function toQueued({ run, userMessage }: OpenRun): QueuedSend[] {

@@ -3,6 +3,7 @@ import { sessionTag } from '../ports/telemetry.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { LastRun } from '../protocol/frames.ts'
 import type { History } from './history.ts'
+import { reconcile } from './recover.ts'
 import type { Run } from './run.ts'
 import { endFacts, failedWith, type RunEnd, terminalEvent } from './run-end.ts'
 import { resultEvent } from './run-events.ts'
@@ -131,10 +132,11 @@ export async function startNext(session: Session): Promise<void> {
 }
 
 async function takeNext(session: Session): Promise<Run | undefined> {
-  const [next] = session.queue
   const { core } = session
   // I12: what waits when a drain begins goes on in the next process.
   if (session.activity.kind !== 'none' || session.retired || core.draining()) return undefined
+  await reconcile(session)
+  const [next] = session.queue
   if (next === undefined) return settleStatus(session)
   const app = await currentApp(session)
   const history = await session.history()

@@ -15,6 +15,8 @@ import { toQueueItem } from './wire-messages.ts'
 /** Milliseconds between looks at a session that someone waits for. */
 const SETTLE_LOOK_MS = 10
 const NO_WATCHERS: readonly Watcher[] = []
+/** Refusals that say that the store may hold what memory does not: our own write, or a run that we know nothing of. */
+const DOUBTS: ReadonlySet<string> = new Set(['store_unavailable', 'overloaded'])
 
 /**
  * One session in memory: its record, queue, log and audience. What it shows (`row`) is what is durable; commands that change
@@ -140,7 +142,7 @@ export class Session implements RunHost, Ticking, LogReader {
       await this.core.store.commit({ sessionId: this.id, session: this.#submitted, ...write }, { giveUpAfterMs })
     } catch (thrown) {
       this.#submitted = { ...this.#submitted, ...pick(this.row, stamped) }
-      if (thrown instanceof ParleyError && thrown.code === 'store_unavailable') this.doubtful = true
+      if (thrown instanceof ParleyError && DOUBTS.has(thrown.code)) this.doubtful = true
       throw thrown
     }
     this.row = { ...this.row, ...stamped }

@@ -6,6 +6,9 @@ import { Run } from './run.ts'
 import type { RunPlan } from './run-plan.ts'
 import type { Session } from './session.ts'
 
+/** When a client may send again to a session whose copy was old: at once, by the clock of people. */
+const STALE_RETRY_MS = 100
+
 /** What a run starts from. */
 export type Start = {
   readonly run: RunRow
@@ -35,11 +38,12 @@ export async function startRun(
     node: core.store.node,
   }
   const supersede = row.replaces === undefined ? {} : { supersedeFromRun: row.replaces }
-  await session.change(
-    { ...changes, status: 'processing' },
-    { runs: [row], messages: [message], ...supersede },
-    core.settings.storeGiveUpMs,
-  )
+  const write = { runs: [row], messages: [message], ...supersede }
+  await session
+    .change({ ...changes, status: 'processing' }, write, core.settings.storeGiveUpMs)
+    .catch(async (thrown: unknown) => {
+      throw (await wentOnElsewhere(session, thrown)) ?? thrown
+    })
   session.lastPosition++
   const removed = row.replaces === undefined ? [] : history.removeFrom(row.replaces)
   history.put([message])
@@ -52,6 +56,18 @@ export async function startRun(
     ...(release === undefined ? {} : { release }),
   }
   return reserve(session, plan, history)
+}
+
+/** The position was taken: our copy is old, and nothing is wrong with the request. The next command reads the store first. */
+async function wentOnElsewhere(session: Session, thrown: unknown): Promise<ParleyError | undefined> {
+  if (!(thrown instanceof ParleyError) || thrown.code !== 'conflict') return undefined
+  const loaded = await session.core.store.load(session.id)
+  if (loaded === undefined || loaded.lastPosition <= session.lastPosition) return undefined
+  session.doubtful = true
+  return new ParleyError('overloaded', {
+    message: 'The session went on in another process',
+    retryAfterMs: STALE_RETRY_MS,
+  })
 }
 
 /** Reserves the session for the run; it speaks only once `launch` is called, after its acknowledgement went out. */

@@ -158,7 +158,7 @@ export interface SessionStore {
   list(owner: Owner, limit: number, before?: number): Promise<readonly SessionSummary[]>
   /** Removes the session and all that hangs on it; false when there was none. */
   delete(sessionId: string): Promise<boolean>
-  /** Resolves when the store answers. */
+  /** Resolves when the store answers, and takes what waits to be saved. */
   ping(): Promise<void>
 }
 

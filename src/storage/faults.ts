@@ -37,6 +37,8 @@ const OWNER_GUARD = 'app'
 const ONE_RUNNING = 'runs_one_running'
 /** Milliseconds before a session that runs elsewhere is tried again: about the time of a short answer. */
 const BUSY_RETRY_MS = 1000
+/** Milliseconds before a store that is away is asked again: as long as the group commit's own tries are apart at most. */
+const AWAY_RETRY_MS = 1000
 
 /**
  * Classes of SQLSTATE (their first two characters) that say nothing against the request: connection, resources, operator's
@@ -84,8 +86,19 @@ const CODES = {
   unknown: 'internal_error',
 } as const satisfies Record<FaultKind, string>
 
-/** The row of the error table that callers of the store see. */
+const RETRIES: Partial<Record<FaultKind, number>> = {
+  away: AWAY_RETRY_MS,
+  timeout: AWAY_RETRY_MS,
+  busy: BUSY_RETRY_MS,
+}
+
+/** The row of the error table that callers of the store see, with when to ask again. */
 export function toStoreError(fault: StoreFault): ParleyError {
-  const wait = fault.kind === 'busy' ? { retryAfterMs: BUSY_RETRY_MS } : {}
-  return new ParleyError(CODES[fault.kind], { cause: fault, ...wait })
+  const retryAfterMs = RETRIES[fault.kind]
+  return new ParleyError(CODES[fault.kind], { cause: fault, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
+}
+
+/** Refused before the store said anything: too much waits for it, or this has waited as long as it may. */
+export function storeAway(): ParleyError {
+  return new ParleyError('store_unavailable', { retryAfterMs: AWAY_RETRY_MS })
 }

@@ -2,6 +2,7 @@ import type { CommitOptions, SessionWrite } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { canMerge, type EncodedWrite, encodeWrite } from './encode.ts'
+import { storeAway } from './faults.ts'
 import { Flush, type FlushOptions } from './flush.ts'
 import { Pending } from './pending.ts'
 
@@ -65,10 +66,15 @@ export class GroupCommit {
     const encoded = this.#encode(write)
     const { queuedWrites, queuedBytes } = this.#limits
     const full = this.#boundedWrites >= queuedWrites || this.#boundedBytes + encoded.bytes > queuedBytes
-    if (this.#closed || (giveUpAfterMs !== 'never' && full)) throw new ParleyError('store_unavailable')
+    if (this.#closed || (giveUpAfterMs !== 'never' && full)) throw storeAway()
     const pending = this.#absorbing(encoded, giveUpAfterMs) ?? this.#enqueue(encoded, giveUpAfterMs)
     this.#schedule()
     return pending.done
+  }
+
+  /** The last flush failed because the store is away or takes no writes, and something still waits. */
+  get failing(): boolean {
+    return this.#failures > 0
   }
 
   /** Settles once every write of the session that was committed before has settled. */
@@ -88,7 +94,7 @@ export class GroupCommit {
     await Promise.race([Promise.allSettled([...this.#live].map(({ done }) => done)), late])
     clearTimeout(timer)
     clearTimeout(this.#retry)
-    for (const pending of this.#live) pending.fail(new ParleyError('store_unavailable'))
+    for (const pending of this.#live) pending.fail(storeAway())
   }
 
   #encode(write: SessionWrite): EncodedWrite {

@@ -1,5 +1,6 @@
-import { ParleyError } from '../protocol/errors.ts'
+import type { ParleyError } from '../protocol/errors.ts'
 import { type EncodedWrite, mergeWrites } from './encode.ts'
+import { storeAway } from './faults.ts'
 
 /** A write that waits for the store, with whoever waits for it. Settles once. */
 export class Pending {
@@ -22,7 +23,7 @@ export class Pending {
       this.#reject = reject
     })
     if (giveUpAfterMs !== 'never') {
-      this.#timer = setTimeout(() => this.fail(new ParleyError('store_unavailable')), giveUpAfterMs)
+      this.#timer = setTimeout(() => this.fail(storeAway()), giveUpAfterMs)
     }
   }
 

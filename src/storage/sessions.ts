@@ -2,7 +2,7 @@ import type { LoadedSession, MessageRow, OpenRun, SessionStore } from '../ports/
 import { Batcher } from './batcher.ts'
 import { notify, recordChange } from './changes.ts'
 import { type Patience, type Pool, within } from './connection.ts'
-import { toFault, toStoreError } from './faults.ts'
+import { storeAway, toFault, toStoreError } from './faults.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { toMessage, toMillis, toOpenRun, toRun, toSession } from './rows.ts'
 import {
@@ -70,6 +70,8 @@ export function createSessionStore({ node, pool, commits, patience }: SessionSto
       return deleted.length > 0
     },
     async ping() {
+      // A full disk answers reads.
+      if (commits.failing) throw storeAway()
       await pool.query((sql) => sql`select 1`)
     },
   }

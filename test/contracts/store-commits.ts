@@ -60,6 +60,25 @@ export function commitRules(make: MakeStore): void {
       expect(await store().findSend(guilty.sessionId, 'r2-0')).toBeUndefined()
     })
 
+    it('refuse a position that another run has as a conflict, and store the neighbours of the same moment', async () => {
+      const guilty = answered()
+      await store().commit(guilty, SOON)
+      const second = run(guilty.sessionId, 'r2', { position: 1 })
+      const neighbours = Array.from({ length: 6 }, () => answered())
+      const commits = [
+        ...neighbours.slice(0, 3).map((write) => store().commit(write, SOON)),
+        store().commit({ sessionId: guilty.sessionId, runs: [second], messages: [message(second, 0)] }, SOON),
+        store().commit({ sessionId: guilty.sessionId, runs: [run(guilty.sessionId, 'r3', { position: 2 })] }, SOON),
+        ...neighbours.slice(3).map((write) => store().commit(write, SOON)),
+      ]
+      const stored = Array<string>(3).fill('stored')
+      expect(await codes(commits)).toEqual([...stored, 'conflict', 'stored', ...stored])
+      const loaded = await Promise.all(neighbours.map(({ sessionId }) => store().load(sessionId)))
+      expect(loaded.map((one) => one?.session)).toEqual(neighbours.map((write) => write.session))
+      expect(await store().load(guilty.sessionId)).toMatchObject({ lastPosition: 2, openRuns: [] })
+      expect(await store().findRun(guilty.sessionId, 'r2')).toBeUndefined()
+    })
+
     it('let a run start in the write that ends the one before', async () => {
       const { sessionId, session: row } = answered()
       const first = run(sessionId, 'r1', { status: 'running', position: 1 })

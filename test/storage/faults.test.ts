@@ -36,6 +36,21 @@ describe('toFault', () => {
     expect(toStoreError(fault)).toMatchObject({ code: 'overloaded', retryable: true, retryAfterMs: 1000 })
   })
 
+  it('takes a position that another run has for a conflict of this write', () => {
+    const thrown = Object.assign(new postgres.PostgresError('a text'), {
+      code: '23505',
+      constraint_name: 'runs_by_position',
+    })
+    expect(toFault(thrown)).toMatchObject({ kind: 'conflict', message: 'postgres 23505 runs_by_position' })
+  })
+
+  it('says of a store that is away when to ask again', () => {
+    for (const code of ['57P01', '57014', '53100']) {
+      const fault = toFault(Object.assign(new postgres.PostgresError('a text'), { code }))
+      expect(toStoreError(fault)).toMatchObject({ code: 'store_unavailable', retryable: true, retryAfterMs: 1000 })
+    }
+  })
+
   it.each(['ECONNREFUSED', 'ENOENT', 'CONNECTION_CLOSED', 'CONNECT_TIMEOUT'])(
     'takes %s of the driver for away',
     (code) => {

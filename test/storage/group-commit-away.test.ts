@@ -17,6 +17,7 @@ describe('GroupCommit: waiting and giving up', () => {
     const first = commits.commit(answered(), SOON)
     ;(await flush(0)).fail(new StoreFault('away', 'connection ECONNREFUSED'))
     await until(() => telemetry.read('store_up') === 0)
+    expect(commits.failing).toBe(true)
     const second = commits.commit(answered(), SOON)
     await vi.advanceTimersByTimeAsync(49)
     expect(flushes).toHaveLength(1)
@@ -28,6 +29,7 @@ describe('GroupCommit: waiting and giving up', () => {
     await vi.advanceTimersByTimeAsync(100)
     ;(await flush(2)).done()
     await Promise.all([first, second])
+    await until(() => !commits.failing)
     expect(telemetry.read('store_up')).toBe(1)
     expect(telemetry.events).toEqual(['store away', 'store back'])
   })
@@ -53,6 +55,7 @@ describe('GroupCommit: waiting and giving up', () => {
   it('I7: refuses at once what is above the bound, keeps what must never be given up, and has room again later', async () => {
     const { commits, flush } = manual({ queuedWrites: 2 })
     const waiting = [commits.commit(answered(), SOON), commits.commit(answered(), SOON)]
+    await expect(commits.commit(answered(), SOON)).rejects.toMatchObject({ retryAfterMs: 1000 })
     expect(await code(commits.commit(answered(), SOON))).toBe('store_unavailable')
     const promised = commits.commit(answered(), NEVER)
     const one = await flush(0)

@@ -33,10 +33,12 @@ it('migrating a current database changes nothing', async () => {
   expect(await versions(database)).toEqual([latest])
 })
 
-it('of processes that start at the same time, one migrates', async () => {
+it.each([2, 5])('of %i processes that start at the same time on an empty database, one migrates', async (count) => {
   const database = await empty()
-  const done = await Promise.all([1, 2, 3].map(() => migrate(database.connection)))
-  expect(done.map(({ from }) => from).sort((a, b) => a - b)).toEqual([0, latest, latest])
+  const done = await Promise.all(Array.from({ length: count }, () => migrate(database.connection)))
+  const others = Array<number>(count - 1).fill(latest)
+  expect(done.map(({ from }) => from).sort((a, b) => a - b)).toEqual([0, ...others])
+  expect(await versions(database)).toEqual([latest])
 })
 
 it('steps are taken from where the database is, in order', async () => {

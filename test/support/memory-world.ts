@@ -61,6 +61,8 @@ export class MemoryWorld {
     }
     if ([...runs.values()].filter(({ row }) => row.status === 'running').length > 1)
       throw new ParleyError('overloaded', { retryAfterMs: BUSY_RETRY_MS })
+    const positions = [...runs.values()].flatMap(({ row }) => row.position ?? [])
+    if (new Set(positions).size < positions.length) throw new ParleyError('conflict')
     this.sessions.set(write.sessionId, { session, runs, messages })
   }
 

@@ -2,6 +2,7 @@ import type { SessionRow } from '../../ports/store.ts'
 import type { SessionUpdate } from '../../protocol/commands.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import type { Caller, Outcome } from '../caller.ts'
+import { reconcile } from '../recover.ts'
 
 /** Title (a person's, so no model changes it any more), wallet binding, and the choice among the App's models. */
 export async function sessionUpdate({ session, app }: Caller, command: SessionUpdate): Promise<Outcome> {
@@ -15,7 +16,11 @@ export async function sessionUpdate({ session, app }: Caller, command: SessionUp
     ...(model === undefined ? {} : { model }),
   }
   if (Object.keys(changes).length === 0) return { ack: {} }
-  await session.exclusive(() => session.change(changes, {}, session.core.settings.storeGiveUpMs))
+  await session.exclusive(async () => {
+    // The whole row is written: not over a status that only the store knows.
+    await reconcile(session)
+    await session.change(changes, {}, session.core.settings.storeGiveUpMs)
+  })
   session.announce({
     type: 'session.updated',
     ...(title === undefined ? {} : { title }),
