@@ -1,9 +1,10 @@
 import { appsCommand } from './apps.ts'
 import { chatCommand } from './chat.ts'
+import { checkCommand } from './check.ts'
 import { runCli } from './cli.ts'
 import type { CliIo } from './command.ts'
 import { keysCommand } from './keys.ts'
-import { openStore } from './open-store.ts'
+import { inspectStore, openStore } from './open-store.ts'
 import { configCommand, migrateCommand, serveCommand } from './simple.ts'
 
 const io: CliIo = {
@@ -19,6 +20,7 @@ const commands = {
   apps: appsCommand(openStore),
   keys: keysCommand(openStore),
   migrate: migrateCommand,
+  check: checkCommand(inspectStore),
   chat: chatCommand,
   config: configCommand,
 }

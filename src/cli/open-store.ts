@@ -1,6 +1,7 @@
 import { readConfig } from '../config.ts'
 import type { LogLevel, Telemetry } from '../ports/telemetry.ts'
-import { openStorage } from '../storage/open.ts'
+import { type Inspection, inspectStorage } from '../storage/inspect.ts'
+import { openStorage, type StorageOptions } from '../storage/open.ts'
 import type { CliIo, CliStore } from './command.ts'
 
 /** A command asks one thing after the other. */
@@ -14,10 +15,18 @@ export async function openStore(io: CliIo): Promise<CliStore> {
 
 /** Opening migrates. */
 export async function openDescribed(io: CliIo) {
+  return openStorage(storageOptions(io), new Grumbler(io))
+}
+
+/** Looks at the store and changes nothing, the schema included. */
+export function inspectStore(io: CliIo): Promise<Inspection> {
+  return inspectStorage(storageOptions(io), new Grumbler(io))
+}
+
+function storageOptions(io: CliIo): StorageOptions {
   const { server } = readConfig(io.env)
   const databaseUrl = server.databaseUrl === undefined ? {} : { databaseUrl: server.databaseUrl.reveal() }
-  const options = { dataDir: server.dataDir, poolSize: POOL_SIZE, visitor: true, env: io.env }
-  return openStorage({ ...databaseUrl, ...options }, new Grumbler(io))
+  return { ...databaseUrl, dataDir: server.dataDir, poolSize: POOL_SIZE, visitor: true, env: io.env }
 }
 
 /** Of what the store has to say, a person at the terminal is told what goes wrong. */

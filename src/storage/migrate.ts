@@ -39,14 +39,17 @@ export function readSteps(): readonly Step[] {
     })
 }
 
+/** For people. */
+export function newerSchema(found: number, known: number): Error {
+  return new Error(
+    `The database has schema version ${found}, this release knows ${known}: run a newer Parley, or restore a backup`,
+  )
+}
+
 async function apply(sql: Sql, steps: readonly Step[]): Promise<Migration> {
   const from = await readVersion(sql)
   const latest = steps.at(-1)?.version ?? 0
-  if (from > latest) {
-    throw new Error(
-      `The database has schema version ${from}, this release knows ${latest}: run a newer Parley, or restore a backup`,
-    )
-  }
+  if (from > latest) throw newerSchema(from, latest)
   for (const { version, text } of steps) {
     if (version <= from) continue
     await sql.begin(async (transaction) => {
@@ -58,7 +61,8 @@ async function apply(sql: Sql, steps: readonly Step[]): Promise<Migration> {
   return { from, to: latest }
 }
 
-async function readVersion(sql: Sql): Promise<number> {
+/** The schema's version; 0 where there is none. */
+export async function readVersion(sql: Sql): Promise<number> {
   const [table] = await sql<{ there: boolean }[]>`select to_regclass('schema_version') is not null as there`
   if (!table?.there) return 0
   const [row] = await sql<{ version: number | null }[]>`select max(version) as version from schema_version`

@@ -55,6 +55,7 @@ export async function openStorage(options: StorageOptions, telemetry: Telemetry)
   }
 }
 
+/** A server that answers, and how to let go of it. */
 type Place = { readonly connection: Connection; readonly description: string; readonly stop: () => Promise<void> }
 
 function shared(others: number): string {
@@ -63,7 +64,11 @@ function shared(others: number): string {
   return `, shared with ${processes}: sessions must not be opened in two of them`
 }
 
-async function choosePlace({ databaseUrl, dataDir, env = {} }: StorageOptions, telemetry: Telemetry): Promise<Place> {
+/** The server that the configuration names; its schema may be of any version. */
+export async function choosePlace(
+  { databaseUrl, dataDir, env = {} }: StorageOptions,
+  telemetry: Telemetry,
+): Promise<Place> {
   if (databaseUrl !== undefined) {
     return {
       connection: { url: databaseUrl },

@@ -3,7 +3,7 @@ import type { HistoryQuery, Owner } from '../ports/store.ts'
 import type { MessageRecord, OpenRunRecord, RunRecord, SessionRecord, Time } from './rows.ts'
 
 /** Nodes whose process holds its lock (node-lock.ts). Read only when a running run is among the rows. */
-const alive = (sql: Sql) => sql`alive as materialized (
+export const alive = (sql: Sql) => sql`alive as materialized (
   select lpad(to_hex(l.classid::bigint), 8, '0') || lpad(to_hex(l.objid::bigint), 8, '0') as node
   from pg_locks l
   where l.locktype = 'advisory' and l.objsubid = 1 and l.granted

@@ -43,7 +43,7 @@ async function contents({ sql }: TestDatabase) {
     for (const { row } of found) {
       const { position, ...rest } = row
       rows.push(`${table} ${JSON.stringify(rest)}`)
-      if (table === 'runs') positions[`${row['session_id']} ${row['id']}`] = String(position)
+      if (table === 'runs') positions[`${String(row['session_id'])} ${String(row['id'])}`] = String(position)
     }
   }
   return { rows: rows.sort(), positions }
