@@ -1,4 +1,5 @@
 import type { LoadedSession, MessageRow, OpenRun, SessionStore } from '../ports/store.ts'
+import { ParleyError } from '../protocol/errors.ts'
 import { Batcher } from './batcher.ts'
 import { notify, recordChange } from './changes.ts'
 import { type Patience, type Pool, within } from './connection.ts'
@@ -15,6 +16,8 @@ import {
   selectSummaries,
 } from './session-queries.ts'
 
+/** Milliseconds for an answer to whoever asks whether the store is there: those who ask wait a second themselves. */
+const PING_MS = 900
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 export type SessionStoreOptions = {
@@ -72,7 +75,10 @@ export function createSessionStore({ node, pool, commits, patience }: SessionSto
     async ping() {
       // A full disk answers reads.
       if (commits.failing) throw storeAway()
-      await pool.query((sql) => sql`select 1`)
+      const answer = pool.query((sql) => sql`select 1`)
+      await within(answer, PING_MS).catch((error: unknown) => {
+        throw error instanceof ParleyError ? error : toStoreError(toFault(error))
+      })
     },
   }
 }

@@ -5,8 +5,9 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
-// Below the project, so that npm packages resolve; not in dist/, which every build empties.
-const OUT = `${PROJECT}node_modules/.cache/parley-faults`
+// Below the project, so that npm packages resolve; not in dist/, which every build empties. As deep as test/support/ is: what its
+// files find from their own place (dist/) is found from here, too.
+const OUT = `${PROJECT}node_modules/.parley-faults`
 
 await build({
   absWorkingDir: PROJECT,

@@ -110,6 +110,11 @@ export class SocketClient {
     })
   }
 
+  /** The last frame that was asked for counts as not asked for. */
+  giveBack(): void {
+    this.#taken = Math.max(0, this.#taken - 1)
+  }
+
   async nextJson(): Promise<unknown> {
     return JSON.parse(await this.next())
   }
