@@ -28,6 +28,11 @@ export class Tally {
   readonly watch = new Watch()
   readonly violations: string[] = []
   readonly #counts = new Map<string, number>()
+  readonly #say: (line: string) => void
+
+  constructor(say: (line: string) => void) {
+    this.#say = say
+  }
 
   count(what: string, by = 1): void {
     this.#counts.set(what, this.get(what) + by)
@@ -44,6 +49,8 @@ export class Tally {
 
   broken(what: string): void {
     this.violations.push(what)
+    // At once: a fault that is long need not be waited for.
+    this.#say(what)
     this.watch.nudge()
   }
 }

@@ -73,7 +73,7 @@ async function play(options: FaultOptions, dice: Dice, rig: Rig, api: MessagesAp
   asked.clear()
   const env = { ...SETTINGS, DATABASE_URL: rig.database.urlThrough(rig.proxy.port), ANTHROPIC_BASE_URL: api.url }
   const server = await ParleyProcess.start({ ...env, PARLEY_TRANSPORT: dice.pick(['ws', 'auto']) })
-  const tally = new Tally()
+  const tally = new Tally(options.say)
   const readiness = new Readiness(server.url, tally)
   try {
     const people = Array.from({ length: PEOPLE[options.size] }, (_, index) => {
