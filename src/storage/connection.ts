@@ -80,6 +80,16 @@ export async function discard(sql: Sql): Promise<void> {
   await sql.end({ timeout: 0 }).catch(() => undefined)
 }
 
+/**
+ * The driver goes on counting rows where an answer was cut: once it has reconnected, the first rows of the next answer stand
+ * behind holes, and a reader of the first row would take it for absent.
+ */
+function withoutHoles<T extends readonly (object | undefined)[]>(rows: T): T {
+  const first = rows.findIndex((_, at) => at in rows)
+  if (first > 0) Array.prototype.splice.call(rows, 0, first)
+  return rows
+}
+
 export type PoolOptions = {
   readonly connection: Connection
   readonly max: number
@@ -104,7 +114,7 @@ export class Pool {
     try {
       const rows = await within(build(sql), patience.answerMs)
       health.answered()
-      return rows
+      return withoutHoles(rows)
     } catch (error) {
       const fault = toFault(error)
       health.failed(fault)

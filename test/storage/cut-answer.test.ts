@@ -1,0 +1,69 @@
+import { once } from 'node:events'
+import { createServer, connect as dial, type NetConnectOpts } from 'node:net'
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { type Connection, PATIENCE, Pool } from '../../src/storage/connection.ts'
+import { Health } from '../../src/storage/health.ts'
+import { createTestDatabase } from '../support/postgres.ts'
+import { Recorder } from './recorder.ts'
+
+const POSTGRES_PORT = 5432
+/** Type of a message that holds a row. */
+const DATA_ROW = 'D'.charCodeAt(0)
+
+/** Where a connection leads, and its address with another host and port. */
+function placeOf(connection: Connection): { target: NetConnectOpts; through: (port: number) => string } {
+  if (!('url' in connection)) {
+    const { socketDir, port, user, database } = connection
+    const target = { path: join(socketDir, `.s.PGSQL.${port}`) }
+    return { target, through: (own) => `postgres://${user}@127.0.0.1:${own}/${database}` }
+  }
+  const url = new URL(connection.url)
+  const target = { host: url.hostname, port: Number(url.port || POSTGRES_PORT) }
+  return { target, through: (own) => Object.assign(new URL(url), { hostname: '127.0.0.1', port: String(own) }).href }
+}
+
+/** Bytes up to the end of the first row, if there is one. */
+function endOfFirstRow(bytes: Buffer): number | undefined {
+  for (let at = 0; at + 5 <= bytes.length; at += 1 + bytes.readInt32BE(at + 1)) {
+    if (bytes[at] === DATA_ROW) return at + 1 + bytes.readInt32BE(at + 1)
+  }
+  return undefined
+}
+
+it('I2: after an answer that was cut behind its first row, the next answer has all of its rows', async () => {
+  const database = await createTestDatabase()
+  const { target, through } = placeOf(database.connection)
+  let cutting = false
+  const proxy = createServer((client) => {
+    const server = dial(target)
+    client.pipe(server)
+    server.on('data', (bytes: Buffer) => {
+      const end = cutting ? endOfFirstRow(bytes) : undefined
+      if (end === undefined) return void client.write(bytes)
+      cutting = false
+      client.end(bytes.subarray(0, end))
+      server.destroy()
+    })
+    for (const socket of [client, server]) socket.on('error', () => undefined)
+    client.on('close', () => server.destroy())
+  })
+  proxy.listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  const address = proxy.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const health = new Health(new Recorder())
+  const pool = new Pool({ connection: { url: through(port) }, max: 1, patience: PATIENCE, health })
+  onTestFinished(async () => {
+    await pool.close()
+    proxy.close()
+    await database.drop()
+  })
+  const read = () => pool.query((sql) => sql<{ n: number }[]>`select n from generate_series(1, 3) n`)
+  expect(await read()).toHaveLength(3)
+  cutting = true
+  await expect(read()).rejects.toMatchObject({ code: 'store_unavailable' })
+  const rows = await read()
+  expect(rows[0]).toEqual({ n: 1 })
+  expect([...rows]).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }])
+})
