@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util'
+import { clients } from './clients.ts'
 import type { Fault, FaultOptions, Findings } from './fault.ts'
 import { store } from './store.ts'
 
-const FAULTS: readonly Fault[] = [store]
+const FAULTS: readonly Fault[] = [clients, store]
 
 const HELP = `npm run faults -- [fault...] [--short] [--seed 1] [--count N] [--database postgres://...]
 faults: ${FAULTS.map(({ name }) => name).join(', ')}; all when none is named
