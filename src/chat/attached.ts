@@ -9,6 +9,8 @@ export interface Attached extends Watcher {
   readonly caller: Caller
   readonly heardAt: number
   pingedAt: number
+  /** When the first ping went out that nothing was heard after; only newer than `heardAt` while that is so. */
+  askedAt: number
   /** Sends one of our frames, in order with everything before it; nothing, where the peer's wire has no such frame. */
   tell(frame: ControlFrame): void
 }

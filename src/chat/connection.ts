@@ -30,6 +30,7 @@ export class Connection implements SocketHandler, Attached {
   #release: (() => void) | undefined
   heardAt = 0
   pingedAt = 0
+  askedAt = 0
   #pending = 0
   /** Made at its first frame: most connections listen. */
   #limits: FrameLimits | undefined

@@ -59,16 +59,23 @@ export class Hub implements ConnectionHost {
   }
 
   #sweep(): void {
-    const { now, settings } = this.core
-    const time = now()
+    const time = this.core.now()
     for (const connection of this.#connections) {
-      if (time - connection.heardAt > settings.pingEveryMs + settings.deadAfterMs)
-        connection.end(new ParleyError('no_sign_of_life'))
-      else if (time - connection.pingedAt >= settings.pingEveryMs) {
-        connection.pingedAt = time
-        connection.outbox.send(PING_FRAME)
-        connection.outbox.socket.ping()
-      }
+      if (this.#isDead(connection, time)) connection.end(new ParleyError('no_sign_of_life'))
+      else if (time - connection.pingedAt >= this.core.settings.pingEveryMs) ping(connection, time)
     }
   }
+
+  /** Pings leave with the sweep, up to a whole one late: the time to answer counts from the ping that was sent. */
+  #isDead({ heardAt, askedAt }: Attached, time: number): boolean {
+    const { pingEveryMs, deadAfterMs } = this.core.settings
+    return askedAt > heardAt && time - askedAt >= deadAfterMs && time - heardAt > pingEveryMs + deadAfterMs
+  }
+}
+
+function ping(connection: Attached, time: number): void {
+  if (connection.askedAt <= connection.heardAt) connection.askedAt = time
+  connection.pingedAt = time
+  connection.outbox.send(PING_FRAME)
+  connection.outbox.socket.ping()
 }

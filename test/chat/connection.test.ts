@@ -189,6 +189,25 @@ describe('signs of life', () => {
   })
 })
 
+describe('signs of life that are asked for more often than the server looks', () => {
+  it('P-90: are waited for from the ping on: who answers each one stays, who does not is closed with 4408', async () => {
+    stopClock()
+    const rig = new ChatRig({ settings: { pingEveryMs: 1000, deadAfterMs: 500 } })
+    // Between two looks of the server: its first ping comes almost two intervals later.
+    await vi.advanceTimersByTimeAsync(300)
+    const [answers, silent] = [await rig.ready(), await rig.ready()]
+    for (let answered = 0, nth = 0; nth < 60; nth++) {
+      await vi.advanceTimersByTimeAsync(100)
+      if (answers.pings > answered) answers.pong()
+      answered = answers.pings
+    }
+    expect(answers.closedWith).toBeUndefined()
+    expect(answers.pings).toBeGreaterThan(3)
+    expect(silent.pings).toBe(1)
+    expect(silent.closedWith?.code).toBe(4408)
+  })
+})
+
 describe('I9: every command', () => {
   const reader: RigOptions = { identify: async () => ({ ...ANYONE, scopes: ['read'] }) }
 

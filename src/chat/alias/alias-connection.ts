@@ -31,6 +31,7 @@ export class AliasConnection implements SocketHandler, Attached {
   #release: (() => void) | undefined
   heardAt = 0
   pingedAt = 0
+  askedAt = 0
   #pending = 0
   readonly #filter = new RunFilter()
   readonly #frames: AliasFrames
