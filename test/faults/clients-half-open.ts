@@ -16,7 +16,7 @@ const HEALTHY = 3
 const PATIENCE_MS = 30_000
 const LOOK_MS = 50
 /** An answer that is on all the while. */
-const ANSWER = { words: 300, tokensPerSecond: 80 } as const
+const ANSWER = { words: 300, tokensPerSecond: 120 } as const
 const NO_SIGN_OF_LIFE = 4408
 
 /** Lines go silent without an end, in the middle of an answer: the server finds out, lets them go, and they come back whole. */

@@ -67,9 +67,10 @@ export class Peer {
     return this.#phase === 'ready' || this.#phase === 'synced'
   }
 
-  /** At the head, with nothing on and nothing waiting. */
+  /** At the head, with nothing on, nothing waiting, and no command of its own without an answer. */
   get atRest(): boolean {
     const { status, queue } = this.view.standing
+    if (this.#waiting.size > 0) return false
     return this.#phase === 'synced' && status !== 'processing' && queue.length === 0 && this.view.cursor !== undefined
   }
 

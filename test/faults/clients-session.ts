@@ -11,6 +11,8 @@ import type { Dice } from './dice.ts'
 
 /** Milliseconds within which a session's clients have caught up and agree: many times what it takes on a busy machine. */
 const REST_MS = 30_000
+/** Milliseconds that all must stay in one place: a command on a line that was cut behind it may still reach the server. */
+const STEADY_MS = 300
 /** Milliseconds between looks at several clients at once. */
 const LOOK_MS = 20
 /** Milliseconds, at most, until a client comes back: a model round has no time for the protocol's ten seconds. */
@@ -52,8 +54,15 @@ export class FaultSession {
     for (const { proxy } of this.people) proxy.release()
     await Promise.race([delivered, delay(REST_MS, undefined, { ref: false })])
     for (const person of this.people) person.stop()
+    let since = Number.POSITIVE_INFINITY
+    let place = ''
     while (performance.now() < deadline) {
-      if (this.peers.every((peer) => peer.atRest) && new Set(this.peers.map(position)).size === 1) return []
+      const places = new Set(this.peers.map((peer) => (peer.atRest ? position(peer) : '')))
+      const [one = ''] = places
+      const steady = places.size === 1 && one !== '' && one === place
+      if (!steady) since = performance.now()
+      else if (performance.now() - since > STEADY_MS) return []
+      place = places.size === 1 ? one : ''
       await delay(LOOK_MS)
     }
     const where = this.peers.map((peer) => `${peer.name} ${position(peer)} ${peer.view.standing.status}`)
