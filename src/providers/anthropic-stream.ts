@@ -71,8 +71,8 @@ export class AnthropicStream implements AsyncIterableIterator<readonly ModelEven
     this.#signal.addEventListener('abort', this.#onAbort)
     try {
       const answer = await this.#open(this.#upstream.signal)
-      this.#answer = answer
       if (this.#queue.ended) answer.release()
+      else this.#answer = answer
       this.#read(answer)
     } catch (error) {
       this.#cut({ error })
@@ -121,8 +121,8 @@ export class AnthropicStream implements AsyncIterableIterator<readonly ModelEven
 
   /** The answer is whole. Its connection can carry the next request once the body has ended: that may take a moment. */
   #complete(): void {
-    this.#finish({})
     const body = this.#answer?.body
+    this.#finish({})
     const timer = setTimeout(() => this.#upstream.abort(), LINGER_MS).unref()
     body?.once('close', () => clearTimeout(timer)).resume()
   }
@@ -138,10 +138,15 @@ export class AnthropicStream implements AsyncIterableIterator<readonly ModelEven
     this.#upstream.abort()
   }
 
+  /**
+   * The SDK keeps the controller of a request until its response is collected. An aborted one holds the stack of its abort,
+   * and that this stream and its run: so nothing here may hold the response, else all of them stay for good.
+   */
   #finish(end: { readonly error?: unknown }): void {
     this.#queue.end(end)
     this.#signal.removeEventListener('abort', this.#onAbort)
     this.#answer?.release()
+    this.#answer = undefined
   }
 }
 

@@ -72,8 +72,10 @@ class AnthropicProvider implements Provider {
       const response = await this.#send(sdk, toRequestBody(request), signal)
       const body = sdk.bodyOf(response)
       if (body === undefined) throw new ParleyError('provider_error', { cause: new Error('an answer without a body') })
+      // Not the response: see `#finish` of AnthropicStream.
+      const { headers } = response
       const toError = (event: object): ParleyError =>
-        toFault(new sdk.module.APIError(undefined, event, undefined, response.headers), Date.now()).error
+        toFault(new sdk.module.APIError(undefined, event, undefined, headers), Date.now()).error
       return { body, toError, release }
     } catch (thrown) {
       release()

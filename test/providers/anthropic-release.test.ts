@@ -1,0 +1,38 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, test, vi } from 'vitest'
+import { requestOf } from '../contracts/provider.ts'
+import { stream } from '../support/messages-api.ts'
+import { blockSteps, messageStart, text } from '../support/messages-api-events.ts'
+import { type Subject, subjectOf } from './anthropic-subject.ts'
+
+const ANSWERS = 10
+const SAYS_ON = [messageStart(), ...blockSteps(text('on and on'), 0).slice(0, -1), { step: 'hold' } as const]
+
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc')
+  const gc: unknown = runInNewContext('gc')
+  await turn()
+  if (typeof gc === 'function') gc()
+  await turn()
+}
+
+/** An answer that a person stops in the middle, as far as it is still in memory. */
+async function stopped({ provider }: Subject): Promise<WeakRef<object>> {
+  const controller = new AbortController()
+  const answer = provider.stream(requestOf('hi'), controller.signal)
+  for await (const event of answer) if (event.type === 'text') break
+  controller.abort()
+  return new WeakRef(answer)
+}
+
+test('I7: answers that were stopped leave memory, with all that holds them', async () => {
+  const subject = await subjectOf(() => stream(SAYS_ON))
+  const answers: WeakRef<object>[] = []
+  for (let count = 0; count < ANSWERS; count++) answers.push(await stopped(subject))
+  await vi.waitFor(async () => {
+    await collectGarbage()
+    expect(answers.filter((answer) => answer.deref() !== undefined).length).toBeLessThan(2)
+  })
+})
