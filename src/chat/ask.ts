@@ -24,6 +24,12 @@ export interface AskHost {
   flush(): void
 }
 
+/**
+ * UTF-16 units of one answer, by its tokens, and at least: far above what tokens are (about four), so that only a model that
+ * ignores its limit meets it. Its text must not fill the memory until the run's time is over (I7).
+ */
+const MAX_UNITS_PER_TOKEN = 16
+const MIN_ANSWER_LIMIT = 4 * 1024 * 1024
 /** Share of the context that is tried when the whole did not fit the model's window. */
 const SMALLER_CONTEXT = 0.5
 
@@ -66,10 +72,13 @@ function requestOf(host: AskHost, model: string, tools: readonly Tool[], context
 }
 
 async function stream(host: AskHost, draft: Draft, provider: Provider, request: ModelRequest): Promise<StopReason> {
+  let room = Math.max(MIN_ANSWER_LIMIT, request.maxOutputTokens * MAX_UNITS_PER_TOKEN)
   for await (const events of provider.stream(request, host.signal)) {
     for (const event of events) {
       if (host.ended) return 'end'
       host.heard(event)
+      if ('delta' in event) room -= event.delta.length
+      if (room < 0) throw new ParleyError('run_limit')
       draft.apply(event)
       if (event.type === 'stop') return stopped(host, draft, event.reason)
     }
