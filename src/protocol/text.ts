@@ -1,6 +1,7 @@
 /** What Postgres, JSON and browsers all accept as text, and how we measure it. */
 
 const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const NUL = String.fromCharCode(0)
 const REPLACEMENT = '\uFFFD'
 const HIGH_SURROGATE_MIN = 0xd800
@@ -37,8 +38,11 @@ export function toStorable(text: string): string {
 /** The longest prefix of `text` within `limit` UTF-8 bytes that does not split a character. */
 export function truncateUtf8(text: string, limit: number): string {
   if (fitsUtf8(text, limit)) return text
-  const { read } = encoder.encodeInto(text, new Uint8Array(limit))
-  return text.slice(0, read)
+  const bytes = new Uint8Array(limit)
+  const { read, written } = encoder.encodeInto(text, bytes)
+  const cut = text.slice(0, read)
+  // A slice keeps all of `text` in V8's memory; a copy does not. What is not well formed has no copy through UTF-8.
+  return cut.isWellFormed() ? decoder.decode(bytes.subarray(0, written)) : cut
 }
 
 /** Characters of well-formed text, as Postgres counts them: a surrogate pair is one. */
