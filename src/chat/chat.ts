@@ -35,6 +35,8 @@ export class Chat {
     telemetry.gauge('connections', () => this.#hub.size)
     telemetry.gauge('sessions_in_memory', () => this.#sessions.count)
     telemetry.gauge('history_bytes', () => histories.bytes)
+    telemetry.gauge('log_entries', () => ports.log.size.entries)
+    telemetry.gauge('log_bytes', () => ports.log.size.bytes)
     telemetry.gauge('active_runs', () => this.#core.running.size)
   }
 

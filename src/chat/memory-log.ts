@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { EventLog, LogBounds, LogEntry, LogRead, LogReader, SessionLog } from '../ports/event-log.ts'
+import type { EventLog, LogBounds, LogEntry, LogRead, LogReader, LogSize, SessionLog } from '../ports/event-log.ts'
 import { canJoin, type Event, isDelta } from '../protocol/events.ts'
 import type { Cursor } from '../protocol/ids.ts'
 import { type Segment, segmentOf } from './log-segment.ts'
@@ -39,6 +39,15 @@ export class MemoryEventLog implements EventLog {
     return log
   }
 
+  get size(): LogSize {
+    let [entries, bytes] = [0, 0]
+    for (const { size } of this.#logs.values()) {
+      entries += size.entries
+      bytes += size.bytes
+    }
+    return { entries, bytes }
+  }
+
   drop(sessionId: string): void {
     const log = this.#logs.get(sessionId)
     if (log !== undefined) this.#settled.delete(log)
@@ -75,6 +84,10 @@ class MemorySessionLog implements SessionLog {
 
   get head(): Cursor {
     return { epoch: this.epoch, seq: this.#seq }
+  }
+
+  get size(): LogSize {
+    return { entries: this.#entries.length, bytes: this.#bytes }
   }
 
   append(events: readonly Event[], fence: number): void {

@@ -37,7 +37,11 @@ export type LogBounds = {
   readonly idleMs: number
 }
 
+export type LogSize = { readonly entries: number; readonly bytes: number }
+
 export interface EventLog {
+  /** What it holds in this process's memory; counted when asked. */
+  readonly size: LogSize
   /** The log of a session that this process holds; a new life when it is not held yet. */
   open(sessionId: string): SessionLog
   /** Forgets the log; a later `open` is another life. */

@@ -16,6 +16,8 @@ export const METRICS = {
   connections: { kind: 'gauge', help: 'Open WebSocket connections' },
   sessions_in_memory: { kind: 'gauge', help: 'Session records in the memory tier' },
   history_bytes: { kind: 'gauge', help: 'Bytes of history in the memory tier' },
+  log_entries: { kind: 'gauge', help: 'Events in the memory of the event log' },
+  log_bytes: { kind: 'gauge', help: 'Their bytes, about' },
   active_runs: { kind: 'gauge', help: 'Runs that are on' },
   store_queue: { kind: 'gauge', help: 'Session writes that wait for the store' },
   store_up: { kind: 'gauge', help: '1 when the last use of the store succeeded' },
