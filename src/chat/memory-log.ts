@@ -87,7 +87,7 @@ class MemorySessionLog implements SessionLog {
   }
 
   get size(): LogSize {
-    return { entries: this.#entries.length, bytes: this.#bytes }
+    return { entries: this.#count, bytes: this.#bytes }
   }
 
   append(events: readonly Event[], fence: number): void {

@@ -22,7 +22,7 @@ async function collectGarbage(): Promise<void> {
 async function stopped({ provider }: Subject): Promise<WeakRef<object>> {
   const controller = new AbortController()
   const answer = provider.stream(requestOf('hi'), controller.signal)
-  for await (const event of answer) if (event.type === 'text') break
+  for await (const events of answer) if (events.some(({ type }) => type === 'text')) break
   controller.abort()
   return new WeakRef(answer)
 }
