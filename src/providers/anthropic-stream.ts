@@ -32,7 +32,7 @@ type WireEvent = RawMessageStreamEvent | { readonly type: 'error' }
 export class AnthropicStream implements AsyncIterableIterator<readonly ModelEvent[], undefined> {
   readonly #open: Open
   readonly #signal: AbortSignal
-  /** Ends the request: before its headers through the SDK, after them through the body. */
+  /** Ends the request before its headers are there; after that, destroying the body does. */
   readonly #upstream = new AbortController()
   readonly #queue = new EventQueue<ModelEvent>(() => this.#goOn())
   readonly #events: AnthropicEvents
@@ -123,7 +123,7 @@ export class AnthropicStream implements AsyncIterableIterator<readonly ModelEven
   #complete(): void {
     const body = this.#answer?.body
     this.#finish({})
-    const timer = setTimeout(() => this.#upstream.abort(), LINGER_MS).unref()
+    const timer = setTimeout(() => body?.destroy(), LINGER_MS).unref()
     body?.once('close', () => clearTimeout(timer)).resume()
   }
 
@@ -134,8 +134,11 @@ export class AnthropicStream implements AsyncIterableIterator<readonly ModelEven
 
   #cut(end: { readonly error?: unknown }): void {
     if (this.#queue.ended) return
+    const body = this.#answer?.body
     this.#finish(end)
     this.#upstream.abort()
+    // The signal alone would not do: once its response is collected, the SDK lets go of what an abort must reach.
+    body?.destroy()
   }
 
   /**

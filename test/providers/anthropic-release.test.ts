@@ -36,3 +36,14 @@ test('I7: answers that were stopped leave memory, with all that holds them', asy
     expect(answers.filter((answer) => answer.deref() !== undefined).length).toBeLessThan(2)
   })
 })
+
+test('an answer that is stopped long after it began still ends its request upstream', async () => {
+  const subject = await subjectOf(() => stream(SAYS_ON))
+  const controller = new AbortController()
+  const answer = subject.provider.stream(requestOf('hi'), controller.signal)[Symbol.asyncIterator]()
+  await answer.next()
+  // The SDK forgets what links a signal to its request when the response is collected.
+  for (let pass = 0; pass < 5; pass++) await collectGarbage()
+  controller.abort()
+  expect(await subject.api.requests[0]?.ended).toBe('aborted')
+})

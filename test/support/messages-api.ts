@@ -20,7 +20,13 @@ export type Reply =
       readonly headers?: Readonly<Record<string, string>>
     }
   /** Bytes that are not the API's: what a proxy in between would answer. */
-  | { readonly reply: 'raw'; readonly status: number; readonly contentType: string; readonly body: string }
+  | {
+      readonly reply: 'raw'
+      readonly status: number
+      readonly contentType: string
+      readonly body: string
+      readonly headers?: Readonly<Record<string, string>>
+    }
   /** The socket is destroyed before any header. */
   | { readonly reply: 'refuse' }
   /** No header ever. */
@@ -60,6 +66,10 @@ export type MessagesApiOptions = {
   readonly port?: number
   /** Off: requests are not kept (a long bench). */
   readonly record?: boolean
+  /** Sent with every answer. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Milliseconds that a connection without a request is kept, told to clients. Default: Node's 5 s after an answer. */
+  readonly keepAliveMs?: number
 }
 
 /** The documented error types by status. */
@@ -90,6 +100,8 @@ export class MessagesApi {
   readonly requests: MessagesRequest[] = []
   /** Requests not yet completed nor aborted. */
   open = 0
+  /** Sockets of clients, idle ones included. */
+  connections = 0
   script: Script
   readonly #server: Server
   readonly #options: MessagesApiOptions
@@ -99,10 +111,19 @@ export class MessagesApi {
   private constructor(options: MessagesApiOptions) {
     this.#options = options
     this.script = options.script ?? []
-    this.#server = createServer({ noDelay: true }, (request, response) => {
+    const idle = options.keepAliveMs
+    const keepAlive =
+      idle === undefined ? {} : { keepAliveTimeout: idle, headersTimeout: idle, connectionsCheckingInterval: idle / 4 }
+    this.#server = createServer({ noDelay: true, ...keepAlive }, (request, response) => {
       this.#serve(request, response).catch((error: unknown) =>
         response.destroy(error instanceof Error ? error : undefined),
       )
+    })
+    this.#server.on('connection', (socket) => {
+      this.connections += 1
+      socket.once('close', () => {
+        this.connections -= 1
+      })
     })
   }
 
@@ -138,6 +159,7 @@ export class MessagesApi {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeader('request-id', `req_stub${++this.#count}`)
+    for (const [name, value] of Object.entries(this.#options.headers ?? {})) response.setHeader(name, value)
     const chunks: Buffer[] = []
     for await (const chunk of request) if (chunk instanceof Buffer) chunks.push(chunk)
     if (request.method !== 'POST' || !request.url?.startsWith('/v1/messages')) {
@@ -164,7 +186,7 @@ export class MessagesApi {
       case 'error':
         return fail(response, reply)
       case 'raw':
-        response.writeHead(reply.status, { 'content-type': reply.contentType }).end(reply.body)
+        response.writeHead(reply.status, { 'content-type': reply.contentType, ...reply.headers }).end(reply.body)
         return
       case 'refuse':
         response.socket?.destroy()

@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-const DIST = fileURLToPath(new URL('../../dist/', import.meta.url))
+/** From the project's folder, where tests and faults run: the faults are joined into one file elsewhere. */
+const DIST = resolve('dist')
 const LAST_START_LINE = /^ {2}transport /
 const run = promisify(execFile)
 
@@ -109,6 +109,11 @@ export class ParleyProcess {
   async command(...args: readonly string[]): Promise<string> {
     const { stdout } = await run(process.execPath, [join(DIST, 'cli.js'), ...args], { env: this.#env })
     return stdout.trim()
+  }
+
+  /** The server's own process id, 0 when it does not run. */
+  get pid(): number {
+    return this.#child?.pid ?? 0
   }
 
   /** Where `parley apps put` and the like may find a file. */
