@@ -24,6 +24,7 @@ export class Chat {
   readonly #sessions: Sessions
   readonly #hub: Hub
   #draining = false
+  #hurried = false
 
   constructor(ports: ChatPorts) {
     const histories = new HistoryCache(ports.settings.historyBytes, ports.settings.idleMs, ports.now)
@@ -45,17 +46,16 @@ export class Chat {
   }
 
   /**
-   * I12: no new work from now on; clients are told when to come back; runs go on to their end, at the deadline those left are
-   * interrupted and saved; then every connection is closed with 1012. Resolves when nothing is on any more.
+   * I12: no new work from now on; clients are told when to come back. Idle ones are closed evenly over the time that they were
+   * told, so that the next process does not get all of them in one moment; the others when their run ends. At the deadline
+   * the runs that are left are interrupted and saved. Every connection is closed with 1012. Resolves when nothing is on any more.
    */
   async drain(deadlineMs: number): Promise<void> {
     this.#draining = true
     const { settings } = this.#core
-    for (const connection of this.#hub.all()) {
+    for (const connection of this.#hub.all())
       connection.tell({ type: 'server.draining', reconnectInMs: settings.reconnectMs })
-      if (!isWorking(connection.caller.session)) connection.end(new ParleyError('draining'))
-    }
-    await this.#untilNoRun(deadlineMs)
+    await this.#letGo(Math.min(settings.reconnectMs, deadlineMs), deadlineMs)
     this.#interruptAll()
     await this.#untilNoRun(DRAIN_SAVE_MS)
     for (const connection of this.#hub.all()) connection.end(new ParleyError('draining'))
@@ -63,9 +63,28 @@ export class Chat {
     this.#sessions.stop()
   }
 
-  /** A drain waits no longer for running answers. */
+  /** A drain waits no longer for running answers, nor for anybody's turn to leave. */
   hurry(): void {
+    this.#hurried = true
     this.#interruptAll()
+  }
+
+  /** Closes who is idle over `spreadMs`, and who works once that is over. Resolves when all are gone, or at the deadline. */
+  async #letGo(spreadMs: number, deadlineMs: number): Promise<void> {
+    const startedAt = this.#core.now()
+    const idle = this.#hub.all().filter(({ caller }) => !isWorking(caller.session))
+    const spread = new Set(idle)
+    for (;;) {
+      const elapsed = this.#core.now() - startedAt
+      const due = elapsed >= spreadMs ? idle.length : Math.floor((idle.length * elapsed) / spreadMs)
+      const leaving = new Set(idle.slice(0, due))
+      for (const connection of this.#hub.all())
+        if (!isWorking(connection.caller.session) && (leaving.has(connection) || !spread.has(connection)))
+          connection.end(new ParleyError('draining'))
+      const isOver = due === idle.length && !this.#isWorking()
+      if (isOver || elapsed >= deadlineMs || this.#hurried) return
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS))
+    }
   }
 
   #interruptAll(): void {

@@ -13,11 +13,12 @@ async function begin(options: RigOptions = {}) {
 }
 
 describe('I12: a drain', () => {
-  it('tells all when to come back, closes idle ones at once with 1012, and lets runs finish', async () => {
+  it('tells all when to come back, closes idle ones with 1012 within that time, and lets runs finish', async () => {
     const { rig, id, client, stream } = await begin({ settings: { reconnectMs: 1000 } })
     const idle = await rig.ready()
     const drained = rig.chat.drain(30_000)
     expect(idle.last('server.draining')).toEqual({ type: 'server.draining', reconnectInMs: 1000 })
+    await rig.pass(1000)
     expect(await idle.closed()).toEqual({ code: 1012, reason: 'draining' })
     expect(client.last('server.draining')).toBeDefined()
     await rig.pass(10_000)
@@ -28,6 +29,40 @@ describe('I12: a drain', () => {
     await drained
     expect(client.closedWith).toEqual({ code: 1012, reason: 'draining' })
     expect(await rig.stored(id)).toMatchObject([{}, { content: 'whole' }])
+  })
+
+  it('closes idle connections evenly over the time after which they were asked back', async () => {
+    stopClock()
+    const rig = new ChatRig({ settings: { reconnectMs: 1000 } })
+    const idle = await Promise.all(Array.from({ length: 20 }, () => rig.ready()))
+    const closed = () => idle.filter(({ closedWith }) => closedWith !== undefined).length
+    const drained = rig.chat.drain(30_000)
+    const seen = [closed()]
+    for (let step = 0; step < 4; step++) {
+      await rig.pass(250)
+      seen.push(closed())
+    }
+    await rig.pass(100)
+    await drained
+    expect(seen).toEqual([0, 5, 10, 15, 20])
+    expect(idle.every(({ closedWith }) => closedWith?.code === 1012)).toBe(true)
+  })
+
+  it('that is short closes idle connections within its deadline, and at once when it is hurried', async () => {
+    stopClock()
+    const rig = new ChatRig({ settings: { reconnectMs: 60_000 } })
+    const idle = await rig.ready()
+    const drained = rig.chat.drain(200)
+    await rig.pass(200)
+    expect(idle.closedWith?.code).toBe(1012)
+    await drained
+    const next = rig.fork()
+    const other = await next.ready()
+    const long = next.chat.drain(30_000)
+    next.chat.hurry()
+    await next.pass(50)
+    await long
+    expect(other.closedWith?.code).toBe(1012)
   })
 
   it('interrupts what is on at the deadline, and saves it before it resolves', async () => {
