@@ -121,8 +121,9 @@ function ready(conversation: Conversation, frame: SessionReady): Conversation {
 
 function snapshot(conversation: Conversation, frame: SessionSnapshot): Conversation {
   const { sync } = conversation
-  // A new session may say that it is empty; that is no news.
-  if (sync.phase !== 'snapshot') return conversation
+  // P-62: what another process did, in the same life of the log.
+  if (sync.phase !== 'snapshot')
+    return { ...conversation, ...placed(mergeSnapshot(conversation.messages, frame, conversation.hasMore)) }
   // P-28
   const sameLife = conversation.epoch === sync.start.epoch
   const merged = sameLife ? mergeSnapshot(conversation.messages, frame, conversation.hasMore) : frame
@@ -132,17 +133,21 @@ function snapshot(conversation: Conversation, frame: SessionSnapshot): Conversat
       ? { sync: { phase: 'opening' as const, start: sync.start }, cursor: undefined }
       : { sync: { phase: 'live' as const }, cursor: sync.start }),
     epoch: sync.start.epoch,
-    messages: merged.messages,
-    hasMore: merged.hasMore,
-    open: new Set(),
-    streamRunId: undefined,
+    ...placed(merged),
   }
 }
 
+function placed({ messages, hasMore }: Pick<Conversation, 'messages' | 'hasMore'>) {
+  return { messages, hasMore, open: new Set<string>(), streamRunId: undefined }
+}
+
 function status(conversation: Conversation, frame: SessionStatusFrame): Conversation {
-  const { cancelling } = conversation
+  const { cancelling, sync } = conversation
+  // The run that the snapshot was opened with was another process's and is over: no event of it will come (P-62).
+  const isOver = sync.phase === 'opening' && frame.runId === undefined
   return {
     ...conversation,
+    ...(isOver ? { sync: { phase: 'live' as const }, cursor: sync.start } : {}),
     status: frame.status,
     runId: frame.runId,
     queue: frame.queue,

@@ -51,7 +51,7 @@ export class Revocations {
   }
 
   #onChange(change: Change): void {
-    if (change.kind === 'session') return
+    if (change.kind === 'session' || change.kind === 'cancel') return
     this.#verdicts.changed()
     if (change.kind === 'everything') this.#unreadAll = true
     else if (change.kind === 'key') this.#unread.add(change.id)

@@ -12,6 +12,8 @@ export interface Watcher {
   fellBehind(): void
   /** The log moved, or a send left the queue. Only those have it that never join an audience and always read from the log. */
   moved?(): void
+  /** What it was told was changed by another process. Only those have it that read nothing but the log. */
+  replaced?(): void
 }
 
 const NOBODY: readonly Watcher[] = []

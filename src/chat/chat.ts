@@ -6,6 +6,7 @@ import { Directory } from './directory.ts'
 import { handshake } from './gateway.ts'
 import { HistoryCache } from './history-cache.ts'
 import { Hub } from './hub.ts'
+import { Neighbours } from './neighbours.ts'
 import type { Session } from './session.ts'
 import { Sessions } from './sessions.ts'
 
@@ -23,6 +24,7 @@ export class Chat {
   readonly #core: Core
   readonly #sessions: Sessions
   readonly #hub: Hub
+  readonly #neighbours: Neighbours
   #draining = false
   #hurried = false
 
@@ -31,6 +33,7 @@ export class Chat {
     this.#core = { ...ports, histories, running: new Set(), draining: () => this.#draining }
     this.#sessions = new Sessions(this.#core)
     this.#hub = new Hub(this.#core, this.#sessions)
+    this.#neighbours = new Neighbours(this.#core, this.#sessions)
     this.directory = new Directory(this.#core, this.#sessions)
     const { telemetry } = ports
     telemetry.gauge('connections', () => this.#hub.size)
@@ -59,6 +62,7 @@ export class Chat {
     this.#interruptAll()
     await this.#untilNoRun(DRAIN_SAVE_MS)
     for (const connection of this.#hub.all()) connection.end(new ParleyError('draining'))
+    this.#neighbours.stop()
     this.#hub.stop()
     this.#sessions.stop()
   }

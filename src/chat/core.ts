@@ -2,7 +2,7 @@ import type { Access } from '../ports/access.ts'
 import type { Apps } from '../ports/apps.ts'
 import type { EventLog } from '../ports/event-log.ts'
 import type { Providers } from '../ports/provider.ts'
-import type { SessionStore } from '../ports/store.ts'
+import type { ChangeFeed, SessionStore } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Tools } from '../ports/tool.ts'
 import type { HistoryCache } from './history-cache.ts'
@@ -15,7 +15,7 @@ export interface Ticking {
 
 /** What every part of the core may use. One per process. */
 export type Core = {
-  readonly store: SessionStore
+  readonly store: SessionStore & ChangeFeed
   readonly log: EventLog
   readonly providers: Providers
   readonly tools: Tools

@@ -18,6 +18,8 @@ const SECRET_PARAMETERS = ['key', 'api_key', 'apikey', 'token', 'access_token']
 /** A cursor that cannot be read is one that nothing can be served from: a snapshot replaces what the client has. */
 const UNREADABLE: Cursor = { epoch: '', seq: 0 }
 const MS_PER_SECOND = 1000
+/** When a client of the alias may look again for a run that another process has on. */
+const BUSY_ELSEWHERE_RETRY_MS = 1000
 
 type Form = {
   readonly app: string
@@ -52,6 +54,9 @@ async function open(hub: Hub, form: Form): Promise<SocketHandler> {
   // Looked at here so that a flood is refused before it costs a socket; taken when the socket opens, as a peer may leave until then.
   core.access.admitConnection(from)()
   const session = await hub.sessions.open(form.sessionId, ownerOf(principal, form.app))
+  // That wire is a run's events, and those of a run of another process come from there only.
+  if (form.alias !== undefined && session.activity.kind === 'elsewhere')
+    throw new ParleyError('overloaded', { retryAfterMs: BUSY_ELSEWHERE_RETRY_MS })
   const caller = { session, app, principal, from, cursor: form.cursor }
   return form.alias === undefined ? new Connection(hub, caller) : new AliasConnection(hub, caller, form.alias)
 }

@@ -82,6 +82,11 @@ export class History {
     }
   }
 
+  /** What a run has said so far, with whether anything is older. */
+  runPage(runId: string): WirePage {
+    return toPage(this.runRows(runId), this.#hasMore || this.#rows[0]?.runId !== runId)
+  }
+
   /** The newest messages that fit one frame, with what a run has so far after them. */
   page(partial: readonly MessageRow[] = []): WirePage {
     const ids = new Set(partial.map((row) => row.id))

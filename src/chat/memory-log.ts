@@ -127,6 +127,11 @@ class MemorySessionLog implements SessionLog {
     this.#onSettled(this)
   }
 
+  skip(): void {
+    this.#seq++
+    this.clear()
+  }
+
   /** Keeps the position, so that a cursor at the head stays good. */
   clear(): void {
     this.#segments = NO_SEGMENTS

@@ -15,7 +15,7 @@ export function readyFrame(
   resumed: SessionReady['resumed'],
 ): SessionReady {
   const { row, lastRun } = session
-  const runId = session.active?.runId
+  const { runId } = session
   return {
     type: 'session.ready',
     protocolVersion: PROTOCOL_VERSION,

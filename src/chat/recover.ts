@@ -1,40 +1,57 @@
 import type { LoadedSession, MessageRow, OpenRun, RunRow } from '../ports/store.ts'
 import { sessionTag } from '../ports/telemetry.ts'
 import { ParleyError } from '../protocol/errors.ts'
-import type { QueuedSend } from './activity.ts'
+import { NOTHING, type QueuedSend } from './activity.ts'
 import { OUTCOME_UNKNOWN } from './context.ts'
 import { toLastRun } from './run-end.ts'
 import type { Session } from './session.ts'
 
-/** When a client may look again for a session that another process works on. */
-const BUSY_ELSEWHERE_RETRY_MS = 1000
-
 /**
  * Brings a session that was just loaded into a state from which it can go on: queued sends come back into the queue; a run
- * whose process died is ended as interrupted, its calls without result answered by "outcome unknown" and never executed
- * again (I1, I5); a run that was stored but never began (its send was refused while the store was away) is queued.
+ * of another living process is followed; a run whose process died is ended as interrupted, its calls without result answered
+ * by "outcome unknown" and never executed again (I1, I5); a run that was stored but never began (its send was refused while
+ * the store was away) is queued.
  */
 export async function recover(session: Session, loaded: LoadedSession): Promise<void> {
   const running = loaded.openRuns.find(({ run }) => run.status === 'running' && run.id !== session.active?.runId)
-  session.queue = loaded.openRuns.flatMap((open) => (open.run.status === 'queued' ? toQueued(open) : []))
+  session.queue = queueOf(loaded)
   if (running === undefined) return
   if (running.run.node === session.core.store.node) await resumeUnbegun(session, running)
-  else if (running.nodeAlive)
-    throw new ParleyError('overloaded', {
-      message: 'The session is busy in another process',
-      retryAfterMs: BUSY_ELSEWHERE_RETRY_MS,
-    })
+  else if (running.nodeAlive) await followRun(session, running.run)
   else await endDead(session, running.run)
 }
 
 /** After a write that was refused but may have been stored: takes the queue and an unbegun run from the store (I2). */
 export async function reconcile(session: Session): Promise<void> {
   if (!session.doubtful) return
-  const loaded = await loadUnchanged(session)
   session.doubtful = false
-  if (loaded === undefined) return
-  if (session.activity.kind === 'none') session.adopt(loaded)
-  await recover(session, loaded)
+  await reload(session)
+}
+
+/**
+ * Takes the store's word over ours, within `session.exclusive`; of a session whose run is on here only what others may have
+ * changed meanwhile. False: the store has no such session. When it fails the session is as it was, and in doubt.
+ */
+export async function reload(session: Session): Promise<boolean> {
+  const before = session.activity
+  try {
+    const loaded = await loadUnchanged(session)
+    if (loaded === undefined) return false
+    if (!session.isOwnedBy(loaded.session)) throw new ParleyError('session_not_found')
+    if (session.activity.kind === 'running' || session.activity.kind === 'saving') {
+      session.learn(loaded.session)
+      session.queue = queueOf(loaded)
+      return true
+    }
+    session.activity = NOTHING
+    session.adopt(loaded)
+    await recover(session, loaded)
+    return true
+  } catch (thrown) {
+    if (session.activity.kind === 'none') session.activity = before
+    session.doubtful = true
+    throw thrown
+  }
 }
 
 /** What the store holds, read while no run of ours began or ended: else its rows are older than what is in memory. */
@@ -44,6 +61,17 @@ async function loadUnchanged(session: Session): Promise<LoadedSession | undefine
     const loaded = await session.core.store.load(session.id)
     if (session.activity === activity) return loaded
   }
+}
+
+function queueOf({ openRuns }: LoadedSession): QueuedSend[] {
+  return openRuns.flatMap((open) => (open.run.status === 'queued' ? toQueued(open) : []))
+}
+
+async function followRun(session: Session, { id: runId, node = '' }: RunRow): Promise<void> {
+  const history = await session.history()
+  session.activity = { kind: 'elsewhere', runId, node, history }
+  // Only the store knows what the other process takes.
+  session.hidesSends = true
 }
 
 /** Ours, but not in memory: it was stored by a write whose answer got lost, or its end could not be saved. */
@@ -58,12 +86,19 @@ async function resumeUnbegun(session: Session, open: OpenRun): Promise<void> {
   session.lastPosition = position - 1
 }
 
+/** Of two processes that find it at the same time one ends it: the other's fence is not above, and its node is another. */
 async function endDead(session: Session, run: RunRow): Promise<void> {
   const { core } = session
   const history = await session.history()
   const rows = history.runRows(run.id)
   const messages = [...interruptedAnswers(rows), ...unknownResults(rows, run, core.now())]
-  const ended: RunRow = { ...run, status: 'interrupted', endedAt: core.now(), fence: run.fence + 1 }
+  const ended: RunRow = {
+    ...run,
+    status: 'interrupted',
+    endedAt: core.now(),
+    node: core.store.node,
+    fence: run.fence + 1,
+  }
   const status = session.queue.length > 0 ? 'processing' : 'interrupted'
   await session.change({ status }, { runs: [ended], messages }, core.settings.storeGiveUpMs)
   history.put(messages)
@@ -71,7 +106,6 @@ async function endDead(session: Session, run: RunRow): Promise<void> {
   core.telemetry.count('runs_ended_total', 1, 'interrupted')
   core.telemetry.log('warn', 'run of a dead process ended', { session: sessionTag(session.id), run: run.id })
 }
-
 /** What the last request said is marked, unless tools already answered it: then it was whole. */
 function interruptedAnswers(rows: readonly MessageRow[]): MessageRow[] {
   const lastTool = rows.findLastIndex((row) => row.role === 'tool')

@@ -4,9 +4,11 @@ import { ParleyError } from '../protocol/errors.ts'
 import type { LastRun } from '../protocol/frames.ts'
 import type { History } from './history.ts'
 import { reconcile } from './recover.ts'
+import { renew } from './renew.ts'
 import type { Run } from './run.ts'
 import { endFacts, failedWith, type RunEnd, terminalEvent } from './run-end.ts'
 import { resultEvent } from './run-events.ts'
+import { logFence } from './run-plan.ts'
 import type { Session } from './session.ts'
 import { currentApp, startRun } from './start-run.ts'
 import { improveTitle } from './title.ts'
@@ -46,7 +48,7 @@ async function finish(session: Session, run: Run, end: RunEnd): Promise<void> {
   history.put(messages)
   history.trim(core.settings.windowBytes, core.settings.windowMessages)
   const terminal = terminalEvent(session.id, run.runId, told, usage)
-  session.log.append([...results.map(resultEvent), terminal], row.fence)
+  session.log.append([...results.map(resultEvent), terminal], logFence(row))
   session.log.settle()
   session.lastRun = lastRunOf(run, told)
   settle(session, history, saved, told === end ? undefined : lastRunOf(run, end))
@@ -142,9 +144,21 @@ async function takeNext(session: Session): Promise<Run | undefined> {
   const history = await session.history()
   const { replaces, ...run } = next.run
   const replacing = replaces !== undefined && history.mayHold(replaces)
-  const started = await startRun(session, app, { run: replacing ? next.run : run, message: next.message, history })
-  session.queue = session.queue.slice(1)
-  return started
+  try {
+    const started = await startRun(session, app, { run: replacing ? next.run : run, message: next.message, history })
+    session.queue = session.queue.slice(1)
+    return started
+  } catch (thrown) {
+    if (!isOutrun(thrown)) throw thrown
+    // Another process has it: this one follows.
+    await renew(session)
+    return undefined
+  }
+}
+
+/** Refused because another process did something first: a run of the session is on, or has this position or this fence. */
+export function isOutrun(thrown: unknown): boolean {
+  return thrown instanceof ParleyError && (thrown.code === 'conflict' || thrown.code === 'overloaded')
 }
 
 /** The queue was emptied after the last run had ended: the store still says that there is work. */

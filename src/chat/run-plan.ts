@@ -15,6 +15,14 @@ export type RunPlan = {
   readonly release?: () => void
 }
 
+/** Fences that one run may use up, by changing hands. */
+const FENCES_OF_A_RUN = 2 ** 20
+
+/** What its appends to the log are held against: above those of the runs before it, and of the processes that had it before. */
+export function logFence({ position = 0, fence }: RunRow): number {
+  return position * FENCES_OF_A_RUN + fence
+}
+
 /** A part of a write; the session's id is added. */
 export type SessionChange = Omit<SessionWrite, 'sessionId' | 'session'>
 

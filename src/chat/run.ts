@@ -9,7 +9,7 @@ import { Draft, type DraftHost } from './draft.ts'
 import { EventBuffer } from './event-buffer.ts'
 import { failedWith, type RunEnd } from './run-end.ts'
 import { resultEvent, startedEvent } from './run-events.ts'
-import type { RunHost, RunPlan } from './run-plan.ts'
+import { logFence, type RunHost, type RunPlan } from './run-plan.ts'
 import { STOPPED } from './tool-calls.ts'
 import { resultRow, runCalls, type ToolHost } from './tool-round.ts'
 import { UsageMeter } from './usage.ts'
@@ -48,7 +48,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
     this.plan = plan
     this.core = session.core
     this.#session = session
-    this.#buffer = new EventBuffer((events) => session.log.append(events, plan.row.fence))
+    this.#buffer = new EventBuffer((events) => session.log.append(events, logFence(plan.row)))
     this.#checkpoint = new Checkpoint(session, this.startedAt, () => this.#draft?.unsaved())
     this.#nextIndex = plan.userMessage.index + 1
   }

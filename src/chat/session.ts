@@ -10,13 +10,12 @@ import { History } from './history.ts'
 import type { Run } from './run.ts'
 import { toLastRun } from './run-end.ts'
 import type { RunHost, SessionChange } from './run-plan.ts'
+import { leavesDoubt, pick, setByPeople, touched } from './session-row.ts'
 import { toQueueItem } from './wire-messages.ts'
 
 /** Milliseconds between looks at a session that someone waits for. */
 const SETTLE_LOOK_MS = 10
 const NO_WATCHERS: readonly Watcher[] = []
-/** Refusals that say that the store may hold what memory does not: our own write, or a run that we know nothing of. */
-const DOUBTS: ReadonlySet<string> = new Set(['store_unavailable', 'overloaded'])
 
 /**
  * One session in memory: its record, queue, log and audience. What it shows (`row`) is what is durable; commands that change
@@ -35,7 +34,7 @@ export class Session implements RunHost, Ticking, LogReader {
   lastRun: LastRun | undefined
   lastPosition = 0
   /** The store holds a row of it. */
-  stored: boolean
+  stored = false
   /** Connections attached, live or behind, the oldest first. */
   watchers: readonly Watcher[] = NO_WATCHERS
   /** Sends were taken out of the queue, or the store knew an id that memory did not: it is asked before an id counts as new. */
@@ -46,6 +45,8 @@ export class Session implements RunHost, Ticking, LogReader {
   #submitted: SessionRow
   #tail: Promise<unknown> | undefined
   #loading: Promise<History> | undefined
+  /** How often the store's word was taken over ours. */
+  #lives = 0
   /** When the last watcher left; undefined while there is one, and before the first. */
   #leftAt: number | undefined
   /** Set when it left memory or its copy is in doubt: whoever holds it must open it anew. */
@@ -54,10 +55,8 @@ export class Session implements RunHost, Ticking, LogReader {
   constructor(core: Core, row: SessionRow, loaded?: LoadedSession) {
     this.core = core
     this.id = row.id
-    this.row = this.#submitted = loaded?.session ?? row
-    this.stored = loaded !== undefined
-    this.lastPosition = loaded?.lastPosition ?? 0
-    this.lastRun = loaded?.lastRun === undefined ? undefined : toLastRun(loaded.lastRun)
+    this.row = this.#submitted = row
+    if (loaded !== undefined) this.adopt(loaded)
     this.audience = new Audience(row.id, core.broadcast)
     this.log = core.log.open(row.id)
     this.log.subscribe(this)
@@ -65,6 +64,11 @@ export class Session implements RunHost, Ticking, LogReader {
 
   get active(): Run | undefined {
     return this.activity.kind === 'running' ? this.activity.run : undefined
+  }
+
+  /** The run that is on, here or in another process. */
+  get runId(): string | undefined {
+    return this.activity.kind === 'elsewhere' ? this.activity.runId : this.active?.runId
   }
 
   /** True while a command holds the session. */
@@ -81,7 +85,8 @@ export class Session implements RunHost, Ticking, LogReader {
 
   /** A session in use stays in memory (I8). */
   get pinned(): boolean {
-    return this.watchers.length > 0 || this.activity.kind !== 'none' || this.#tail !== undefined
+    const { kind } = this.activity
+    return this.watchers.length > 0 || kind === 'running' || kind === 'saving' || this.#tail !== undefined
   }
 
   /** The history that the active run works on. */
@@ -91,7 +96,7 @@ export class Session implements RunHost, Ticking, LogReader {
   }
 
   get status(): SessionStatus {
-    if (this.activity.kind === 'running' || this.queue.length > 0) return 'processing'
+    if (this.runId !== undefined || this.queue.length > 0) return 'processing'
     if (this.row.status !== 'processing') return this.row.status
     const outcome = this.lastRun?.outcome
     return outcome === 'cancelled' || outcome === 'interrupted' ? 'interrupted' : 'idle'
@@ -135,26 +140,34 @@ export class Session implements RunHost, Ticking, LogReader {
    */
   async change(changes: Partial<SessionRow>, write: SessionChange, giveUpAfterMs: number | 'never'): Promise<void> {
     if (this.retired) throw new ParleyError('session_not_found')
-    const before = this.#submitted
     const stamped = { ...changes, updatedAt: this.core.now() }
-    this.#submitted = { ...before, ...stamped }
+    this.#submitted = { ...this.#submitted, ...stamped }
+    const session = this.stored ? touched(this.#submitted, changes) : this.#submitted
     try {
-      await this.core.store.commit({ sessionId: this.id, session: this.#submitted, ...write }, { giveUpAfterMs })
+      await this.core.store.commit({ sessionId: this.id, session, ...write }, { giveUpAfterMs })
     } catch (thrown) {
       this.#submitted = { ...this.#submitted, ...pick(this.row, stamped) }
-      if (thrown instanceof ParleyError && DOUBTS.has(thrown.code)) this.doubtful = true
+      if (leavesDoubt(thrown)) this.doubtful = true
       throw thrown
     }
     this.row = { ...this.row, ...stamped }
     this.stored = true
   }
 
-  /** The store's word over ours: after a write that was refused but may have been stored. Nothing is on. */
+  /** The store's word over ours. Nothing is on. */
   adopt(loaded: LoadedSession): void {
     this.row = this.#submitted = loaded.session
     this.stored = true
     this.lastPosition = loaded.lastPosition
+    this.lastRun = loaded.lastRun === undefined ? undefined : toLastRun(loaded.lastRun)
+    this.#lives++
     this.core.histories.remove(this.id)
+  }
+
+  /** What people set by another process, while a run of ours is on. */
+  learn(stored: SessionRow): void {
+    this.row = { ...this.row, ...setByPeople(stored) }
+    this.#submitted = { ...this.#submitted, ...setByPeople(stored) }
   }
 
   /** Resolves when no run is on. Rejects when its end waits for a store that is away: that may last. */
@@ -173,13 +186,12 @@ export class Session implements RunHost, Ticking, LogReader {
   }
 
   statusFrame(): Extract<ControlFrame, { type: 'session.status' }> {
-    const runId = this.active?.runId
     return {
       type: 'session.status',
       status: this.status,
       queued: this.queue.length,
       queue: this.queueItems(),
-      ...(runId === undefined ? {} : { runId }),
+      ...(this.runId === undefined ? {} : { runId: this.runId }),
       ...(this.lastRun === undefined ? {} : { lastRun: this.lastRun }),
     }
   }
@@ -219,10 +231,13 @@ export class Session implements RunHost, Ticking, LogReader {
   }
 
   async #loadHistory(): Promise<History> {
+    const life = this.#lives
     const { windowBytes, windowMessages } = this.core.settings
     const page = this.stored
       ? await this.core.store.history(this.id, { maxMessages: windowMessages, maxBytes: windowBytes })
       : { messages: [], hasMore: false }
+    // What was read before the store's word was taken is old.
+    if (life !== this.#lives) return this.#loadHistory()
     const history = new History(page)
     this.core.histories.put(this.id, history)
     return history
@@ -232,11 +247,4 @@ export class Session implements RunHost, Ticking, LogReader {
     for (const watcher of this.watchers) watcher.moved?.()
     if (this.audience.size > 0) this.audience.deliver(encodeEvent(this.log.epoch, entry.last, entry.event))
   }
-}
-
-/** The values that `row` has under the keys of `changes`, absent ones as undefined so that a spread takes them back. */
-function pick(row: SessionRow, changes: Partial<SessionRow>): Partial<SessionRow> {
-  return Object.fromEntries(
-    Object.keys(changes).map((key) => [key, Object.entries(row).find(([name]) => name === key)?.[1]]),
-  )
 }

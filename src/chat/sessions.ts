@@ -51,6 +51,27 @@ export class Sessions {
     return [...this.#pinned.values()]
   }
 
+  /** Ids of all that are in memory. */
+  ids(): readonly string[] {
+    return [...this.#pinned.keys(), ...this.#idle.keys()]
+  }
+
+  /** The session where it is in memory. */
+  find(id: string): Session | undefined {
+    return this.#pinned.get(id) ?? this.#idle.peek(id)
+  }
+
+  /** Settles when the session, which is being loaded, is open. */
+  opening(id: string): Promise<unknown> | undefined {
+    return this.#opening.get(id)
+  }
+
+  /** Another process made it, or went on with it, and nothing of it is in memory. */
+  changedAway(id: string): void {
+    this.#absent.delete(id)
+    this.#core.histories.remove(id)
+  }
+
   /** Finds the session in memory, else in the store, else makes it; once for all who ask. A foreign one is `session_not_found`. */
   async open(id: string, owner: Owner): Promise<Session> {
     // One that is being loaded is in memory already, but nobody may act on it before it is mended.

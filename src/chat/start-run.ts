@@ -36,6 +36,8 @@ export async function startRun(
     position: session.lastPosition + 1,
     startedAt: core.now(),
     node: core.store.node,
+    // Of two processes that start it, or one that starts it and one that removes it, the second is refused.
+    fence: run.fence + 1,
   }
   const supersede = row.replaces === undefined ? {} : { supersedeFromRun: row.replaces }
   const write = { runs: [row], messages: [message], ...supersede }

@@ -18,10 +18,12 @@ export interface SessionLog {
   readonly epoch: string
   /** The last position; `seq` 0 in a new life. */
   readonly head: Cursor
-  /** `fence` is the run's: an append of a run that changed hands is dropped. */
+  /** `fence` rises with every run and every change of its hands: an append below the highest so far is dropped. */
   append(events: readonly Event[], fence: number): void
   /** What follows `after`, oldest first, at most `maxEntries`. A cursor at the head is an empty tail. */
   read(after: Cursor, maxEntries: number): LogRead
+  /** What happened elsewhere has no entries here: every cursor up to now is a gap. */
+  skip(): void
   /** The one who hears each entry, in order, once it is in the log: the session. */
   subscribe(reader: LogReader): void
   /** The run is over: shrink to the smaller bounds. */

@@ -79,11 +79,15 @@ export type MessageTail = {
   readonly text: string
 }
 
-/** What one change of one session must make durable, atomically: rows are upserted whole by id, the session's included. */
+/** What one change of one session must make durable, atomically: rows of runs and messages are upserted whole by id. */
 export type SessionWrite = {
   readonly sessionId: string
-  /** Absent when it did not change (a checkpoint); present in a session's first write. */
-  readonly session?: SessionRow
+  /**
+   * Absent when it did not change (a checkpoint); present in a session's first write. Of a session that exists the title with
+   * whose it is, wallet and model stay as they are where they are absent: another process may have set them. `wallet: null`
+   * unbinds.
+   */
+  readonly session?: Omit<SessionRow, 'wallet'> & { readonly wallet?: Wallet | null | undefined }
   readonly runs?: readonly RunRow[]
   readonly messages?: readonly MessageRow[]
   /** Of messages that are stored: what a checkpoint adds to a growing answer. */
@@ -140,6 +144,8 @@ export type SessionSummary = {
 export interface SessionStore {
   /** This process's name among those that share the store. */
   readonly node: string
+  /** Other processes that open sessions of this store, as far as is known: about half a second old. */
+  readonly others: number
   /** Unknown ids are absent from the map. Calls of one loop turn become one query. */
   load(sessionId: string): Promise<LoadedSession | undefined>
   /** `before` an unknown message: an empty page. */
@@ -152,8 +158,13 @@ export interface SessionStore {
    * Resolves once durable. Writes of all sessions share statements; those of one session keep their order. Rejects with
    * `conflict` when the row was refused by a unique index or its fence, `store_unavailable` as CommitOptions says,
    * `invalid_value` when Postgres refuses the data itself, `overloaded` when another process runs in the session. The fault of one session never fails another's write.
+   * Where other processes are present they hear of it as a `session` change, unless it is a checkpoint (messages only).
    */
   commit(write: SessionWrite, options: CommitOptions): Promise<void>
+  /** What is stored of each run, by session id, in its order; those without any are absent. One query for all. */
+  runMessages(runs: readonly RunRef[]): Promise<ReadonlyMap<string, readonly MessageRow[]>>
+  /** Resolves once the process `node` will hear, by its change feed, that this run is to be stopped. */
+  cancelElsewhere(node: string, run: RunRef): Promise<void>
   /** Newest first. */
   list(owner: Owner, limit: number, before?: number): Promise<readonly SessionSummary[]>
   /** Removes the session and all that hangs on it; false when there was none. */
@@ -202,14 +213,19 @@ export interface AppStore {
   deleteApp(id: string): Promise<boolean>
 }
 
+/** A run of a session. */
+export type RunRef = { readonly sessionId: string; readonly runId: string }
+
 /** What another process (or the command line) changed. `everything`: notices may have been lost; re-read what is cached. */
 export type Change =
+  /** To the process that has the run on: a person stopped it. */
+  | ({ readonly kind: 'cancel' } & RunRef)
   | { readonly kind: 'key'; readonly id: string }
   | { readonly kind: 'app'; readonly id: string }
   | { readonly kind: 'session'; readonly id: string }
   | { readonly kind: 'everything' }
 
-/** Changes made through any process, this one included, within a second even when a pooler breaks LISTEN. */
+/** Changes made through any process, this one included (but of its own commits to sessions), within a second even when a pooler breaks LISTEN. */
 export interface ChangeFeed {
   subscribe(listener: (change: Change) => void): () => void
 }

@@ -5,12 +5,19 @@ import { toFault } from './faults.ts'
 import type { Health } from './health.ts'
 import { Line } from './line.ts'
 import { joinNodes, selectOtherNodes, takeLock } from './node-lock.ts'
+import { readSessionChange } from './session-changes.ts'
 
 const CHANNEL = 'parley_changes'
+/** SQL that wakes the readers once its statement is committed. */
+export const NOTIFY = `pg_notify('${CHANNEL}', '')`
 /** Milliseconds between reads of the table; a notice only makes the next one come at once. A poolers' broken LISTEN costs no more than this. */
 const POLL_MS = 500
 /** Seconds of changes that every read covers: transactions do not become visible in the order of their times. */
 const WINDOW_S = 10
+/** Milliseconds for which what processes wrote to sessions is kept: far above what any read covers. */
+const PRUNE_MS = 60_000
+/** Milliseconds after which every process that was there before knows of this one. */
+const KNOWN_MS = 3 * POLL_MS
 /** Milliseconds since the last read after which changes may have left the window unseen. */
 const STALE_MS = 8000
 
@@ -27,7 +34,7 @@ export function recordChange(sql: Sql, kind: ChangeRecord['kind'], rows: Fragmen
 
 /** A column of the result of a statement that records changes: wakes the readers once it is committed. */
 export function notify(sql: Sql): Fragment {
-  return sql`pg_notify(${CHANNEL}, '')`
+  return sql.unsafe(NOTIFY)
 }
 
 export type ChangesOptions = {
@@ -52,6 +59,10 @@ export class Changes implements ChangeFeed {
   #reading = false
   #again = false
   #timer: NodeJS.Timeout | undefined
+  #known: NodeJS.Timeout | undefined
+  #others = 0
+  #countedAt = Number.NEGATIVE_INFINITY
+  #prunedAt = performance.now()
   #closed = false
 
   constructor(options: ChangesOptions) {
@@ -71,14 +82,23 @@ export class Changes implements ChangeFeed {
     })
   }
 
-  /** Resolves with how many other processes open sessions here. Rejects with a StoreFault when the store is away. */
-  async open(): Promise<number> {
-    const [row] = await this.#line.query(selectOtherNodes)
+  /** Rejects with a StoreFault when the store is away. */
+  async open(): Promise<void> {
+    await this.#count()
     const records = await this.#fetch()
     this.#seen = new Set(records.map(({ id }) => id))
     this.#readAt = performance.now()
     this.#later()
-    return row?.others ?? 0
+    // What they committed before they knew of this process they told nobody.
+    if (this.#others > 0 && !this.#options.visitor) {
+      this.#known = setTimeout(() => this.#tell({ kind: 'everything' }), KNOWN_MS)
+      this.#known.unref()
+    }
+  }
+
+  /** Other processes that open sessions here, as of the last count. */
+  get others(): number {
+    return this.#others
   }
 
   subscribe(listener: (change: Change) => void): () => void {
@@ -89,6 +109,7 @@ export class Changes implements ChangeFeed {
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#timer)
+    clearTimeout(this.#known)
     await this.#line.close()
   }
 
@@ -96,6 +117,22 @@ export class Changes implements ChangeFeed {
     return this.#line.query(
       (sql) => sql<ChangeRecord[]>`
         select id, kind, ref from changes where at > now() - ${WINDOW_S} * interval '1 second' order by changes.id`,
+    )
+  }
+
+  async #count(): Promise<void> {
+    if (performance.now() - this.#countedAt < POLL_MS) return
+    const [row] = await this.#line.query(selectOtherNodes)
+    this.#others = row?.others ?? 0
+    this.#countedAt = performance.now()
+  }
+
+  /** Here and not in the statement that writes: two of those would wait for each other's rows. */
+  async #prune(): Promise<void> {
+    if (performance.now() - this.#prunedAt < PRUNE_MS) return
+    this.#prunedAt = performance.now()
+    await this.#line.query(
+      (sql) => sql`delete from changes where kind = 'session' and at < now() - ${PRUNE_MS} * interval '1 millisecond'`,
     )
   }
 
@@ -116,6 +153,7 @@ export class Changes implements ChangeFeed {
 
   async #readOnce(): Promise<void> {
     try {
+      await this.#count()
       const records = await this.#fetch()
       this.#options.health.answered()
       const gap = performance.now() - this.#readAt > STALE_MS
@@ -123,12 +161,17 @@ export class Changes implements ChangeFeed {
       this.#seen = new Set(records.map(({ id }) => id))
       this.#readAt = performance.now()
       if (gap) this.#tell({ kind: 'everything' })
-      else for (const { kind, ref } of news) this.#tell({ kind, id: ref })
+      else for (const record of news) for (const change of this.#changesIn(record)) this.#tell(change)
+      await this.#prune()
     } catch (error) {
       // Closing cut the read; the store answers.
       if (this.#closed) return
       this.#options.health.failed(toFault(error))
     }
+  }
+
+  #changesIn({ kind, ref }: ChangeRecord): readonly Change[] {
+    return kind === 'session' ? readSessionChange(ref, this.#options.node) : [{ kind, id: ref }]
   }
 
   #tell(change: Change): void {

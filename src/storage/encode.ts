@@ -1,12 +1,18 @@
 import type { SessionWrite } from '../ports/store.ts'
 
+/** UTF-16 units of a session's row as JSON, but for its title. */
+const SESSION_BYTES = 500
+
+/** What of a session's row is written. */
+type SessionFields = NonNullable<SessionWrite['session']>
+
 /**
  * Writes of one session as the JSON texts that the statement takes: what is queued is a snapshot, its size is known, and a
  * row that a later write replaces costs nothing more.
  */
 export type EncodedWrite = {
   readonly sessionId: string
-  readonly session?: string
+  readonly session?: SessionFields
   readonly runs: ReadonlyMap<string, string>
   readonly messages: ReadonlyMap<string, string>
   readonly tails: ReadonlyMap<string, string>
@@ -29,7 +35,7 @@ export function encodeWrite(write: SessionWrite, node: string): EncodedWrite {
   const keep = runs.map((run) => run.id)
   return measure({
     sessionId,
-    ...(session === undefined ? {} : { session: JSON.stringify(session) }),
+    ...(session === undefined ? {} : { session }),
     runs: new Map(runs.map((run) => [run.id, JSON.stringify(run)])),
     messages: new Map(messages.map((message) => [message.id, JSON.stringify(message)])),
     tails: new Map(tails.map((tail) => [tail.id, JSON.stringify({ sessionId, ...tail })])),
@@ -50,7 +56,10 @@ export function canMerge(earlier: EncodedWrite, later: EncodedWrite): boolean {
 
 /** The same outcome as `earlier` and then `later`, both of one session. */
 export function mergeWrites(earlier: EncodedWrite, later: EncodedWrite): EncodedWrite {
-  const session = later.session ?? earlier.session
+  const session =
+    earlier.session === undefined || later.session === undefined
+      ? (later.session ?? earlier.session)
+      : { ...earlier.session, ...defined(later.session) }
   const guards = new Map(earlier.guards)
   // The guard of a run's own row says more than that of its messages.
   for (const [id, guard] of later.guards) if (later.runs.has(id) || !guards.has(id)) guards.set(id, guard)
@@ -65,8 +74,13 @@ export function mergeWrites(earlier: EncodedWrite, later: EncodedWrite): Encoded
   })
 }
 
+/** What is absent leaves the field as it is, also where it is spelled out. */
+function defined(session: SessionFields): Partial<SessionFields> {
+  return Object.fromEntries(Object.entries(session).filter(([, value]) => value !== undefined))
+}
+
 function measure(write: Omit<EncodedWrite, 'rows' | 'bytes'>): EncodedWrite {
-  let bytes = write.session?.length ?? 0
+  let bytes = write.session === undefined ? 0 : SESSION_BYTES + (write.session.title?.length ?? 0)
   for (const rows of [write.runs, write.messages, write.tails]) for (const row of rows.values()) bytes += row.length
   return { ...write, rows: 1 + write.runs.size + write.messages.size + write.tails.size, bytes }
 }

@@ -21,8 +21,6 @@ export type OpenedStorage = {
   readonly store: PostgresStorage
   /** Which store, and where the data lies: a line for people. */
   readonly description: string
-  /** Other processes that have this store open for sessions. A session must not be opened in two of them. */
-  readonly others: number
   /** Saves what is queued, then stops the embedded server. Idempotent. */
   close(): Promise<void>
 }
@@ -43,7 +41,6 @@ export async function openStorage(options: StorageOptions, telemetry: Telemetry)
     return {
       store,
       description: place.description + shared(store.others),
-      others: store.others,
       close: () => {
         closing ??= close()
         return closing
@@ -61,7 +58,7 @@ type Place = { readonly connection: Connection; readonly description: string; re
 function shared(others: number): string {
   if (others === 0) return ''
   const processes = others === 1 ? '1 other process' : `${others} other processes`
-  return `, shared with ${processes}: sessions must not be opened in two of them`
+  return `, shared with ${processes}`
 }
 
 /** The server that the configuration names; its schema may be of any version. */

@@ -27,8 +27,6 @@ export type PostgresStorage = SessionStore &
   KeyStore &
   AppStore &
   ChangeFeed & {
-    /** Other processes that opened this database for sessions, when this one did. */
-    readonly others: number
     /** Saves what is queued, within a bound, and leaves. Idempotent. */
     close(): Promise<void>
   }
@@ -54,23 +52,27 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSt
     telemetry,
     health,
     ...(limits ? { limits } : {}),
-    apply: async (writes) => (await writer.query((sql) => writeStatement(sql, writes))).map(({ id }) => id),
+    apply: async (writes) => {
+      const teller = changes.others > 0 ? node : undefined
+      return (await writer.query((sql) => writeStatement(sql, writes, teller))).map(({ id }) => id)
+    },
   })
   const close = async () => {
     await commits.close(CLOSE_MS)
     await Promise.all([writer.close(), changes.close(), pool.close()])
   }
-  let others: number
   try {
-    others = await changes.open()
+    await changes.open()
   } catch (error) {
     await close()
     throw toStoreError(toFault(error))
   }
   let closing: Promise<void> | undefined
   return {
-    others,
     ...createSessionStore({ node, pool, commits, patience }),
+    get others() {
+      return changes.others
+    },
     ...createKeyStore(pool),
     ...createAppStore(pool),
     subscribe: (listener) => changes.subscribe(listener),

@@ -23,7 +23,8 @@ export type SessionRecord = {
   readonly status: SessionStatus
   readonly title: string | null
   readonly title_by: TitleSource | null
-  readonly wallet: Wallet | null
+  /** `false`: unbound in the write that made the row. */
+  readonly wallet: Wallet | false | null
   readonly model: string | null
   readonly created_at: Time
   readonly updated_at: Time
@@ -76,7 +77,7 @@ export function toSession(record: SessionRecord): SessionRow {
     status: record.status,
     ...(record.title === null ? {} : { title: record.title }),
     ...(record.title_by === null ? {} : { titleBy: record.title_by }),
-    ...(record.wallet === null ? {} : { wallet: record.wallet }),
+    ...(record.wallet === null || record.wallet === false ? {} : { wallet: record.wallet }),
     ...(record.model === null ? {} : { model: record.model }),
     createdAt: toMillis(record.created_at),
     updatedAt: toMillis(record.updated_at),

@@ -1,5 +1,5 @@
 import type { PendingQuery, Sql } from 'postgres'
-import type { HistoryQuery, Owner } from '../ports/store.ts'
+import type { HistoryQuery, Owner, RunRef } from '../ports/store.ts'
 import type { MessageRecord, OpenRunRecord, RunRecord, SessionRecord, Time } from './rows.ts'
 
 /** Nodes whose process holds its lock (node-lock.ts). Read only when a running run is among the rows. */
@@ -68,13 +68,24 @@ export function selectRun(sql: Sql, sessionId: string, runId: string): PendingQu
   return sql<RunRecord[]>`select * from runs where session_id = ${sessionId} and id = ${runId}`
 }
 
-export type HistoryRecord = MessageRecord & { readonly tail: string | null; readonly total: number }
-
 /** What a run that is on (or was, when its process died) said after message `m` was last written. */
-const tail = (sql: Sql) => sql`case when run.status = 'running' then (
+const tail = (sql: Sql) => sql`(
   select string_agg(t.text, '' order by t.start) from message_tails t
   where t.session_id = m.session_id and t.run_id = m.run_id and t.message_id = m.id and t.start >= length(m.content)
-) end as tail`
+)`
+
+/** A message, and what follows its content. */
+export type GrowingRecord = MessageRecord & { readonly tail: string | null }
+
+export function selectRunMessages(sql: Sql, runs: readonly RunRef[]): PendingQuery<GrowingRecord[]> {
+  return sql<GrowingRecord[]>`
+    select m.*, ${tail(sql)} as tail
+    from json_to_recordset(${JSON.stringify(runs)}::text::json) as r("sessionId" uuid, "runId" text)
+    join messages m on m.session_id = r."sessionId" and m.run_id = r."runId"
+    order by m.session_id, m.index, m.id`
+}
+
+export type HistoryRecord = GrowingRecord & { readonly total: number }
 
 /**
  * Walks the runs from the newest down and stops at the limit; the inner limit keeps the planner from joining in another way,
@@ -100,7 +111,8 @@ export function selectHistory(sql: Sql, sessionId: string, query: HistoryQuery):
         from runs run
         ${start}
         cross join lateral (
-          select m.*, ${tail(sql)} from messages m where m.session_id = run.session_id and m.run_id = run.id ${older}
+          select m.*, case when run.status = 'running' then ${tail(sql)} end as tail
+          from messages m where m.session_id = run.session_id and m.run_id = run.id ${older}
           order by m.index desc, m.id desc limit ${maxMessages + 1}
         ) message
         where run.session_id = ${sessionId} and run.position is not null and not run.superseded

@@ -1,4 +1,4 @@
-import type { LoadedSession, MessageRow, OpenRun, SessionStore } from '../ports/store.ts'
+import type { LoadedSession, MessageRow, OpenRun, SessionStore, SessionSummary } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { Batcher } from './batcher.ts'
 import { notify, recordChange } from './changes.ts'
@@ -6,11 +6,14 @@ import { type Patience, type Pool, within } from './connection.ts'
 import { storeAway, toFault, toStoreError } from './faults.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { toMessage, toMillis, toOpenRun, toRun, toSession } from './rows.ts'
+import { cancelAt } from './session-changes.ts'
 import {
-  type HistoryRecord,
+  type GrowingRecord,
   type LoadedRecord,
+  type SummaryRecord,
   selectHistory,
   selectRun,
+  selectRunMessages,
   selectSend,
   selectSessions,
   selectSummaries,
@@ -27,7 +30,12 @@ export type SessionStoreOptions = {
   readonly patience: Patience
 }
 
-export function createSessionStore({ node, pool, commits, patience }: SessionStoreOptions): SessionStore {
+export function createSessionStore({
+  node,
+  pool,
+  commits,
+  patience,
+}: SessionStoreOptions): Omit<SessionStore, 'others'> {
   const loads = new Batcher<LoadedSession>(async (ids) => {
     const records = await pool.query((sql) => selectSessions(sql, ids, node))
     return new Map(records.map((record) => [record.id, toLoaded(record)]))
@@ -48,12 +56,18 @@ export function createSessionStore({ node, pool, commits, patience }: SessionSto
       const [record] = await pool.query((sql) => selectRun(sql, sessionId, runId))
       return record && toRun(record)
     },
+    runMessages: async (runs) =>
+      runs.length === 0 ? new Map() : bySession(await pool.query((sql) => selectRunMessages(sql, runs))),
+    async cancelElsewhere(owner, run) {
+      await pool.query((sql) => {
+        const row = sql`select ${cancelAt(owner, run)}::text`
+        return sql`with ${recordChange(sql, 'session', row)} select ${notify(sql)}`
+      })
+    },
     commit: (write, options) => commits.commit(write, options),
     async list(owner, limit, before) {
       const records = await pool.query((sql) => selectSummaries(sql, owner, limit, before))
-      return records.map(({ id, title, status, updated_at }) => {
-        return { id, ...(title === null ? {} : { title }), status, updatedAt: toMillis(updated_at) }
-      })
+      return records.map(toSummary)
     },
     async delete(sessionId) {
       if (!UUID.test(sessionId)) return false
@@ -72,15 +86,31 @@ export function createSessionStore({ node, pool, commits, patience }: SessionSto
       })
       return deleted.length > 0
     },
-    async ping() {
-      // A full disk answers reads.
-      if (commits.failing) throw storeAway()
-      const answer = pool.query((sql) => sql`select 1`)
-      await within(answer, PING_MS).catch((error: unknown) => {
-        throw error instanceof ParleyError ? error : toStoreError(toFault(error))
-      })
-    },
+    ping: () => ping(pool, commits),
   }
+}
+
+function toSummary({ id, title, status, updated_at }: SummaryRecord): SessionSummary {
+  return { id, ...(title === null ? {} : { title }), status, updatedAt: toMillis(updated_at) }
+}
+
+async function ping(pool: Pool, commits: GroupCommit): Promise<void> {
+  // A full disk answers reads.
+  if (commits.failing) throw storeAway()
+  const answer = pool.query((sql) => sql`select 1`)
+  await within(answer, PING_MS).catch((error: unknown) => {
+    throw error instanceof ParleyError ? error : toStoreError(toFault(error))
+  })
+}
+
+function bySession(records: readonly GrowingRecord[]): ReadonlyMap<string, readonly MessageRow[]> {
+  const found = new Map<string, MessageRow[]>()
+  for (const record of records) {
+    const rows = found.get(record.session_id)
+    if (rows === undefined) found.set(record.session_id, [toWhole(record)])
+    else rows.push(toWhole(record))
+  }
+  return found
 }
 
 function toLoaded(record: LoadedRecord): LoadedSession {
@@ -92,7 +122,7 @@ function toLoaded(record: LoadedRecord): LoadedSession {
   }
 }
 
-function toWhole(record: HistoryRecord): MessageRow {
+function toWhole(record: GrowingRecord): MessageRow {
   const message = toMessage(record)
   return record.tail === null ? message : { ...message, content: message.content + record.tail }
 }

@@ -1,9 +1,11 @@
 import type { PendingQuery, Sql } from 'postgres'
+import { NOTIFY } from './changes.ts'
 import type { EncodedWrite } from './encode.ts'
+import { MAX_NAMED_SESSIONS, writtenBy } from './session-changes.ts'
 
 /**
  * The one statement of the write path. Rows come as JSON in the port's own field names, one array per table:
- * $1 sessions, $2 runs, $3 messages, $4 guards, and where they are needed $5 tails of messages, $6 what to supersede.
+ * $1 sessions, $2 runs, $3 messages, $4 guards, and where they are needed tails of messages, what to supersede, what to tell.
  *
  * `refused` runs first and locks the runs that exist, so that the fence it sees is the newest and stays so until the end.
  * A session in it gets nothing written: it is returned.
@@ -25,7 +27,10 @@ const time = (field: string) => `to_timestamp(${field} / 1000)`
 /** Every column takes the new row's value. */
 const replace = (columns: readonly string[]) => columns.map((column) => `${column} = excluded.${column}`).join(', ')
 
-/** An owner never changes: a row of another owner makes \`app\` null, which the column refuses (see faults.ts). */
+/**
+ * An owner never changes: a row of another owner makes \`app\` null, which the column refuses (see faults.ts). What people set is
+ * kept where the write does not name it; a wallet that is unbound is \`false\`, because JSON's null is SQL's.
+ */
 const SESSIONS = `
   session_rows as (
     insert into sessions as t
@@ -37,7 +42,9 @@ const SESSIONS = `
     on conflict (id) do update set
       app = case when (t.app, t.account, t.user_id) is not distinct from (excluded.app, excluded.account, excluded.user_id)
         then t.app end,
-      ${replace(['status', 'title', 'title_by', 'wallet', 'model', 'created_at', 'updated_at'])}
+      title = coalesce(excluded.title, t.title), title_by = coalesce(excluded.title_by, t.title_by),
+      wallet = case when excluded.wallet = 'false'::jsonb then null else coalesce(excluded.wallet, t.wallet) end,
+      model = coalesce(excluded.model, t.model), ${replace(['status', 'created_at', 'updated_at'])}
   )`
 
 const RUN_COLUMNS = [
@@ -92,21 +99,21 @@ const MESSAGES = `
     on conflict (session_id, run_id, id) do update set ${replace(MESSAGE_COLUMNS)}
   )`
 
-const SUPERSEDE = `
+const supersede = (parameter: string) => `
   superseded as (
     update runs t set superseded = true
-    from json_to_recordset($6::text::json) as x("sessionId" uuid, "from" text, keep text[])
+    from json_to_recordset(${parameter}::text::json) as x("sessionId" uuid, "from" text, keep text[])
     join runs first on first.session_id = x."sessionId" and first.id = x."from"
     where t.session_id = first.session_id and t.position >= first.position and not t.superseded and t.id <> all (x.keep)
       and ${allowed('x."sessionId"')}
   )`
 
 /** What follows a message that is there; given again it replaces itself. */
-const TAILS = `
+const tails = (parameter: string) => `
   tail_rows as (
     insert into message_tails (session_id, run_id, message_id, start, text)
     select t.session_id, t.run_id, t.id, x."from", x.text
-    from json_to_recordset($5::text::json) as x("sessionId" uuid, id text, "runId" text, "from" integer, text text)
+    from json_to_recordset(${parameter}::text::json) as x("sessionId" uuid, id text, "runId" text, "from" integer, text text)
     join messages t on t.session_id = x."sessionId" and t.run_id = x."runId" and t.id = x.id
     where ${allowed('x."sessionId"')}
     on conflict (session_id, run_id, message_id, start) do update set text = excluded.text
@@ -121,33 +128,59 @@ const ENDS = `
       and ${allowed('r."sessionId"')}
   )`
 
+/** A row that other processes read, and a notice that wakes them. */
+const told = (parameter: string) => `
+  told as (
+    insert into changes (kind, ref) select 'session', x.ref from json_array_elements_text(${parameter}::text::json) x (ref)
+    returning ${NOTIFY}
+  )`
+
 const RESULT = ' select unnest(ids) as id from refused'
-
-/** Only the parts that a batch needs: each costs something even when it is idle. */
-type Parts = { readonly tails: boolean; readonly ends: boolean; readonly supersede: boolean }
-
-function textOf({ tails, ends, supersede }: Parts): string {
-  const parts = [GUARDS, supersede ? SUPERSEDE : '', RUNS, MESSAGES, SESSIONS, tails ? TAILS : '', ends ? ENDS : '']
-  return parts.filter((part) => part !== '').join(',') + RESULT
-}
 
 const json = (rows: Iterable<string>) => `[${[...rows].join(',')}]`
 
-/** Writes of distinct sessions; resolves with the sessions that a fence refused, once all others are durable. */
-export function writeStatement(sql: Sql, writes: readonly EncodedWrite[]): PendingQuery<{ id: string }[]> {
-  const tails = writes.flatMap((write) => [...write.tails.values()])
-  const supersede = writes.flatMap((write) => write.supersede ?? [])
-  const ends = writes.some((write) => write.ends)
-  const replaces = supersede.length > 0
-  // With $6 there is a $5, and it must be used: a parameter that nothing uses has no type.
-  const parts = { tails: replaces || tails.length > 0, ends, supersede: replaces }
+/**
+ * Writes of distinct sessions; resolves with the sessions that a fence refused, once all others are durable. `teller`: this
+ * process, where others are present that must hear of it. The statement has only the parts that the batch needs: each costs
+ * something even when it is idle.
+ */
+export function writeStatement(
+  sql: Sql,
+  writes: readonly EncodedWrite[],
+  teller?: string,
+): PendingQuery<{ id: string }[]> {
   const params = [
-    json(writes.flatMap((write) => write.session ?? [])),
+    json(writes.flatMap((write) => (write.session === undefined ? [] : [sessionJson(write.session)]))),
     json(writes.flatMap((write) => [...write.runs.values()])),
     json(writes.flatMap((write) => [...write.messages.values()])),
     json(writes.flatMap((write) => [...write.guards.values()])),
-    ...(parts.tails ? [json(tails)] : []),
-    ...(parts.supersede ? [json(supersede)] : []),
   ]
-  return sql.unsafe<{ id: string }[]>(textOf(parts), params, { prepare: true })
+  const parts = [GUARDS, RUNS, MESSAGES, SESSIONS]
+  const add = (part: (parameter: string) => string, rows: readonly string[], toText = json): void => {
+    if (rows.length > 0) parts.push(part(`$${params.push(toText(rows))}`))
+  }
+  add(
+    tails,
+    writes.flatMap((write) => [...write.tails.values()]),
+  )
+  add(
+    supersede,
+    writes.flatMap((write) => write.supersede ?? []),
+  )
+  if (writes.some((write) => write.ends)) parts.push(ENDS)
+  if (teller !== undefined) add(told, refsOf(teller, writes), JSON.stringify)
+  return sql.unsafe<{ id: string }[]>(parts.join(',') + RESULT, params, { prepare: true })
+}
+
+function sessionJson(session: NonNullable<EncodedWrite['session']>): string {
+  return JSON.stringify(session.wallet === null ? { ...session, wallet: false } : session)
+}
+
+/** What others must hear of: checkpoints they find by themselves. */
+function refsOf(teller: string, writes: readonly EncodedWrite[]): string[] {
+  const ids = writes.flatMap((write) => (write.session === undefined && write.runs.size === 0 ? [] : [write.sessionId]))
+  const refs: string[] = []
+  for (let at = 0; at < ids.length; at += MAX_NAMED_SESSIONS)
+    refs.push(writtenBy(teller, ids.slice(at, at + MAX_NAMED_SESSIONS)))
+  return refs
 }

@@ -66,7 +66,7 @@ describe('positions: no run gets one that another has', () => {
     expect(started(rig, id)).toEqual(['1 finished', '2 finished', '3 finished'])
   })
 
-  it('a session that went on in another process refuses a send once, to be sent again, and is then up to date', async () => {
+  it('a session that went on in another process goes on from there', async () => {
     const { rig, id, client } = await open()
     await client.say('m1')
     ;(await rig.model.request(0)).stop()
@@ -76,13 +76,12 @@ describe('positions: no run gets one that another has', () => {
     await theirs.say('m2')
     ;(await other.model.request(0)).say('elsewhere').stop()
     await theirs.end()
-    expect(await client.say('m3')).toMatchObject({ type: 'error', code: 'overloaded', retryable: true })
     expect(await client.say('m3')).toMatchObject({ type: 'ack', state: 'started' })
     const { request } = await rig.model.request(1)
     expect(request.messages.map(({ content }) => content)).toContain('elsewhere')
   })
 
-  it('I2: a send that another process took first gets its acknowledgement when it is sent again', async () => {
+  it('I2: a send that another process took first gets its acknowledgement', async () => {
     const { rig, id, client } = await open()
     await client.say('m1')
     ;(await rig.model.request(0)).stop()
@@ -92,7 +91,6 @@ describe('positions: no run gets one that another has', () => {
     const first = await theirs.say('m2')
     ;(await other.model.request(0)).stop()
     await theirs.end()
-    expect(await client.say('m2')).toMatchObject({ type: 'error', retryable: true })
     const runId = 'runId' in first ? first.runId : 'none'
     expect(await client.say('m2')).toMatchObject({ type: 'ack', duplicate: true, runId })
     expect(rig.model.streams).toHaveLength(1)

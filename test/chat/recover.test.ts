@@ -33,7 +33,7 @@ describe('a session whose process died', () => {
       { role: 'reasoning', content: 'hm', metadata: { interrupted: true } },
       { role: 'assistant', content: 'half of the answer', metadata: { interrupted: true } },
     ])
-    expect(next.runRows(id)).toMatchObject([{ status: 'interrupted', fence: 2 }])
+    expect(next.runRows(id)).toMatchObject([{ status: 'interrupted', fence: 3 }])
     await client.say('m2')
     const request = await next.model.request(0)
     expect(request.request.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'user'])
@@ -123,19 +123,5 @@ describe('a session whose process died', () => {
     const back = await next.ready(id, { cursor })
     expect(back.last('session.ready')).toMatchObject({ resumed: 'snapshot', lastRun: { outcome: 'interrupted' } })
     expect(back.last('session.ready')?.epoch).not.toBe(cursor.split('-')[0])
-  })
-})
-
-describe('a session that another living process works on', () => {
-  it('is refused, to be tried again', async () => {
-    const { rig, id, client, stream } = await begin()
-    const other = rig.fork()
-    const verdict = await other.handshake(id)
-    expect(verdict).toMatchObject({ accept: false, refusal: { status: 503, headers: { 'retry-after': '1' } } })
-    expect(stream.signal.aborted).toBe(false)
-    stream.say('fine').stop()
-    await client.end()
-    const later = await other.ready(id)
-    expect(later.last('session.ready')).toMatchObject({ status: 'idle', lastRun: { outcome: 'success' } })
   })
 })

@@ -51,7 +51,7 @@ describe('GroupCommit: what goes with a flush', () => {
     const one = await flush(0)
     const [merged, ...others] = one.writes
     expect(others).toEqual([])
-    expect(JSON.parse(merged?.session ?? '')).toMatchObject({ title: 'new' })
+    expect(merged?.session).toMatchObject({ title: 'new' })
     expect([...(merged?.messages.keys() ?? [])]).toEqual(['r1-0', 'r1-1'])
     expect(JSON.parse(merged?.messages.get('r1-1') ?? '')).toMatchObject({ content: 'longer' })
     // The run's own fence counts, not the weaker guard of the last write, which has messages only.

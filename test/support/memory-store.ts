@@ -9,6 +9,7 @@ import type {
   MessageRow,
   OpenRun,
   Owner,
+  RunRef,
   RunRow,
   SessionStore,
   SessionSummary,
@@ -56,6 +57,12 @@ export class MemoryStore extends MemoryKeys implements SessionStore, ChangeFeed 
   /** The process is gone, without a word; its runs are nobody's. */
   die(): void {
     this.#world.nodes.delete(this.node)
+    this.goDeaf()
+  }
+
+  /** Nothing that others change is heard any more. */
+  goDeaf(): void {
+    for (const [listener, node] of this.#world.listeners) if (node === this.node) this.#world.listeners.delete(listener)
   }
 
   /** Reads fail; commits wait as long as they may. */
@@ -180,6 +187,24 @@ export class MemoryStore extends MemoryKeys implements SessionStore, ChangeFeed 
     return this.#world.sessions.get(sessionId)?.runs.get(runId)?.row
   }
 
+  get others(): number {
+    return this.#world.nodes.size - 1
+  }
+
+  async runMessages(runs: readonly RunRef[]): Promise<ReadonlyMap<string, readonly MessageRow[]>> {
+    await this.#answer()
+    const found = runs.map(({ sessionId, runId }): [string, readonly MessageRow[]] => {
+      const all = [...(this.#world.sessions.get(sessionId)?.messages.values() ?? [])]
+      return [sessionId, all.filter((row) => row.runId === runId).sort((a, b) => a.index - b.index)]
+    })
+    return new Map(found.filter(([, rows]) => rows.length > 0))
+  }
+
+  async cancelElsewhere(node: string, run: RunRef): Promise<void> {
+    await this.#answer()
+    this.#world.tell({ kind: 'cancel', ...run }, (other) => other === node)
+  }
+
   async list(owner: Owner, limit: number, before = Number.POSITIVE_INFINITY): Promise<readonly SessionSummary[]> {
     await this.#answer()
     const own = [...this.#world.sessions.values()].flatMap(({ session }) =>
@@ -203,7 +228,7 @@ export class MemoryStore extends MemoryKeys implements SessionStore, ChangeFeed 
   }
 
   subscribe(listener: (change: Change) => void): () => void {
-    this.#world.listeners.add(listener)
+    this.#world.listeners.set(listener, this.node)
     return () => this.#world.listeners.delete(listener)
   }
 }

@@ -30,17 +30,18 @@ export class MemoryWorld {
   readonly keys = new Map<string, KeyRow>()
   readonly apps = new Map<string, AppRow>()
   readonly nodes = new Set<string>()
-  readonly listeners = new Set<(change: Change) => void>()
+  /** With the process that listens. */
+  readonly listeners = new Map<(change: Change) => void, string>()
 
-  tell(change: Change): void {
-    for (const listener of this.listeners) queueMicrotask(() => listener(change))
+  tell(change: Change, concerns: (node: string) => boolean = () => true): void {
+    for (const [listener, node] of this.listeners) if (concerns(node)) queueMicrotask(() => listener(change))
   }
 
   /** All of the write or, when it throws, nothing. */
   apply(given: SessionWrite, node: string): void {
     const write = clone(given)
     const before = this.sessions.get(write.sessionId)
-    const session = write.session ?? before?.session
+    const session = written(before?.session, write.session)
     if (!UUID.test(write.sessionId)) throw new ParleyError('invalid_value')
     if (!session || (before && !sameOwner(before.session, session))) throw new ParleyError('conflict')
     if (before) checkFences(before, write, node)
@@ -64,12 +65,23 @@ export class MemoryWorld {
     const positions = [...runs.values()].flatMap(({ row }) => row.position ?? [])
     if (new Set(positions).size < positions.length) throw new ParleyError('conflict')
     this.sessions.set(write.sessionId, { session, runs, messages })
+    if (write.session !== undefined || write.runs !== undefined)
+      this.tell({ kind: 'session', id: write.sessionId }, (other) => other !== node)
   }
 
   openRun({ messages }: StoredSession, run: RunRow, userMessage = userMessageOf(messages, run.id)): OpenRun {
     const nodeAlive = run.status !== 'running' || (run.node !== undefined && this.nodes.has(run.node))
     return { run, ...(userMessage ? { userMessage } : {}), nodeAlive }
   }
+}
+
+/** The row as it is then: what the write leaves out stays, and `wallet: null` unbinds. */
+function written(before: SessionRow | undefined, given: SessionWrite['session']): SessionRow | undefined {
+  if (given === undefined) return before
+  const { wallet, ...row } = given
+  const kept = wallet === undefined ? before?.wallet : (wallet ?? undefined)
+  const { wallet: _, ...rest }: SessionRow = before ?? row
+  return { ...rest, ...row, ...(kept === undefined ? {} : { wallet: kept }) }
 }
 
 /** A copy as a database would give it back: no `undefined`. Throws `invalid_value` on text that Postgres refuses. */

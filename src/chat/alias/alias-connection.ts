@@ -120,6 +120,11 @@ export class AliasConnection implements SocketHandler, Attached {
 
   fellBehind(): void {}
 
+  /** Another process has the run, or had one: its client comes back with its offset. */
+  replaced(): void {
+    this.end(new ParleyError('overloaded'))
+  }
+
   /** What may pass later is only a drop: the client comes back with its offset. Else its runs end here (P-107). */
   end(error: ParleyError): void {
     if (this.#state === 'closed') return

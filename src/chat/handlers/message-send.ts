@@ -8,9 +8,11 @@ import type { Caller, Outcome } from '../caller.ts'
 import type { Core } from '../core.ts'
 import type { History } from '../history.ts'
 import { reconcile } from '../recover.ts'
-import { launch, startNext } from '../run-lifecycle.ts'
+import { renew } from '../renew.ts'
+import { isOutrun, launch, startNext } from '../run-lifecycle.ts'
 import type { Session } from '../session.ts'
 import { currentApp, startRun } from '../start-run.ts'
+import { stopRun } from '../stop-run.ts'
 import { firstWords } from '../title.ts'
 
 /**
@@ -22,7 +24,24 @@ export async function messageSend(core: Core, caller: Caller, command: MessageSe
   return caller.session.exclusive(() => send(core, caller, command, runId))
 }
 
+/** A copy that another process went ahead of is refused by the store: the send is tried once more on what is there. */
 async function send(core: Core, caller: Caller, command: MessageSend, runId: string | undefined): Promise<Outcome> {
+  try {
+    return await trySend(core, caller, command, runId)
+  } catch (thrown) {
+    if (!isOutrun(thrown) || !(await isBehind(caller.session))) throw thrown
+    return trySend(core, caller, command, runId)
+  }
+}
+
+/** True when the store had more than this copy, which it now has, too. */
+async function isBehind(session: Session): Promise<boolean> {
+  const { lastPosition, runId } = session
+  await renew(session)
+  return session.lastPosition !== lastPosition || session.runId !== runId
+}
+
+async function trySend(core: Core, caller: Caller, command: MessageSend, runId: string | undefined): Promise<Outcome> {
   const { session } = caller
   assertAccepting(core, session)
   await reconcile(session)
@@ -42,16 +61,12 @@ async function send(core: Core, caller: Caller, command: MessageSend, runId: str
     return await enqueue(core, session, queued, command.policy === 'interrupt')
   } catch (thrown) {
     // Only the store knows the sends that left the queue unstarted.
-    const sent = isConflict(thrown) ? (await stored(session, command.clientMessageId))?.userMessage : undefined
+    const sent = isOutrun(thrown) ? (await stored(session, command.clientMessageId))?.userMessage : undefined
     if (sent === undefined) throw thrown
     // The next one of these is looked up first: a refused write makes others of its batch wait.
     session.hidesSends = true
     return duplicate(session, sent, command)
   }
-}
-
-function isConflict(thrown: unknown): boolean {
-  return thrown instanceof ParleyError && thrown.code === 'conflict'
 }
 
 export function assertAccepting(core: Core, session: Session): void {
@@ -113,7 +128,8 @@ async function enqueue(
   session.queue = interrupts ? [item, ...session.queue] : [...session.queue, item]
   session.announceStatus()
   const after = (): void => {
-    if (interrupts) session.active?.stop({ kind: 'cancelled' })
+    if (interrupts)
+      void stopRun(session).catch((thrown: unknown) => core.telemetry.log('warn', 'stop not sent', {}, thrown))
     void startNext(session)
   }
   return { ack: { clientMessageId: message.id, runId: run.id, state: 'queued', duplicate: false }, after }

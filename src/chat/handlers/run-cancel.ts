@@ -1,8 +1,10 @@
 import type { RunCancel } from '../../protocol/commands.ts'
 import type { QueuedSend } from '../activity.ts'
 import type { Outcome } from '../caller.ts'
-import { startNext } from '../run-lifecycle.ts'
+import { renew } from '../renew.ts'
+import { isOutrun, startNext } from '../run-lifecycle.ts'
 import type { Session } from '../session.ts'
+import { stopRun } from '../stop-run.ts'
 
 /**
  * Stops a run, acknowledged at once: nothing is said after the ack but the closing of what was open and the terminal event.
@@ -11,7 +13,7 @@ import type { Session } from '../session.ts'
 export async function runCancel(session: Session, command: RunCancel): Promise<Outcome> {
   // A send that came before this and is still being stored must not start after it.
   if (session.active === undefined && session.busy) await session.exclusive(async () => undefined)
-  const stopped = stopActive(session, command.runId)
+  const stopped = await stopRun(session, command.runId)
   const removed =
     command.all || (stopped === undefined && command.runId !== undefined) ? await dequeue(session, command) : undefined
   const runId = stopped ?? removed ?? command.runId
@@ -24,12 +26,6 @@ export async function runCancel(session: Session, command: RunCancel): Promise<O
   }
 }
 
-function stopActive(session: Session, runId: string | undefined): string | undefined {
-  const run = session.active
-  if (run === undefined || (runId !== undefined && runId !== run.runId)) return undefined
-  return run.stop({ kind: 'cancelled' }) ? run.runId : undefined
-}
-
 /** Takes the named send, or all, out of the queue; gives the id of the first that left. */
 async function dequeue(session: Session, command: RunCancel): Promise<string | undefined> {
   return session.exclusive(async () => {
@@ -37,8 +33,23 @@ async function dequeue(session: Session, command: RunCancel): Promise<string | u
     const leaving = session.queue.filter(leaves)
     if (leaving.length === 0) return undefined
     const now = session.core.now()
-    const runs = leaving.map(({ run }) => ({ ...run, status: 'removed' as const, endedAt: now }))
-    await session.save({ runs }, session.core.settings.storeGiveUpMs)
+    const { node } = session.core.store
+    // As a start does: of a process that removes it and one that starts it, the second is refused.
+    const runs = leaving.map(({ run }) => ({
+      ...run,
+      status: 'removed' as const,
+      endedAt: now,
+      node,
+      fence: run.fence + 1,
+    }))
+    try {
+      await session.save({ runs }, session.core.settings.storeGiveUpMs)
+    } catch (thrown) {
+      if (!isOutrun(thrown)) throw thrown
+      // Another process started it, or took it out: there is nothing left to do.
+      await renew(session)
+      return undefined
+    }
     session.queue = session.queue.filter((item) => !leaves(item))
     session.hidesSends = true
     session.announceStatus()

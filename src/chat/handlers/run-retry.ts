@@ -5,7 +5,8 @@ import { ParleyError } from '../../protocol/errors.ts'
 import type { Caller, Outcome } from '../caller.ts'
 import type { Core } from '../core.ts'
 import { reconcile } from '../recover.ts'
-import { launch } from '../run-lifecycle.ts'
+import { renew } from '../renew.ts'
+import { isOutrun, launch } from '../run-lifecycle.ts'
 import { currentApp, startRun } from '../start-run.ts'
 import { assertAccepting, assertNewRun } from './message-send.ts'
 
@@ -37,6 +38,7 @@ export async function runRetry(core: Core, caller: Caller, command: RunRetry, ch
       return { ack: { runId: id }, after: () => void launch(session, started) }
     } catch (thrown) {
       release()
+      if (isOutrun(thrown)) await renew(session)
       throw thrown
     }
   })

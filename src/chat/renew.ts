@@ -1,0 +1,63 @@
+import { ParleyError } from '../protocol/errors.ts'
+import type { SessionUpdated } from '../protocol/frames.ts'
+import { reload } from './recover.ts'
+import type { Session } from './session.ts'
+
+/**
+ * Takes what another process did to the session and tells its watchers what changed by it: a snapshot, the status, the
+ * record. Within `session.exclusive`. A session that was removed, or that is another owner's, is retired.
+ */
+export async function renew(session: Session): Promise<void> {
+  const before = pictureOf(session)
+  const { row, stored } = session
+  const isGone = (await isOurs(session)) ? false : stored
+  if (isGone) session.active?.stop({ kind: 'cancelled' })
+  if (isGone) session.retire(new ParleyError('session_not_found'))
+  if (session.retired) return
+  const after = pictureOf(session)
+  const updated = updates(row, session.row)
+  if (updated !== undefined) session.announce(updated)
+  if (after.conversation !== before.conversation) return showAnew(session)
+  if (after.waiting !== before.waiting) session.announceStatus()
+}
+
+/** False: the store has no such session. */
+async function isOurs(session: Session): Promise<boolean> {
+  try {
+    return await reload(session)
+  } catch (thrown) {
+    if (!(thrown instanceof ParleyError) || thrown.code !== 'session_not_found') throw thrown
+    session.retire(thrown)
+    return true
+  }
+}
+
+/** The log has nothing of what happened elsewhere: who is at its head gets a snapshot (P-62), who comes later, too. */
+async function showAnew(session: Session): Promise<void> {
+  session.log.skip()
+  for (const watcher of session.watchers) watcher.replaced?.()
+  if (session.audience.size === 0) return
+  const history = await session.history()
+  session.announce({ type: 'session.snapshot', ...history.page() })
+  session.announceStatus()
+}
+
+/** What watchers were shown: runs move the conversation, sends that wait only the status. */
+function pictureOf(session: Session): { readonly conversation: string; readonly waiting: string } {
+  const { lastPosition, runId, lastRun, queue, status } = session
+  return {
+    conversation: [lastPosition, runId, lastRun?.runId, lastRun?.outcome].join(' '),
+    waiting: [status, ...queue.map(({ run }) => run.id)].join(' '),
+  }
+}
+
+function updates(before: Session['row'], { title, wallet, model }: Session['row']): SessionUpdated | undefined {
+  const changed = {
+    ...(title === undefined || title === before.title ? {} : { title }),
+    ...(wallet?.address === before.wallet?.address && wallet?.chain === before.wallet?.chain
+      ? {}
+      : { wallet: wallet ?? null }),
+    ...(model === undefined || model === before.model ? {} : { model }),
+  }
+  return Object.keys(changed).length === 0 ? undefined : { type: 'session.updated', ...changed }
+}

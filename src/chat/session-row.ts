@@ -1,0 +1,27 @@
+import type { SessionRow, SessionWrite } from '../ports/store.ts'
+import { ParleyError } from '../protocol/errors.ts'
+
+/** Refusals that say that the store may hold what memory does not: our own write, or a run that we know nothing of. */
+const DOUBTS: ReadonlySet<string> = new Set(['store_unavailable', 'overloaded'])
+
+export function leavesDoubt(thrown: unknown): boolean {
+  return thrown instanceof ParleyError && DOUBTS.has(thrown.code)
+}
+
+/** `row` for a session that exists: what this process did not set is another's to keep. Without the wallet: unbound, if it was set. */
+export function touched(row: SessionRow, changes: Partial<SessionRow>): SessionWrite['session'] {
+  const { title: _title, titleBy: _by, wallet: _wallet, model: _model, ...rest } = row
+  const wallet = Object.hasOwn(changes, 'wallet') && changes.wallet === undefined ? { wallet: null } : {}
+  return { ...rest, ...changes, updatedAt: row.updatedAt, ...wallet }
+}
+
+/** The values that `row` has under the keys of `changes`, absent ones as undefined so that a spread takes them back. */
+export function pick(row: SessionRow, changes: Partial<SessionRow>): Partial<SessionRow> {
+  return Object.fromEntries(
+    Object.keys(changes).map((key) => [key, Object.entries(row).find(([name]) => name === key)?.[1]]),
+  )
+}
+
+export function setByPeople({ title, titleBy, wallet, model }: SessionRow): Partial<SessionRow> {
+  return { title, titleBy, wallet, model }
+}

@@ -1,0 +1,27 @@
+import type { Change, RunRef } from '../ports/store.ts'
+
+/** Sessions named in one row of `changes` at most: with their commas about 8 KiB. */
+export const MAX_NAMED_SESSIONS = 200
+
+/**
+ * What `changes.ref` says under the kind `session`: the id of one that was removed, `<node> <id>,<id>` for those that a process
+ * wrote, `<node> cancel <session> <run>` for the process that has the run on.
+ */
+export function writtenBy(node: string, sessionIds: readonly string[]): string {
+  return `${node} ${sessionIds.join(',')}`
+}
+
+export function cancelAt(node: string, { sessionId, runId }: RunRef): string {
+  return `${node} cancel ${sessionId} ${runId}`
+}
+
+/** What of it concerns the process `node`: not what it wrote itself, nor what is another's to do. */
+export function readSessionChange(ref: string, node: string): readonly Change[] {
+  const [first = '', second, sessionId, ...rest] = ref.split(' ')
+  if (second === undefined) return [{ kind: 'session', id: first }]
+  if (sessionId !== undefined) {
+    const runId = rest.join(' ')
+    return first === node && second === 'cancel' ? [{ kind: 'cancel', sessionId, runId }] : []
+  }
+  return first === node ? [] : second.split(',').map((id) => ({ kind: 'session', id }))
+}

@@ -1,0 +1,253 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { ChatRig, type RigOptions, stopClock } from '../support/chat-rig.ts'
+import type { FakeSocket } from '../support/fake-socket.ts'
+import { turns } from '../support/turns.ts'
+
+const settings = { checkpointMs: 1000 }
+
+/** A run in one process, and a client of its session in another that came while it is on. */
+async function begin(options: RigOptions = {}) {
+  stopClock()
+  const rig = new ChatRig({ settings, ...options })
+  const id = randomUUID()
+  const client = await rig.ready(id)
+  await client.say('m1')
+  const { runId = '' } = client.last('session.status') ?? {}
+  const stream = await rig.model.request(0)
+  stream.say('half')
+  await rig.pass(1500)
+  const other = rig.fork()
+  const watcher = await other.ready(id)
+  return { rig, id, client, runId, stream, other, watcher }
+}
+
+const send = (clientMessageId: string, policy: 'reject' | 'interrupt') =>
+  ({ type: 'message.send', clientMessageId, content: 'x', policy }) as const
+const statuses = (socket: FakeSocket) => socket.last('session.status')
+const shown = (socket: FakeSocket) =>
+  socket.last('session.snapshot')?.messages.map(({ role, content }) => `${role}: ${content ?? ''}`)
+
+describe('a session whose run another living process has on', () => {
+  it('P-62: opens with its run and what was saved of the answer', async () => {
+    const { runId, watcher, stream } = await begin()
+    expect(watcher.last('session.ready')).toMatchObject({ status: 'processing', runId, resumed: 'snapshot' })
+    expect(shown(watcher)).toEqual(['user: text of m1', 'assistant: half'])
+    expect(watcher.events).toEqual([])
+    expect(stream.signal.aborted).toBe(false)
+  })
+
+  it('P-62: shows what is saved later, then the end, and is an ordinary session from then on', async () => {
+    const { rig, other, runId, watcher, stream, id } = await begin()
+    stream.say(' and more')
+    await rig.pass(1500)
+    await other.pass(1000)
+    expect(shown(watcher)).toEqual(['user: text of m1', 'assistant: half and more'])
+    stream.say(', whole').stop()
+    await rig.pass(10)
+    await turns()
+    expect(shown(watcher)).toEqual(['user: text of m1', 'assistant: half and more, whole'])
+    expect(statuses(watcher)).toMatchObject({ status: 'idle', lastRun: { runId, outcome: 'success' } })
+    expect(statuses(watcher)).not.toHaveProperty('runId')
+    expect(await watcher.say('m2')).toMatchObject({ state: 'started' })
+    const next = await other.model.request(0)
+    expect(next.request.messages.map(({ content }) => content)).toEqual([
+      'text of m1',
+      'half and more, whole',
+      'text of m2',
+    ])
+    next.say('two').stop()
+    await watcher.end()
+    await turns()
+    expect((await rig.stored(id)).map(({ content }) => content)).toHaveLength(4)
+  })
+
+  it('P-62 I6: a cursor from before what another process did gets a snapshot', async () => {
+    const { rig, other, id, watcher, stream } = await begin()
+    const { epoch = '', seq = 0 } = watcher.last('session.ready') ?? {}
+    stream.say(' and more').stop()
+    await rig.pass(10)
+    const back = await other.ready(id, { cursor: `${epoch}-${seq}` })
+    expect(back.last('session.ready')).toMatchObject({ resumed: 'snapshot', status: 'idle' })
+    expect(shown(back)).toEqual(['user: text of m1', 'assistant: half and more'])
+  })
+
+  it('I1: is told as interrupted, and goes on, when that process dies', async () => {
+    const { rig, other, watcher, runId } = await begin()
+    await watcher.say('m2')
+    rig.store.hold()
+    rig.store.die()
+    await other.pass(1100)
+    expect(watcher.last('session.snapshot')?.messages[1]?.metadata).toMatchObject({ interrupted: true })
+    expect(statuses(watcher)).toMatchObject({ lastRun: { runId, outcome: 'interrupted' } })
+    ;(await other.model.request(0)).say('two').stop()
+    expect(await watcher.end()).toMatchObject({ outcome: { type: 'success' } })
+  })
+
+  it('P-63 I4: a stop reaches the run in the other process, and names it', async () => {
+    const { rig, other, watcher, client, runId, stream } = await begin()
+    expect(await watcher.ask({ type: 'run.cancel' })).toMatchObject({ state: 'cancelling', runId })
+    await turns()
+    expect(stream.signal.aborted).toBe(true)
+    expect(await client.end()).toMatchObject({ outcome: { type: 'cancelled' } })
+    await rig.pass(10)
+    expect(statuses(watcher)).toMatchObject({ status: 'interrupted', lastRun: { runId, outcome: 'cancelled' } })
+    await client.say('m2')
+    const next = await rig.model.request(1)
+    await other.store.cancelElsewhere(rig.store.node, { sessionId: randomUUID(), runId })
+    await other.store.cancelElsewhere(rig.store.node, {
+      sessionId: client.last('session.ready')?.sessionId ?? '',
+      runId,
+    })
+    await turns()
+    expect(next.signal.aborted).toBe(false)
+  })
+
+  it('P-63 I2: a send waits, is run by exactly one process, and its answer is seen in both', async () => {
+    const { rig, other, id, client, watcher, stream } = await begin()
+    expect(await watcher.say('m2')).toMatchObject({ state: 'queued' })
+    await turns()
+    expect(statuses(client)?.queue).toMatchObject([{ clientMessageId: 'm2' }])
+    stream.stop()
+    await rig.pass(10)
+    await other.pass(10)
+    const streams = [...rig.model.streams.slice(1), ...other.model.streams]
+    expect(streams).toHaveLength(1)
+    streams[0]?.say('two').stop()
+    await rig.pass(1100)
+    await turns()
+    for (const socket of [await rig.ready(id), await other.ready(id)])
+      expect(shown(socket)).toEqual(['user: text of m1', 'assistant: half', 'user: text of m2', 'assistant: two'])
+    expect(statuses(watcher)).toMatchObject({ status: 'idle', queued: 0 })
+    expect(statuses(client)).toMatchObject({ status: 'idle', queued: 0 })
+  })
+
+  it('P-63: policies and retry as while any run is on', async () => {
+    const { watcher, client, runId, stream } = await begin()
+    expect(await watcher.ask(send('m2', 'reject'))).toMatchObject({ code: 'run_active' })
+    expect(await watcher.ask({ type: 'run.retry', runId })).toMatchObject({ code: 'run_active' })
+    expect(await watcher.say('m3')).toMatchObject({ state: 'queued' })
+    expect(await watcher.ask(send('m4', 'interrupt'))).toMatchObject({ state: 'queued' })
+    await turns()
+    expect(stream.signal.aborted).toBe(true)
+    await client.end()
+    await turns()
+    const [first] = client.last('session.status')?.queue ?? []
+    expect(first?.clientMessageId).toBe('m3')
+  })
+
+  it('I2: a send that the other process knows is a duplicate here', async () => {
+    const { watcher, runId } = await begin()
+    expect(await watcher.say('m1')).toMatchObject({ state: 'started', duplicate: true, runId })
+  })
+
+  it('a queued send is taken out by the process that did not take it in', async () => {
+    const { rig, client, watcher, stream } = await begin()
+    await client.say('m2')
+    const runId = statuses(client)?.queue[0]?.runId ?? ''
+    await turns()
+    expect(await watcher.ask({ type: 'run.cancel', runId })).toMatchObject({ state: 'cancelling', runId })
+    await turns()
+    expect(statuses(client)).toMatchObject({ queued: 0 })
+    stream.stop()
+    await rig.pass(100)
+    expect(rig.model.streams).toHaveLength(1)
+  })
+
+  it('a title, wallet or model that is set here is not undone by the end of the run there', async () => {
+    const { rig, other, id, client, watcher, stream } = await begin()
+    const wallet = { address: '0xabc', chain: '1' }
+    await watcher.ask({ type: 'session.update', title: 'Mine', wallet, model: 'puppet/q' })
+    stream.stop()
+    await rig.pass(10)
+    expect((await rig.store.load(id))?.session).toMatchObject({ title: 'Mine', wallet, model: 'puppet/q' })
+    expect(client.last('session.updated')).toMatchObject({ title: 'Mine', wallet, model: 'puppet/q' })
+    await watcher.ask({ type: 'session.update', wallet: null })
+    await turns()
+    expect(client.last('session.updated')).toEqual({ type: 'session.updated', wallet: null })
+    expect((await other.store.load(id))?.session).not.toHaveProperty('wallet')
+  })
+})
+
+describe('a session that is idle in two processes', () => {
+  async function idle() {
+    stopClock()
+    const rig = new ChatRig({ settings })
+    const id = randomUUID()
+    const client = await rig.ready(id)
+    await client.say('m1')
+    ;(await rig.model.request(0)).say('one').stop()
+    await client.end()
+    const other = rig.fork()
+    const watcher = await other.ready(id)
+    return { rig, id, client, other, watcher }
+  }
+
+  it('P-62: follows what the other does, whoever began', async () => {
+    const { rig, other, client, watcher } = await idle()
+    await watcher.say('m2')
+    const stream = await other.model.request(0)
+    await turns()
+    expect(statuses(client)).toMatchObject({ status: 'processing' })
+    stream.say('two').stop()
+    await watcher.end()
+    await other.pass(10)
+    await turns()
+    expect(shown(client)).toEqual(['user: text of m1', 'assistant: one', 'user: text of m2', 'assistant: two'])
+    await client.say('m3')
+    const next = await rig.model.request(1)
+    expect(next.request.messages).toHaveLength(5)
+    next.stop()
+    await client.end()
+    await turns()
+  })
+
+  it('a send on a copy that another process went ahead of is tried on what is there', async () => {
+    const { rig, other, client, watcher } = await idle()
+    rig.store.goDeaf()
+    await watcher.say('m2')
+    ;(await other.model.request(0)).say('two').stop()
+    await watcher.end()
+    await other.pass(10)
+    await turns()
+    expect(statuses(client)).toMatchObject({ status: 'idle' })
+    expect(shown(client)).toHaveLength(0)
+    expect(await client.say('m3')).toMatchObject({ state: 'started' })
+    expect(shown(client)).toHaveLength(4)
+    expect((await rig.model.request(1)).request.messages).toHaveLength(5)
+  })
+
+  it('I8: a copy that nobody uses leaves memory when another process writes', async () => {
+    const { rig, other, id, client, watcher } = await idle()
+    client.cut()
+    await rig.pass(1100)
+    await watcher.say('m2')
+    ;(await other.model.request(0)).say('two').stop()
+    await watcher.end()
+    await other.pass(10)
+    await turns()
+    const back = await rig.ready(id)
+    expect(shown(back)).toHaveLength(4)
+  })
+
+  it('is closed when the other process removes it', async () => {
+    const { other, id, client } = await idle()
+    await other.chat.directory.delete({ app: 'default' }, id)
+    expect(await client.closed()).toMatchObject({ code: 4404 })
+  })
+
+  it('I10: is closed when another process made it for someone else', async () => {
+    stopClock()
+    const rig = new ChatRig()
+    const id = randomUUID()
+    const early = await rig.ready(id)
+    const other = rig.fork({
+      identify: async () => ({ kind: 'anonymous', scopes: ['read', 'write'], apps: ['default'], user: 'ann' }),
+    })
+    const owner = await other.ready(id)
+    await owner.say('m1')
+    expect(await early.closed()).toMatchObject({ code: 4404 })
+    expect(JSON.stringify(early.frames)).not.toContain('text of m1')
+    ;(await other.model.request(0)).stop()
+  })
+})
