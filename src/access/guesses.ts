@@ -4,18 +4,25 @@ import { ParleyError } from '../protocol/errors.ts'
 const SECONDS_PER_MINUTE = 60
 /** Milliseconds: about ten hashes later. */
 const SHED_RETRY_MS = 250
+/** Key ids that may wait for a hash: 0.4 s at two hashes of 24 ms at once, within what a handshake may take. */
+const MAX_WAITING = 32
 
 export type GuessLimits = {
   /** Wrong secrets a minute per key id and address before nothing is hashed any more. */
   readonly guessesPerMinute: number
-  /** Hashes in flight; more are shed, because each takes a core for 24 ms and 19 MiB. */
+  /** Hashes in flight, because each takes a core for 24 ms and 19 MiB; a few more wait, the rest is shed. */
   readonly hashesAtOnce: number
 }
 
-/** Keeps slow hashes from being a way to take the server down, and secrets from being tried out. */
+/**
+ * Keeps slow hashes from being a way to take the server down, and secrets from being tried out. A key id has one place, in
+ * flight or in line: guesses at one key, from however many addresses, leave the owners of all others their turn.
+ */
 export class Guesses {
   readonly #limit: number
   readonly #failures: RateLimiterMemory
+  readonly #placed = new Set<string>()
+  readonly #line: (() => void)[] = []
   #hashing = 0
 
   constructor({ guessesPerMinute, hashesAtOnce }: GuessLimits) {
@@ -25,20 +32,34 @@ export class Guesses {
   }
 
   /**
-   * Runs `prove` if there is room: throws `overloaded` when too many hashes are in flight, `rate_limit_exceeded` when
-   * this key was guessed too often from this address.
+   * Runs `prove` in its turn: throws `overloaded` when this key is being proven already with another secret or the line is
+   * full, `rate_limit_exceeded` when this key was guessed too often from this address.
    */
   async attempt(keyId: string, address: string, prove: () => Promise<boolean>): Promise<boolean> {
-    if (this.#hashing >= this.#limit) throw new ParleyError('overloaded', { retryAfterMs: SHED_RETRY_MS })
-    this.#hashing++
+    if (this.#placed.has(keyId) || this.#placed.size >= this.#limit + MAX_WAITING)
+      throw new ParleyError('overloaded', { retryAfterMs: SHED_RETRY_MS })
+    this.#placed.add(keyId)
     try {
       const place = `${keyId} ${address}`
       await this.#take(place)
-      const proven = await prove()
+      const proven = await this.#inTurn(prove)
       if (proven) await this.#failures.reward(place)
       return proven
     } finally {
-      this.#hashing--
+      this.#placed.delete(keyId)
+    }
+  }
+
+  async #inTurn(prove: () => Promise<boolean>): Promise<boolean> {
+    if (this.#hashing < this.#limit) this.#hashing++
+    // Who ends hands its turn to the next, so that nobody gets in between.
+    else await new Promise<void>((resolve) => this.#line.push(resolve))
+    try {
+      return await prove()
+    } finally {
+      const next = this.#line.shift()
+      if (next === undefined) this.#hashing--
+      else next()
     }
   }
 

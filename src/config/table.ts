@@ -73,7 +73,12 @@ const server = v.object({
   transport: row('PARLEY_TRANSPORT', choice('auto', 'uws', 'ws'), 'auto', 'uws where its binary loads, else ws'),
   logLevel: row('LOG_LEVEL', LEVELS, 'info', 'What happens once per connection or run, and what fails'),
   metrics: row('PARLEY_METRICS', choice('local', 'public'), 'local', 'Who may read /metrics: this machine, or all'),
-  handshakeMs: row('PARLEY_HANDSHAKE_TIMEOUT', duration('1s', '2m'), '10s', 'A slow phone link sends headers in 2s'),
+  handshakeMs: row(
+    'PARLEY_HANDSHAKE_TIMEOUT',
+    duration('1s', '2m'),
+    '10s',
+    'A slow phone sends headers in 2s; uws: always 10s',
+  ),
   headerBytes: row('PARLEY_HEADER_SIZE', size('8KiB', '1MiB'), '256KiB', 'Clients that put a message in the query'),
   bodyBytes: row('PARLEY_BODY_SIZE', size('16KiB', '64MiB'), '1MiB', 'Far above the longest message of a client'),
 })
@@ -87,7 +92,12 @@ const access = v.object({
   runsPerMinute: row('PARLEY_RUNS_PER_MINUTE', count(1, 1e6), '10', 'Per address, without a key: a person reads on'),
   runsAtOnce: row('PARLEY_RUNS_AT_ONCE', count(1, 1e6), '3', 'Per address, without a key: a few tabs'),
   guessesPerMinute: row('PARLEY_KEY_GUESSES_PER_MINUTE', count(1, 1e4), '10', 'Wrong secrets per key id and address'),
-  hashesAtOnce: row('PARLEY_KEY_HASHES_AT_ONCE', count(1, 64), '2', '24 ms of CPU and 19 MiB each; more is shed'),
+  hashesAtOnce: row(
+    'PARLEY_KEY_HASHES_AT_ONCE',
+    count(1, 64),
+    '2',
+    '24 ms of CPU and 19 MiB each; more wait or are shed',
+  ),
   verdicts: row('PARLEY_KEYS_IN_MEMORY', count(1, 1e6), '10000', 'Checked keys are not hashed again; 1 KiB each'),
 })
 

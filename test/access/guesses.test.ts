@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest'
+import { Guesses } from '../../src/access/guesses.ts'
+import { deferred, turns } from '../support/turns.ts'
+import { refusal } from './fakes.ts'
+
+const AT_ONCE = 2
+/** Key ids that wait beside those in flight. */
+const WAITING = 32
+const HERE = '203.0.113.7'
+
+/** Hashes that the test ends one by one. */
+function bench() {
+  const guesses = new Guesses({ guessesPerMinute: 10, hashesAtOnce: AT_ONCE })
+  const hashes: { readonly keyId: string; readonly end: (proven: boolean) => void }[] = []
+  const attempt = (keyId: string, address = HERE) =>
+    guesses.attempt(keyId, address, () => {
+      const { promise, resolve } = deferred<boolean>()
+      hashes.push({ keyId, end: resolve })
+      return promise
+    })
+  return { attempt, hashes }
+}
+
+describe('slow hashes', () => {
+  it('are two in flight; others wait in the order in which they came', async () => {
+    const { attempt, hashes } = bench()
+    const all = ['a', 'b', 'c', 'd'].map((keyId) => attempt(keyId))
+    await turns()
+    expect(hashes.map(({ keyId }) => keyId)).toEqual(['a', 'b'])
+    hashes[1]?.end(true)
+    await turns()
+    expect(hashes.map(({ keyId }) => keyId)).toEqual(['a', 'b', 'c'])
+    hashes[0]?.end(false)
+    await turns()
+    expect(hashes.map(({ keyId }) => keyId)).toEqual(['a', 'b', 'c', 'd'])
+    for (const { end } of hashes) end(true)
+    expect(await Promise.all(all)).toEqual([false, true, true, true])
+  })
+
+  it('of guesses at one key, from any number of addresses, take one place: another key gets its turn at once', async () => {
+    const { attempt, hashes } = bench()
+    const guesses = Array.from({ length: 100 }, (_, nth) => attempt('guessed', `10.0.0.${nth}`))
+    const outcomes = Promise.allSettled(guesses)
+    const other = attempt('other')
+    await turns()
+    expect(hashes.map(({ keyId }) => keyId)).toEqual(['guessed', 'other'])
+    for (const { keyId, end } of hashes) end(keyId === 'other')
+    expect(await other).toBe(true)
+    expect((await outcomes).filter(({ status }) => status === 'rejected')).toHaveLength(99)
+  })
+
+  it('beyond a full line are shed as overloaded, with when to come back, and nothing leaks from it', async () => {
+    const { attempt, hashes } = bench()
+    const placed = Array.from({ length: AT_ONCE + WAITING }, (_, nth) => attempt(`k${nth}`))
+    const refused = await refusal(attempt('late'))
+    expect(refused).toMatchObject({ code: 'overloaded', retryable: true })
+    expect(refused.retryAfterMs).toBeGreaterThan(0)
+    for (let ended = 0; ended < placed.length; ended++) {
+      await turns()
+      expect(hashes.length).toBeLessThanOrEqual(ended + AT_ONCE)
+      hashes[ended]?.end(true)
+    }
+    await Promise.all(placed)
+    const late = attempt('late')
+    await turns()
+    hashes.at(-1)?.end(true)
+    expect(await late).toBe(true)
+  })
+
+  it('that fail give their turn back', async () => {
+    const guesses = new Guesses({ guessesPerMinute: 10, hashesAtOnce: 1 })
+    const broken = guesses.attempt('a', HERE, () => Promise.reject(new Error('no memory')))
+    const next = guesses.attempt('b', HERE, async () => true)
+    await expect(broken).rejects.toThrow('no memory')
+    expect(await next).toBe(true)
+    expect(await guesses.attempt('a', HERE, async () => true)).toBe(true)
+  })
+})
