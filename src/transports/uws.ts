@@ -26,6 +26,8 @@ const EXCLUSIVE_PORT = 1
 const READABLE_SLACK = 2
 /** Seconds; 0 is never: the core looks for signs of life itself. */
 const NO_IDLE_TIMEOUT = 0
+/** Milliseconds that the library gives a connection to send the headers of its (next) request; compiled into it. */
+const LIBRARY_HANDSHAKE_MS = 10_000
 /** TLS ends in front of us. `SSLApp` with its key and certificate takes the place of `App` when it ends here, and this is true. */
 const SECURE = false
 
@@ -38,6 +40,12 @@ export function createUwsTransport(
 ): Transport {
   if (loadedHeaderBytes() !== options.maxHeaderBytes) {
     telemetry.log('warn', 'header limit differs', { loaded: loadedHeaderBytes(), wanted: options.maxHeaderBytes })
+  }
+  if (options.handshakeTimeoutMs !== LIBRARY_HANDSHAKE_MS) {
+    telemetry.log('warn', 'handshake limit differs', {
+      loaded: LIBRARY_HANDSHAKE_MS,
+      wanted: options.handshakeTimeoutMs,
+    })
   }
   return new UwsTransport(library, handlers, options, telemetry)
 }

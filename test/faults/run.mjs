@@ -11,7 +11,7 @@ const OUT = `${PROJECT}node_modules/.parley-faults`
 
 await build({
   absWorkingDir: PROJECT,
-  entryPoints: ['test/faults/main.ts', 'test/faults/soak-probe.ts'],
+  entryPoints: ['test/faults/main.ts', 'test/faults/probe.ts', 'test/faults/soak-probe.ts'],
   outdir: OUT,
   bundle: true,
   platform: 'node',
