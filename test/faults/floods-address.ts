@@ -16,7 +16,8 @@ const CROWD = '198.51.100.7'
 const OTHER = '198.51.100.8'
 
 /** One address takes all of its places and asks for thousands more: refused with a time; those that are in stay, others get in. */
-export async function crowdOneAddress({ server, size, count, note, broken }: Flood): Promise<void> {
+export async function crowdOneAddress(flood: Flood): Promise<void> {
+  const { server, size, count, notes } = flood
   const members = await Promise.all(Array.from({ length: LIMIT }, () => Member.enter(server.port, CROWD)))
   const refusals = new Map<string, number>()
   const tries = count ?? SOCKETS[size]
@@ -28,32 +29,32 @@ export async function crowdOneAddress({ server, size, count, note, broken }: Flo
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, press))
-  for (const [why, times] of refusals) note(`tries above the limit, ${why}`, times)
+  for (const [why, times] of refusals) notes.add(`tries above the limit, ${why}`, times)
   const other = [...refusals].filter(([why]) => why !== '429 with Retry-After')
-  for (const [why, times] of other) broken(`${times} of ${tries} tries above the limit: ${why}`)
+  for (const [why, times] of other) notes.broken(`${times} of ${tries} tries above the limit: ${why}`)
   for (const member of members) member.ask()
   await within(ANSWER_MS, () => members.every(({ answered }) => answered))
   const served = members.filter(({ answered }) => answered).length
-  note(`members answered of ${LIMIT}`, served)
-  if (served < LIMIT) broken(`${LIMIT - served} of those who were in were not answered any more`)
-  await expectPlaces({ server, broken }, members)
+  notes.add(`members answered of ${LIMIT}`, served)
+  if (served < LIMIT) notes.broken(`${LIMIT - served} of those who were in were not answered any more`)
+  await expectPlaces(flood, members)
   for (const member of members) member.link?.destroy()
 }
 
 /** The place of one that leaves is free, once; another address has its own. */
-async function expectPlaces({ server, broken }: Pick<Flood, 'server' | 'broken'>, members: Member[]): Promise<void> {
+async function expectPlaces({ server, notes }: Flood, members: Member[]): Promise<void> {
   members.pop()?.link?.destroy()
   let last = ''
   const entered = await within(ANSWER_MS, async () => {
     last = await refusalOf(server.port, (link) => members.push(new Member(link)))
     return last === 'let in'
   })
-  if (!entered) broken(`the place of one that left was not free: ${last}`)
+  if (!entered) notes.broken(`the place of one that left was not free: ${last}`)
   const next = await refusalOf(server.port)
-  if (next !== '429 with Retry-After') broken(`the place of one that left was free twice: ${next}`)
+  if (next !== '429 with Retry-After') notes.broken(`the place of one that left was free twice: ${next}`)
   const other = await Member.enter(server.port, OTHER)
   other.ask()
-  if (!(await within(ANSWER_MS, () => other.answered))) broken('another address was not served')
+  if (!(await within(ANSWER_MS, () => other.answered))) notes.broken('another address was not served')
   other.link?.destroy()
 }
 

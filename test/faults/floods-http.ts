@@ -40,7 +40,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
 
 /** Requests that are too big are refused, and what is not read is not kept. */
 export async function floodHttp(flood: Flood): Promise<void> {
-  const { server, size, note, broken } = flood
+  const { server, size, notes } = flood
   for (const [name, kind] of Object.entries(KINDS)) {
     const answers = new Map<string, number>()
     let left: number = REQUESTS[size]
@@ -51,8 +51,8 @@ export async function floodHttp(flood: Flood): Promise<void> {
       }
     }
     await Promise.all(Array.from({ length: AT_ONCE }, press))
-    note(name, [...answers].map(([answer, times]) => `${times} x ${answer}`).join(', '))
-    for (const [answer, times] of answers) if (!kind.wanted.test(answer)) broken(`${name}: ${times} x ${answer}`)
+    notes.add(name, [...answers].map(([answer, times]) => `${times} x ${answer}`).join(', '))
+    for (const [answer, times] of answers) if (!kind.wanted.test(answer)) notes.broken(`${name}: ${times} x ${answer}`)
   }
   if (size === 'full') await holdBodies(flood)
 }
@@ -93,7 +93,7 @@ function offer(port: number, { head, bytes, chunked }: Kind): Promise<string> {
 }
 
 /** Bodies that come a byte a second do not hold their connections for ever. */
-async function holdBodies({ server, note, broken }: Flood): Promise<void> {
+async function holdBodies({ server, notes }: Flood): Promise<void> {
   let ended = 0
   const sockets = Array.from({ length: SLOW_BODIES }, () => {
     const socket = connect({ port: server.port, host: '127.0.0.1' })
@@ -107,7 +107,7 @@ async function holdBodies({ server, note, broken }: Flood): Promise<void> {
   }, DROP_MS)
   await within(SLOW_MS, () => ended === SLOW_BODIES)
   clearInterval(talk)
-  note(`bodies a byte a second, ended of ${SLOW_BODIES}`, ended)
-  if (ended < SLOW_BODIES) broken(`${SLOW_BODIES - ended} bodies of a byte a second are still waited for`)
+  notes.add(`bodies a byte a second, ended of ${SLOW_BODIES}`, ended)
+  if (ended < SLOW_BODIES) notes.broken(`${SLOW_BODIES - ended} bodies of a byte a second are still waited for`)
   for (const socket of sockets) socket.destroy()
 }

@@ -27,7 +27,7 @@ const TRY_MS = 100
 const MAX_HASHES_PER_SECOND = 2000 / 10
 
 /** Guesses at keys that exist and at keys that do not: few hashes, quick refusals, and the owners of keys get in. */
-export async function guessKeys({ server, size, dice, note, broken }: Flood): Promise<void> {
+export async function guessKeys({ server, size, dice, notes }: Flood): Promise<void> {
   const minted: string[] = []
   const file = server.process.path('app.json')
   await writeFile(file, JSON.stringify(APP))
@@ -49,19 +49,19 @@ export async function guessKeys({ server, size, dice, note, broken }: Flood): Pr
   attack.over = true
   await Promise.all(attackers)
   const counted = owner.count
-  for (const fault of await owner.stop()) broken(`the owner of the key that is guessed at: ${fault}`)
-  for (const [answer, times] of attack.answers) note(`guesses answered ${answer}`, times)
-  note('guesses a second', (attack.total / seconds).toFixed(0))
-  note(`hashes a second (at most ${MAX_HASHES_PER_SECOND})`, (attack.hashed / seconds).toFixed(0))
-  note(`new keys let in after, ms (of ${fresh.length})`, waits.map((ms) => ms.toFixed(0)).join(' '))
-  note('numbers that the owner of the guessed key was told meanwhile', counted)
+  for (const fault of await owner.stop()) notes.broken(`the owner of the key that is guessed at: ${fault}`)
+  for (const [answer, times] of attack.answers) notes.add(`guesses answered ${answer}`, times)
+  notes.add('guesses a second', (attack.total / seconds).toFixed(0))
+  notes.add(`hashes a second (at most ${MAX_HASHES_PER_SECOND})`, (attack.hashed / seconds).toFixed(0))
+  notes.add(`new keys let in after, ms (of ${fresh.length})`, waits.map((ms) => ms.toFixed(0)).join(' '))
+  notes.add('numbers that the owner of the guessed key was told meanwhile', counted)
   const inTime = waits.filter((ms) => ms <= LET_IN_MS).length
-  if (inTime < fresh.length * SHARE) broken(`${inTime} of ${fresh.length} new keys got in within ${LET_IN_MS} ms`)
+  if (inTime < fresh.length * SHARE) notes.broken(`${inTime} of ${fresh.length} new keys got in within ${LET_IN_MS} ms`)
   for (const answer of attack.answers.keys())
-    if (!['401', '429', '503'].includes(answer)) broken(`guesses were answered ${answer}`)
+    if (!['401', '429', '503'].includes(answer)) notes.broken(`guesses were answered ${answer}`)
   if (attack.hashed / seconds > MAX_HASHES_PER_SECOND)
-    broken(`${attack.hashed} guesses were hashed in ${seconds.toFixed(1)} s`)
-  if (attack.total === 0) broken('nobody guessed')
+    notes.broken(`${attack.hashed} guesses were hashed in ${seconds.toFixed(1)} s`)
+  if (attack.total === 0) notes.broken('nobody guessed')
 }
 
 /** A client that comes back as the refusal says; gives the milliseconds until it was let in. */

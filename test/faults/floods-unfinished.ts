@@ -55,13 +55,13 @@ export class UnfinishedHandshakes {
   }
 
   #judge(kind: string, timeout: number): void {
-    const { note, broken } = this.#flood
+    const { notes } = this.#flood
     const peers = this.#held.filter((peer) => peer.kind === kind)
     const ended = peers.flatMap(({ endedAfterMs }) => endedAfterMs ?? [])
-    note(`ended of ${peers.length} (${kind}), the last after ${Math.max(0, ...ended).toFixed(0)} ms`, ended.length)
-    if (ended.length < peers.length) broken(`${peers.length - ended.length} are still open (${kind})`)
+    notes.add(`ended of ${peers.length} (${kind}), the last after ${Math.max(0, ...ended).toFixed(0)} ms`, ended.length)
+    if (ended.length < peers.length) notes.broken(`${peers.length - ended.length} are still open (${kind})`)
     const early = ended.filter((ms) => ms < timeout / 2).length
-    if (early > 0) broken(`${early} were ended before their time (${kind})`)
+    if (early > 0) notes.broken(`${early} were ended before their time (${kind})`)
   }
 
   #say(): void {

@@ -16,6 +16,8 @@ export type LinkTarget = {
   readonly port: number
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
+  /** Bytes that follow the handshake at once, before anyone was let in. */
+  readonly early?: Buffer
 }
 
 /** How a link takes what comes. `sip`: so many bytes, each time that `sip` is called. */
@@ -24,6 +26,7 @@ export type Appetite = 'all' | 'nothing' | { readonly bytes: number }
 export interface LinkEvents {
   /** One text frame, whole. */
   text(text: string): void
+  pong?(): void
   /** The code of the server's close frame; undefined: it ended without one. Once. */
   closed(code: number | undefined): void
 }
@@ -55,7 +58,10 @@ export class LoadLink {
   static open(target: LinkTarget, events: LinkEvents): Promise<LoadLink> {
     return new Promise((resolve, reject) => {
       const link = new LoadLink(target, events, resolve, reject)
-      link.#socket.once('connect', () => link.#socket.write(handshake(target.path, { ...target.headers })))
+      link.#socket.once('connect', () => {
+        link.#socket.write(handshake(target.path, { ...target.headers }))
+        if (target.early !== undefined) link.#socket.write(target.early)
+      })
     })
   }
 
@@ -155,6 +161,7 @@ export class LoadLink {
 
   #frame(head: number, payload: Buffer): void {
     if (head === (FIN | OPCODE.text)) this.#events.text(payload.toString('utf8'))
+    if (head === (FIN | OPCODE.pong)) this.#events.pong?.()
     if (head !== (FIN | OPCODE.close)) return
     this.#code = payload.length >= CLOSE_CODE_BYTES ? payload.readUInt16BE(0) : undefined
     this.#socket.end()
