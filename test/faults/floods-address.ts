@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { deferred } from '../support/turns.ts'
 import { seen } from './counting-reader.ts'
-import type { Flood } from './floods.ts'
+import type { Flood } from './flood.ts'
 import { LoadLink, Refused } from './load-link.ts'
 import { within } from './watched-server.ts'
 

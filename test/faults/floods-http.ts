@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import type { Flood } from './floods.ts'
+import type { Flood } from './flood.ts'
 import { within } from './watched-server.ts'
 
 const REQUESTS = { short: 40, full: 400 } as const

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CountingReader } from './counting-reader.ts'
 import type { Dice } from './dice.ts'
-import type { Flood } from './floods.ts'
+import type { Flood } from './flood.ts'
 import { LoadLink, Refused } from './load-link.ts'
 
 const APP = { id: 'guarded', name: 'Guarded', preamble: '', model: { default: 'scripted/demo' }, tools: [] }

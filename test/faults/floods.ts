@@ -1,7 +1,8 @@
-import { onBothTransports, type Stage } from './both-transports.ts'
+import { onBothTransports } from './both-transports.ts'
 import { CountingReader } from './counting-reader.ts'
 import { Dice } from './dice.ts'
-import type { Fault, FaultOptions, Findings, Size } from './fault.ts'
+import type { Fault, FaultOptions, Findings } from './fault.ts'
+import type { Flood } from './flood.ts'
 import { crowdOneAddress } from './floods-address.ts'
 import { floodHttp } from './floods-http.ts'
 import { guessKeys } from './floods-keys.ts'
@@ -16,14 +17,6 @@ const SETTINGS = {
   PARLEY_HANDSHAKE_TIMEOUT: '1s',
   PARLEY_SCRIPTED_RATE: '400',
   PARLEY_TITLES: 'off',
-}
-
-/** What every flood gets. */
-export type Flood = Stage & {
-  readonly size: Size
-  /** Sockets of one address instead of the size's own number. */
-  readonly count: number | undefined
-  readonly dice: Dice
 }
 
 const FLOODS = {
