@@ -9,6 +9,11 @@ export class Figures {
     this.#sums.set(what, (this.#sums.get(what) ?? 0) + by)
   }
 
+  /** The largest that there was. */
+  most(what: string, value: number): void {
+    this.#sums.set(what, Math.max(this.#sums.get(what) ?? 0, value))
+  }
+
   broken(where: string, what: readonly string[]): void {
     this.violations.push(...what.map((each) => `${where}: ${each}`))
   }

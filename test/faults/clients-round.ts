@@ -71,7 +71,8 @@ export async function playTabs(stage: Stage): Promise<void> {
 
 type Judged = { readonly where: string; readonly sessions: readonly FaultSession[]; readonly restartsAfter: boolean }
 
-async function judge(stage: Stage, { where, sessions, restartsAfter }: Judged): Promise<void> {
+/** Waits until all is at rest, then holds what everyone saw against the script and their own acknowledgements. */
+export async function judge(stage: Stage, { where, sessions, restartsAfter }: Judged): Promise<void> {
   const { figures } = stage
   for (const rest of await Promise.all(sessions.map((session) => session.rest()))) figures.broken(where, rest)
   const verdicts = await Promise.all(sessions.map((session) => session.verdict()))

@@ -14,7 +14,7 @@ const ROUNDS = { short: 4, full: 200 } as const
 /** Clients that come back at once, and those that fall silent. */
 const STORM = { short: 100, full: 1000 } as const
 const SILENT = { short: 10, full: 100 } as const
-const TRANSPORTS = ['ws', 'uws'] as const
+export const TRANSPORTS = ['ws', 'uws'] as const
 
 /** What `uws` runs with: a log so small that in every answer it merges, and after it keeps little. */
 const SMALL_LOG = { PARLEY_LOG_RUN_ENTRIES: '100', PARLEY_LOG_IDLE_ENTRIES: '20' }
@@ -61,7 +61,8 @@ async function play(stage: Stage, { size, count, say }: FaultOptions, nth: numbe
   for (const jitter of [true, false]) say(await playStorm(stage, STORM[size], jitter))
 }
 
-async function environment(
+/** A server whose model is the stub at `apiUrl`. */
+export async function environment(
   transport: (typeof TRANSPORTS)[number],
   apiUrl: string,
   databases: Databases,
