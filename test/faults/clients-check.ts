@@ -1,5 +1,5 @@
 import type { LastRun } from '../../src/protocol/frames.ts'
-import { isAck, type Journal, type Send } from './clients-journal.ts'
+import { type Cancel, isAck, type Journal, type Retry, type Send } from './clients-journal.ts'
 import type { Peer } from './clients-peer.ts'
 import type { Oracle } from './clients-script.ts'
 import type { Heard } from './clients-story.ts'
@@ -92,15 +92,19 @@ function sendFaults(send: Send, { journal, oracle, final }: Outcome): string[] {
 }
 
 /** Somebody took it out of the queue, or asked again for an answer that came before it. */
-function mayBeGone(runId: string, { at }: Send, { cancels, retries }: Journal): boolean {
+function mayBeGone(runId: string, send: Send, { cancels, retries }: Journal): boolean {
   const taken = cancels.some(
-    ({ all, runId: named, answer, ...cancel }) =>
-      (named === runId || (all && cancel.at > at)) && !(isAck(answer) && answer.state === 'noop'),
+    (cancel) =>
+      (cancel.runId === runId || (cancel.all && mayFollow(cancel, send))) &&
+      !(isAck(cancel.answer) && cancel.answer.state === 'noop'),
   )
-  const rewound = retries.some(
-    ({ of, answer, at: retried }) => retried > at && of !== runId && (!isObject(answer) || isAck(answer)),
-  )
+  const rewound = retries.some((retry) => retry.of !== runId && mayFollow(retry, send))
   return taken || rewound
+}
+
+/** It may have been carried out after the send: a line that is silent for a while delivers what was cut on it, too. */
+function mayFollow({ answer, answeredAt }: Cancel | Retry, { at }: Send): boolean {
+  return isObject(answer) ? isAck(answer) && answeredAt > at : true
 }
 
 function isObject(answer: unknown): boolean {

@@ -18,8 +18,9 @@ export type Cancel = {
   readonly all: boolean
   readonly at: number
   answer: Answer | undefined
+  answeredAt: number
 }
-export type Retry = { readonly of: string; readonly at: number; answer: Answer | undefined }
+export type Retry = { readonly of: string; readonly at: number; answer: Answer | undefined; answeredAt: number }
 
 /** What the people of one session asked for and what they were told: nothing of the server's own. */
 export class Journal {

@@ -157,20 +157,21 @@ export class Person {
 
   /** Nobody waits for the answer: what a person does next does not depend on it. */
   #cancel(runId: string | undefined, all: boolean): void {
-    const cancel: Cancel = { runId, all, at: this.#journal.tick(), answer: undefined }
+    const cancel: Cancel = { runId, all, at: this.#journal.tick(), answer: undefined, answeredAt: 0 }
     this.#journal.cancels.push(cancel)
     const named = runId === undefined ? {} : { runId }
     void this.#note(cancel, (id) => ({ type: 'run.cancel', id, all, ...named }))
   }
 
   #retry(of: string): void {
-    const retry: Retry = { of, at: this.#journal.tick(), answer: undefined }
+    const retry: Retry = { of, at: this.#journal.tick(), answer: undefined, answeredAt: 0 }
     this.#journal.retries.push(retry)
     void this.#note(retry, (id) => ({ type: 'run.retry', id, runId: of }))
   }
 
   async #note(entry: Cancel | Retry, command: (id: string) => CommandInput): Promise<void> {
     entry.answer = await this.peer.ask(command)
+    entry.answeredAt = this.#journal.tick()
   }
 
   async #deliver(send: Send): Promise<void> {
