@@ -3,6 +3,7 @@ import type { Socket, SocketHandler } from '../ports/transport.ts'
 import { decodeCommand, encodeControl, encodeSyntheticEvent, type FrameRef } from '../protocol/codec.ts'
 import type { Command } from '../protocol/commands.ts'
 import { ParleyError, toParleyError } from '../protocol/errors.ts'
+import type { Event } from '../protocol/events.ts'
 import type { Ack, ControlFrame } from '../protocol/frames.ts'
 import type { Cursor } from '../protocol/ids.ts'
 import { fitsUtf8 } from '../protocol/text.ts'
@@ -139,8 +140,15 @@ export class Connection implements SocketHandler, Attached {
     const isNew = !session.stored && page.messages.length === 0
     this.tell(readyFrame(this.caller, this.#host.core.settings, session.log.head, isNew ? 'new' : 'snapshot'))
     this.tell({ type: 'session.snapshot', ...page })
-    for (const event of run?.opening() ?? []) this.outbox.send(encodeSyntheticEvent(event))
-    this.#join()
+    this.#begin(run?.opening() ?? [])
+  }
+
+  /** P-29: what is open in the run that is on, then what follows. Live at once where the socket takes all of it. */
+  #begin(opening: readonly Event[]): void {
+    if (this.#state === 'closed') return
+    this.outbox.open(encoded(opening), this.caller.session.log.head)
+    if (this.outbox.pump() === 'caught-up') this.#join()
+    else this.#state = 'behind'
   }
 
   /** The tail after the cursor, when the log still has it. */
@@ -219,6 +227,10 @@ export class Connection implements SocketHandler, Attached {
     if (this.#frameLimits().bad(this.#host.core.now())) this.end(error)
     else this.#refuse(error, ref)
   }
+}
+
+function* encoded(events: readonly Event[]): Generator<string> {
+  for (const event of events) yield encodeSyntheticEvent(event)
 }
 
 function refOf(command: Command): FrameRef {

@@ -25,6 +25,8 @@ export class Outbox {
   readonly #encode: (epoch: string, entry: LogEntry) => string | undefined
   /** Where it stands while behind. */
   #cursor: Cursor | undefined
+  /** What is still to be sent before anything after the cursor; made frame by frame, as the socket takes them. */
+  #opening: Iterator<string> | undefined
 
   /** `encode`: what an entry is to this peer when read from the log; undefined: nothing. */
   constructor(
@@ -61,16 +63,34 @@ export class Outbox {
     this.#cursor = cursor
   }
 
+  /** It gets the frames of `opening` and then what follows `cursor`, all at its own pace: an answer so far may be far longer than what may wait. */
+  open(opening: Iterable<string>, cursor: Cursor): void {
+    this.#opening = opening[Symbol.iterator]()
+    this.#cursor = cursor
+  }
+
   /** Writes what fits. `caught-up`: the cursor is at the head, it is live. `gap`: its entries are gone, it needs a snapshot. */
   pump(): PumpResult {
     while (this.#cursor !== undefined) {
       if (this.#socket.buffered() > this.#behindBytes * DRAINED_SHARE) return 'waiting'
+      if (!this.#writeOpening()) return 'waiting'
       const read = this.#log.read(this.#cursor, READ_ENTRIES)
       if (read.kind === 'gap') return 'gap'
       if (read.entries.length === 0) this.#cursor = undefined
       else if (!this.#write(read.entries, this.#cursor.epoch)) return 'waiting'
     }
     return 'caught-up'
+  }
+
+  /** False while something of it is left. */
+  #writeOpening(): boolean {
+    while (this.#opening !== undefined) {
+      const next = this.#opening.next()
+      if (next.done === true) this.#opening = undefined
+      // Dropped only when it has closed: the mark, which is looked at after each frame, is far below the transport's limit.
+      else if (this.#socket.send(next.value) === 'dropped' || this.overMark) return false
+    }
+    return true
   }
 
   /** False when it stopped half-way because the socket fills; the cursor says how far it got. */

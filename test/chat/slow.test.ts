@@ -149,6 +149,51 @@ describe('I7: a connection whose socket fills', () => {
   })
 })
 
+describe('I6 P-29: a client that joins a long answer', () => {
+  const SAID = 3 * 1024 * KIB
+
+  /** A client that comes when 3 MiB were said, and takes only what it asks for. */
+  async function late(watch: Watched) {
+    for (let said = 0; said < SAID; said += 32 * KIB) watch.stream.say(`${said}`.padEnd(32 * KIB, '.'))
+    await turns()
+    const client = watch.rig.open(await watch.rig.handshake(watch.id), (socket) => {
+      socket.stalled = true
+      // What a transport lets wait before it drops frames.
+      socket.limit = 1024 * KIB
+    })
+    await turns()
+    return client
+  }
+
+  it('gets the answer so far as its socket takes it, then what followed, and costs no more than the mark and two frames', async () => {
+    const watch = await watched()
+    const client = await late(watch)
+    let most = 0
+    for (let nth = 0; nth < 1000 && client.text.length < SAID; nth++) {
+      most = Math.max(most, client.buffered())
+      client.sip()
+      if (nth === 3) await pour(watch, 20)
+    }
+    expect(most).toBeLessThan(4 * KIB + 2 * 40 * KIB)
+    client.read()
+    expect(client.text).toBe(watch.fast.text)
+    expect(watch.rig.groups.sizeOf(watch.id)).toBe(3)
+    watch.stream.say('!').stop()
+    await client.end()
+    expect(client.text).toBe(watch.fast.text)
+    expect(client.closedWith).toBeUndefined()
+  })
+
+  it('is closed with 4503 when what followed has left the log before it came to it', async () => {
+    const watch = await watched({ log: { runEntries: 20, runBytes: 8 * KIB } })
+    const client = await late(watch)
+    await pour(watch, 300)
+    client.sip()
+    for (let nth = 0; nth < 1000 && client.closedWith === undefined; nth++) client.sip()
+    expect(client.closedWith).toEqual({ code: 4503, reason: 'slow_consumer' })
+  })
+})
+
 describe('groups', () => {
   it('hold nobody while one watches, all when there are several, nobody again when one is left', async () => {
     const rig = new ChatRig()
