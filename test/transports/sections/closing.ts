@@ -1,7 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { CLOSE_TIMEOUT_MS } from '../../../src/transports/close-codes.ts'
 import { OPCODE, RawPeer } from '../raw-peer.ts'
 import type { Rig } from '../rig.ts'
+
+const FRAME = 'x'.repeat(64 * 1024)
+/** Above what a peer's kernel takes without its reading, below what the sender's holds. */
+const IN_KERNEL_BYTES = 16 * FRAME.length
+const SPEAK_MS = 200
 
 function closePayload(code: number, reason = ''): Buffer {
   const payload = Buffer.alloc(2 + Buffer.byteLength(reason))
@@ -118,6 +124,26 @@ export function closing(rig: () => Rig): void {
       expect((await raw.rest()).at(-1)).toBe('x'.charCodeAt(0))
       raw.socket.destroy()
     })
+
+    it('gives a peer that speaks on the time to read what was sent before it, and the close frame', async () => {
+      const { client, socket } = await rig().open()
+      client.pause()
+      for (let sent = 0; sent < IN_KERNEL_BYTES; sent += FRAME.length) {
+        socket.send(FRAME)
+        await new Promise(setImmediate)
+      }
+      expect(socket.buffered()).toBe(0)
+      socket.close(4503, 'slow')
+      // The library's own clock, so no fake one: shortly before the bound that both transports promise.
+      const end = performance.now() + CLOSE_TIMEOUT_MS * 0.9
+      while (performance.now() < end) {
+        client.send('still here')
+        await sleep(SPEAK_MS)
+      }
+      client.resume()
+      expect(await client.closed).toEqual({ code: 4503, reason: 'slow' })
+      expect(client.frames).toHaveLength(IN_KERNEL_BYTES / FRAME.length)
+    }, 20_000)
 
     it('ignores what the peer sends after it', async () => {
       const raw = await RawPeer.open(rig().port)
