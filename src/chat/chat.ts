@@ -37,6 +37,7 @@ export class Chat {
     this.directory = new Directory(this.#core, this.#sessions)
     const { telemetry } = ports
     telemetry.gauge('connections', () => this.#hub.size)
+    telemetry.gauge('outbox_bytes', () => this.#hub.waiting)
     telemetry.gauge('sessions_in_memory', () => this.#sessions.count)
     telemetry.gauge('history_bytes', () => histories.bytes)
     telemetry.gauge('log_entries', () => ports.log.size.entries)

@@ -27,6 +27,13 @@ export class Hub implements ConnectionHost {
     return this.#connections.size
   }
 
+  /** Bytes that wait in this process for all its peers. */
+  get waiting(): number {
+    let bytes = 0
+    for (const { outbox } of this.#connections) bytes += outbox.socket.buffered()
+    return bytes
+  }
+
   all(): readonly Attached[] {
     return [...this.#connections]
   }

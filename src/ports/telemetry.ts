@@ -17,6 +17,7 @@ export const METRICS = {
   sessions_in_memory: { kind: 'gauge', help: 'Session records in the memory tier' },
   history_bytes: { kind: 'gauge', help: 'Bytes of history in the memory tier' },
   log_entries: { kind: 'gauge', help: 'Events in the memory of the event log' },
+  outbox_bytes: { kind: 'gauge', help: 'Bytes that wait for clients which read slowly' },
   log_bytes: { kind: 'gauge', help: 'Their bytes, about' },
   active_runs: { kind: 'gauge', help: 'Runs that are on' },
   store_queue: { kind: 'gauge', help: 'Session writes that wait for the store' },
