@@ -9,9 +9,10 @@ import { Hub } from './hub.ts'
 import { Neighbours } from './neighbours.ts'
 import type { Session } from './session.ts'
 import { Sessions } from './sessions.ts'
+import { TurnQueue } from './turn-queue.ts'
 
 /** What the core is given; it makes the rest itself. */
-export type ChatPorts = Omit<Core, 'histories' | 'running' | 'draining'>
+export type ChatPorts = Omit<Core, 'histories' | 'running' | 'turns' | 'draining'>
 
 /** Milliseconds between looks at the runs that a drain waits for. */
 const DRAIN_LOOK_MS = 50
@@ -30,7 +31,7 @@ export class Chat {
 
   constructor(ports: ChatPorts) {
     const histories = new HistoryCache(ports.settings.historyBytes, ports.settings.idleMs, ports.now)
-    this.#core = { ...ports, histories, running: new Set(), draining: () => this.#draining }
+    this.#core = { ...ports, histories, running: new Set(), turns: new TurnQueue(), draining: () => this.#draining }
     this.#sessions = new Sessions(this.#core)
     this.#hub = new Hub(this.#core, this.#sessions)
     this.#neighbours = new Neighbours(this.#core, this.#sessions)

@@ -1,6 +1,6 @@
 import { sessionTag } from '../ports/telemetry.ts'
 import type { Socket, SocketHandler } from '../ports/transport.ts'
-import { decodeCommand, encodeControl, encodeSyntheticEvent, type FrameRef } from '../protocol/codec.ts'
+import { decodeCommand, encodeControl, type FrameRef } from '../protocol/codec.ts'
 import type { Command } from '../protocol/commands.ts'
 import { ParleyError, toParleyError } from '../protocol/errors.ts'
 import type { Event } from '../protocol/events.ts'
@@ -12,7 +12,7 @@ import type { Caller } from './caller.ts'
 import { dispatch } from './dispatch.ts'
 import { FrameLimits } from './frame-limits.ts'
 import { Outbox } from './outbox.ts'
-import { readyFrame, updatedFrame } from './ready.ts'
+import { openingFrames, readyFrame, updatedFrame } from './ready.ts'
 
 const MS_PER_SECOND = 1000
 /** Commands of one connection that wait for an answer; above it the client is flooding. */
@@ -146,9 +146,11 @@ export class Connection implements SocketHandler, Attached {
   /** P-29: what is open in the run that is on, then what follows. Live at once where the socket takes all of it. */
   #begin(opening: readonly Event[]): void {
     if (this.#state === 'closed') return
-    this.outbox.open(encoded(opening), this.caller.session.log.head)
-    if (this.outbox.pump() === 'caught-up') this.#join()
-    else this.#state = 'behind'
+    this.outbox.open(openingFrames(opening), this.caller.session.log.head)
+    const result = this.outbox.pump()
+    if (result === 'caught-up') return this.#join()
+    this.#state = 'behind'
+    if (result === 'more') this.#goOn()
   }
 
   /** The tail after the cursor, when the log still has it. */
@@ -163,15 +165,20 @@ export class Connection implements SocketHandler, Attached {
     return true
   }
 
-  /** Catches up as far as the socket takes it; at the head it is told how things stand now. */
+  /** Catches up by its share, as far as the socket takes it; at the head it is told how things stand now. */
   #pump(): void {
     const result = this.outbox.pump()
     if (result === 'gap') this.slow()
+    if (result === 'more') this.#goOn()
     if (result !== 'caught-up') return
     const { session, app } = this.caller
     this.tell(updatedFrame(session, app))
     this.tell(session.statusFrame())
     this.#join()
+  }
+
+  #goOn(): void {
+    this.#host.core.turns.add(() => this.drained())
   }
 
   #join(): void {
@@ -227,10 +234,6 @@ export class Connection implements SocketHandler, Attached {
     if (this.#frameLimits().bad(this.#host.core.now())) this.end(error)
     else this.#refuse(error, ref)
   }
-}
-
-function* encoded(events: readonly Event[]): Generator<string> {
-  for (const event of events) yield encodeSyntheticEvent(event)
 }
 
 function refOf(command: Command): FrameRef {

@@ -7,6 +7,7 @@ import type { Telemetry } from '../ports/telemetry.ts'
 import type { Tools } from '../ports/tool.ts'
 import type { HistoryCache } from './history-cache.ts'
 import type { ChatSettings } from './settings.ts'
+import type { TurnQueue } from './turn-queue.ts'
 
 /** Something that is looked at a few times a second while a run is on. */
 export interface Ticking {
@@ -26,6 +27,8 @@ export type Core = {
   readonly histories: HistoryCache
   /** Sessions whose run is on. */
   readonly running: Set<Ticking>
+  /** What connections still have to be told, a piece each. */
+  readonly turns: TurnQueue
   /** To every member of a session's group. */
   readonly broadcast: (group: string, text: string) => void
   readonly now: () => number

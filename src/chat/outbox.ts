@@ -10,8 +10,11 @@ const READ_ENTRIES = 2000
 /** A connection catches up to the head only with less than this share of the mark waiting: else it would fall behind at once. */
 const DRAINED_SHARE = 0.25
 
-/** What became of a connection's turn to catch up. */
-export type PumpResult = 'caught-up' | 'waiting' | 'gap'
+/** UTF-16 units that one turn to catch up writes: two frames of the longest deltas. A socket of a fast peer would take megabytes. */
+const SHARE_UNITS = 2 * MAX_DELTA_BYTES
+
+/** What became of a connection's turn to catch up. `more`: it is to have another one, `waiting`: when its socket has drained. */
+export type PumpResult = 'caught-up' | 'more' | 'waiting' | 'gap'
 
 /**
  * What waits for one connection. **Live**: its cursor is the log's head and it gets what is delivered. **Behind**: it reads
@@ -27,6 +30,8 @@ export class Outbox {
   #cursor: Cursor | undefined
   /** What is still to be sent before anything after the cursor; made frame by frame, as the socket takes them. */
   #opening: Iterator<string> | undefined
+  /** What is left of this turn's share. */
+  #share = 0
 
   /** `encode`: what an entry is to this peer when read from the log; undefined: nothing. */
   constructor(
@@ -69,35 +74,45 @@ export class Outbox {
     this.#cursor = cursor
   }
 
-  /** Writes what fits. `caught-up`: the cursor is at the head, it is live. `gap`: its entries are gone, it needs a snapshot. */
+  /** Writes what fits, and no more than a turn's share. `caught-up`: it is live. `gap`: its entries are gone, it needs a snapshot. */
   pump(): PumpResult {
+    this.#share = SHARE_UNITS
     while (this.#cursor !== undefined) {
       if (this.#socket.buffered() > this.#behindBytes * DRAINED_SHARE) return 'waiting'
-      if (!this.#writeOpening()) return 'waiting'
+      if (!this.#writeOpening()) return this.#halted()
       const read = this.#log.read(this.#cursor, READ_ENTRIES)
       if (read.kind === 'gap') return 'gap'
       if (read.entries.length === 0) this.#cursor = undefined
-      else if (!this.#write(read.entries, this.#cursor.epoch)) return 'waiting'
+      else if (!this.#write(read.entries, this.#cursor.epoch)) return this.#halted()
     }
     return 'caught-up'
+  }
+
+  #halted(): PumpResult {
+    return this.#share > 0 || this.overMark ? 'waiting' : 'more'
   }
 
   /** False while something of it is left. */
   #writeOpening(): boolean {
     while (this.#opening !== undefined) {
+      if (this.#share <= 0) return false
       const next = this.#opening.next()
       if (next.done === true) this.#opening = undefined
       // Dropped only when it has closed: the mark, which is looked at after each frame, is far below the transport's limit.
-      else if (this.#socket.send(next.value) === 'dropped' || this.overMark) return false
+      else if (this.#socket.send(next.value) === 'dropped') return false
+      else this.#share -= next.value.length
+      if (this.overMark) return false
     }
     return true
   }
 
-  /** False when it stopped half-way because the socket fills; the cursor says how far it got. */
+  /** False when it stopped half-way, because the socket fills or the turn is over; the cursor says how far it got. */
   #write(entries: readonly LogEntry[], epoch: string): boolean {
     for (const entry of joined(entries)) {
+      if (this.#share <= 0) return false
       const text = this.#encode(epoch, entry)
       if (text !== undefined && this.#socket.send(text) === 'dropped') return false
+      this.#share -= text?.length ?? 0
       this.#cursor = { epoch, seq: entry.last }
       if (this.overMark) return false
     }

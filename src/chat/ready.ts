@@ -1,4 +1,6 @@
 import type { App } from '../ports/apps.ts'
+import { encodeSyntheticEvent } from '../protocol/codec.ts'
+import type { Event } from '../protocol/events.ts'
 import type { SessionReady, SessionUpdated } from '../protocol/frames.ts'
 import type { Cursor } from '../protocol/ids.ts'
 import { MAX_PAGE_MESSAGES } from '../protocol/limits.ts'
@@ -52,4 +54,9 @@ export function updatedFrame(session: Session, app: App): SessionUpdated {
     wallet: wallet ?? null,
     model: chosenModel(session, app.model),
   }
+}
+
+/** P-29: each made when it is asked for. */
+export function* openingFrames(events: readonly Event[]): Generator<string> {
+  for (const event of events) yield encodeSyntheticEvent(event)
 }

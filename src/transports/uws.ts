@@ -25,11 +25,11 @@ const EXCLUSIVE_PORT = 1
  */
 const READABLE_SLACK = 2
 /**
- * Seconds of silence after which the library cuts a socket, its largest: the core looks for signs of life itself, and asks at
+ * Seconds of silence after which the library cuts a socket, near its largest (960): the core looks for signs of life itself, and asks at
  * least every ten minutes. Not 0: what the library gives a socket that it has ended hangs on it, 16 s for this and for 0 only
  * the rest of 4 s. Whoever speaks after that gets a reset, which takes the close frame and what the kernel still held for it.
  */
-const IDLE_TIMEOUT_S = 960
+const IDLE_TIMEOUT_S = 900
 /** Milliseconds that the library gives a connection to send the headers of its (next) request; compiled into it. */
 const LIBRARY_HANDSHAKE_MS = 10_000
 /** TLS ends in front of us. `SSLApp` with its key and certificate takes the place of `App` when it ends here, and this is true. */

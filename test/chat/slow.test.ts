@@ -194,6 +194,22 @@ describe('I6 P-29: a client that joins a long answer', () => {
   })
 })
 
+describe('I7: many who join a long answer at once', () => {
+  it('are each told a share of it in a turn, so that others have theirs in between', async () => {
+    const watch = await watched()
+    for (let said = 0; said < 40; said++) watch.stream.say(`${said}`.padEnd(32 * KIB, '.'))
+    await turns()
+    const verdicts = await Promise.all(Array.from({ length: 10 }, () => watch.rig.handshake(watch.id)))
+    const crowd = verdicts.map((verdict) => watch.rig.open(verdict))
+    await turns(1)
+    expect(Math.max(...crowd.map(({ text }) => text.length))).toBeLessThan(4 * 32 * KIB)
+    watch.stream.say('!')
+    await turns(200)
+    for (const client of crowd) expect(client.text === watch.fast.text).toBe(true)
+    expect(watch.rig.groups.sizeOf(watch.id)).toBe(12)
+  })
+})
+
 describe('groups', () => {
   it('hold nobody while one watches, all when there are several, nobody again when one is left', async () => {
     const rig = new ChatRig()

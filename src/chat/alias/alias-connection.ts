@@ -152,7 +152,15 @@ export class AliasConnection implements SocketHandler, Attached {
   #readOn(): boolean {
     const result = this.outbox.pump()
     if (result === 'gap') this.slow()
+    if (result === 'more') this.#host.core.turns.add(() => this.moved())
     if (result === 'caught-up') this.outbox.fallBehind(this.caller.session.log.head)
+    return result === 'caught-up'
+  }
+
+  /** As `#readOn`, at once: what comes next takes the place of what it reads. */
+  #readAll(): boolean {
+    let result = this.outbox.pump()
+    while (result === 'more') result = this.outbox.pump()
     return result === 'caught-up'
   }
 
@@ -190,10 +198,10 @@ export class AliasConnection implements SocketHandler, Attached {
     if (this.#state === 'closed') return
     // No await from here on: what is told and the place in the log that it stands for belong together.
     session.active?.flush()
-    if (this.#state === 'live' && !this.#readOn()) return this.slow()
+    if (this.#state === 'live' && !this.#readAll()) return this.slow()
     const told = tellRun(session, runId, row, history, withHistory)
     if (told === undefined) return this.#noSuchRun(runId)
-    for (const frame of told.frames) this.#send(frame)
+    this.outbox.open(told.frames, session.log.head)
     if (!told.isOver) this.#filter.wanted.add(runId)
     this.#fromHead()
   }

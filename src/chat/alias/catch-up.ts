@@ -10,8 +10,8 @@ import type { Session } from '../session.ts'
 import { toPage } from '../wire-messages.ts'
 import { openItems, replayEvents } from './replay.ts'
 
-/** The run's events so far, without positions; when it `isOver`, its end is the last of them. */
-export type Told = { readonly frames: readonly string[]; readonly isOver: boolean }
+/** The run's events so far, without positions, each made when it is asked for; when it `isOver`, its end is the last of them. */
+export type Told = { readonly frames: Iterable<string>; readonly isOver: boolean }
 
 /**
  * All that there is of a run; undefined: this session has none of this id. With `history` for a client that holds a part of
@@ -24,13 +24,12 @@ export function tellRun(
   history: History,
   withHistory: boolean,
 ): Told | undefined {
-  const encode = (events: readonly Event[]): string[] => events.map((event) => encodeAliasChunk(event, runId))
   const run = session.active?.runId === runId ? session.active : undefined
   if (run !== undefined) {
     const others = history.rows.filter((each) => each.runId !== runId || each.role === 'user')
     const [started, ...opening] = run.opening()
     const said = started === undefined ? [] : [started, ...replayEvents(run.rows(), openItems(opening))]
-    return { frames: encode([...(withHistory ? [snapshot(others, history)] : []), ...said]), isOver: false }
+    return { frames: encoded([...(withHistory ? [snapshot(others, history)] : []), ...said], runId), isOver: false }
   }
   if (isQueued(session, runId)) return { frames: [], isOver: false }
   const last = session.lastRun?.runId === runId ? session.lastRun : row && toLastRun(row)
@@ -39,7 +38,12 @@ export function tellRun(
   const said = withHistory
     ? [snapshot(history.rows, history)]
     : [started, ...replayEvents(history.runRows(runId), new Set())]
-  return { frames: [...encode(said), encodeEnd(session, last)], isOver: true }
+  return { frames: encoded(said, runId, encodeEnd(session, last)), isOver: true }
+}
+
+function* encoded(events: readonly Event[], runId: string, end?: string): Generator<string> {
+  for (const event of events) yield encodeAliasChunk(event, runId)
+  if (end !== undefined) yield end
 }
 
 /** Where a reader of the log at `cursor` stands to the run: in it, before it, or where nothing of its end can be read. */
