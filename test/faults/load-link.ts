@@ -27,8 +27,8 @@ export interface LinkEvents {
   /** One text frame, whole. */
   text(text: string): void
   pong?(): void
-  /** The code of the server's close frame; undefined: it ended without one. Once. */
-  closed(code: number | undefined): void
+  /** What the server's close frame said; undefined: it ended without one. Once. */
+  closed(code: number | undefined, reason: string): void
 }
 
 /** What a handshake was answered with instead of an upgrade. */
@@ -51,6 +51,7 @@ export class LoadLink {
   #rest = EMPTY
   #upgraded = false
   #code: number | undefined
+  #reason = ''
   #over = false
   bytesRead = 0
 
@@ -90,6 +91,11 @@ export class LoadLink {
 
   get open(): boolean {
     return !this.#over && this.#upgraded
+  }
+
+  /** By which the server's end of it is found among the kernel's sockets. */
+  get localPort(): number {
+    return this.#socket.localPort ?? 0
   }
 
   /** How much of what this side sent is not in the kernel yet. */
@@ -164,6 +170,7 @@ export class LoadLink {
     if (head === (FIN | OPCODE.pong)) this.#events.pong?.()
     if (head !== (FIN | OPCODE.close)) return
     this.#code = payload.length >= CLOSE_CODE_BYTES ? payload.readUInt16BE(0) : undefined
+    this.#reason = payload.toString('utf8', CLOSE_CODE_BYTES)
     this.#socket.end()
     // What else came is of no use; reading it lets the socket end.
     this.#appetite = 'all'
@@ -173,7 +180,7 @@ export class LoadLink {
   #end(): void {
     if (this.#over) return
     this.#over = true
-    if (this.#upgraded) this.#events.closed(this.#code)
+    if (this.#upgraded) this.#events.closed(this.#code, this.#reason)
   }
 }
 

@@ -4,11 +4,12 @@ import { crash } from './crash.ts'
 import type { Fault, FaultOptions, Findings } from './fault.ts'
 import { floods } from './floods.ts'
 import { frames } from './frames.ts'
+import { slow } from './slow.ts'
 import { soak } from './soak.ts'
 import { store } from './store.ts'
 import { upstream } from './upstream.ts'
 
-const FAULTS: readonly Fault[] = [crash, clients, frames, floods, store, upstream, soak]
+const FAULTS: readonly Fault[] = [crash, clients, frames, floods, store, upstream, soak, slow]
 
 const HELP = `npm run faults -- [fault...] [--short] [--seed 1] [--count N] [--database postgres://...]
 faults: ${FAULTS.map(({ name }) => name).join(', ')}; all when none is named
