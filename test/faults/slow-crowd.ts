@@ -5,8 +5,8 @@ import { LongAnswer, type SlowModel } from './slow-model.ts'
 import { type Habit, SlowReader } from './slow-reader.ts'
 import { within } from './watched-server.ts'
 
-/** Milliseconds for what takes seconds on a machine that has nothing else to do. */
-const PATIENCE_MS = 120_000
+/** Milliseconds for what takes a few seconds on a machine that has nothing else to do. */
+const PATIENCE_MS = 30_000
 const TICK_MS = 1000
 /** PARLEY_DEAD_AFTER and PARLEY_PING_INTERVAL of the fault, the sweep, the 5 s of a closing socket, and the noise of the machine. */
 const CUT_WITHIN_MS = 20_000
@@ -107,14 +107,12 @@ export class Crowd {
     for (const answer of this.#answers) answer.end()
     await this.#until('did not get all', this.#readers, ({ has, answer, ended }) => ended && has === answer.text.length)
     clearInterval(this.#ticker)
-    for (const reader of this.#readers) {
-      for (const fault of reader.faults) notes.broken(fault)
-      if (reader.has !== reader.answer.text.length)
-        notes.broken(
-          `${reader.habit} ${reader.answer.key}: has ${reader.has} of ${reader.answer.text.length} characters`,
-        )
-      reader.leave()
-    }
+    for (const fault of new Set(this.#readers.flatMap(({ faults }) => faults))) notes.broken(fault)
+    const lacking = this.#readers.filter(({ has, answer }) => has !== answer.text.length)
+    const [one] = lacking
+    if (one !== undefined)
+      notes.broken(`${lacking.length} lack something: the first has ${one.has} of ${one.answer.text.length} characters`)
+    for (const reader of this.#readers) reader.leave()
     const deltas = this.#slow.map((reader) => reader.deltas).sort((a, b) => a - b)
     const most = deltas.at(-1)
     if (most === undefined) return
