@@ -6,7 +6,6 @@ import { deferred } from '../support/turns.ts'
 const PIECE = 8 * 1024
 /** The kernel holds about 4 MiB for a peer that reads nothing; a log of LOG_KIB and the outbox hold less than the rest. */
 const PIECES = 720
-const PIECES_PER_SECOND = 320
 const LAST_WORDS = ' And that is all.'
 /** Characters from which pieces are cut, so that no two are alike. */
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789 '
@@ -62,6 +61,11 @@ export class LongAnswer {
 /** The model of the fault: long answers by their key, and to all else a brief one whose tokens tell when they were said. */
 export class SlowModel {
   readonly #answers = new Map<string, LongAnswer>()
+  readonly #piecesPerSecond: number
+
+  constructor(piecesPerSecond: number) {
+    this.#piecesPerSecond = piecesPerSecond
+  }
 
   get options(): MessagesApiOptions {
     return { record: false, script: (request) => this.#reply(request) }
@@ -76,7 +80,7 @@ export class SlowModel {
   #reply({ body }: MessagesRequest): Reply {
     const key = LONG_KEY.exec(JSON.stringify(body['messages']))?.[1] ?? ''
     const answer = this.#answers.get(key)
-    if (answer !== undefined) return { reply: 'stream', steps: answer.steps(), tokensPerSecond: PIECES_PER_SECOND }
+    if (answer !== undefined) return { reply: 'stream', steps: answer.steps(), tokensPerSecond: this.#piecesPerSecond }
     return { reply: 'stream', steps: brief(), tokensPerSecond: BRIEF.perSecond }
   }
 }

@@ -5,6 +5,7 @@ import type { LongAnswer } from './slow-model.ts'
 
 /** Bytes that a reader of the slow kind takes each second. */
 const SIP_BYTES = 1024
+const RETRY_MS = 500
 
 /** How a reader stalls. `never`: it reads nothing and says nothing until the server has cut it. */
 export type Habit = 'nothing' | 'sips' | 'never' | 'all'
@@ -14,6 +15,8 @@ const Seen = v.object({
   type: v.optional(v.string()),
   id: v.optional(v.string()),
   resumed: v.optional(v.string()),
+  code: v.optional(v.string()),
+  clientMessageId: v.optional(v.string()),
   chunk: v.optional(v.object({ type: v.string(), delta: v.optional(v.string()) })),
   messages: v.optional(v.array(v.object({ role: v.string(), content: v.optional(v.string()) }))),
 })
@@ -26,6 +29,7 @@ export class SlowReader {
   readonly habit: Habit
   readonly #port: number
   readonly #session: string
+  readonly #question = randomUUID()
   #link: LoadLink | undefined
   #cursor: string | undefined
   /** Characters that it has, all of them right. */
@@ -72,8 +76,9 @@ export class SlowReader {
     }
   }
 
+  /** A store that is busy with the answers of others may refuse it: then again, under the same id. */
   ask(): void {
-    this.#link?.send({ type: 'message.send', clientMessageId: randomUUID(), content: this.answer.prompt })
+    this.#link?.send({ type: 'message.send', clientMessageId: this.#question, content: this.answer.prompt })
   }
 
   /** From now on it reads as its habit is. */
@@ -97,7 +102,11 @@ export class SlowReader {
     this.#link?.destroy()
   }
 
-  #hear({ type, id, resumed, chunk, messages }: v.InferOutput<typeof Seen>): void {
+  #hear({ type, id, resumed, code, clientMessageId, chunk, messages }: v.InferOutput<typeof Seen>): void {
+    if (type === 'error' && clientMessageId !== undefined) {
+      if (code === 'store_unavailable') setTimeout(() => this.ask(), RETRY_MS).unref()
+      else this.faults.push(`its question was refused: ${code}`)
+    }
     if (type === 'session.ready') {
       this.ready = true
       if (resumed !== 'tail') this.#cursor = undefined

@@ -10,8 +10,11 @@ const HEALTHY = 50
 /** Clients by transport. `nevers`: those of the watchers that say and read nothing until they were cut. */
 const CROWDS = {
   short: { own: 4, sessions: 1, watchers: 46, nevers: 4 },
-  full: { own: 40, sessions: 12, watchers: 80, nevers: 40 },
+  full: { own: 10, sessions: 10, watchers: 99, nevers: 40 },
 } as const satisfies Record<Size, CrowdSize>
+
+/** Pieces of 8 KiB of a long answer. A thousand get each of them. */
+const PIECES_PER_SECOND = { short: 320, full: 64 } as const satisfies Record<Size, number>
 
 const SETTINGS = {
   ANTHROPIC_API_KEY: 'sk-ant-stub',
@@ -26,7 +29,6 @@ const SETTINGS = {
   PARLEY_HISTORY_MEMORY: '1MiB',
   PARLEY_CONNECTIONS_PER_SESSION: '200',
   PARLEY_PING_INTERVAL: '1s',
-  PARLEY_DEAD_AFTER: '3s',
 }
 
 /** Clients that read nothing, or 1 KB/s, through a long answer: they cost their outbox, and end up with all of it. */
@@ -34,10 +36,12 @@ export const slow: Fault = {
   name: 'slow',
   title: 'clients that read nothing or 1 KB/s, each alone and many on one session, beside healthy ones',
   async run(options: FaultOptions): Promise<Findings> {
-    const model = new SlowModel()
+    const model = new SlowModel(PIECES_PER_SECOND[options.size])
+    // A thousand at once keep this process busy for longer between two signs of their life.
+    const patience = { PARLEY_DEAD_AFTER: options.size === 'short' ? '3s' : '10s' }
     const api = await MessagesApi.listen(model.options)
     try {
-      return await onBothTransports(options, { ...SETTINGS, ANTHROPIC_BASE_URL: api.url }, (stage) =>
+      return await onBothTransports(options, { ...SETTINGS, ...patience, ANTHROPIC_BASE_URL: api.url }, (stage) =>
         play(stage, model, options),
       )
     } finally {

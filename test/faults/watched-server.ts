@@ -108,7 +108,9 @@ export class WatchedServer {
 
   /** The sum of a metric over its labels, or of those lines that hold `label`. */
   async metric(name: string, label = ''): Promise<number> {
-    const text = await (await fetch(`${this.process.url}/metrics`)).text()
+    const ask = (): Promise<Response> => fetch(`${this.process.url}/metrics`)
+    // The connection that is reused may have been ended while this process was busy: a new one is made for the second try.
+    const text = await (await ask().catch(ask)).text()
     const lines = text.split('\n').filter((line) => line.startsWith(`parley_${name}`) && line.includes(label))
     const own = lines.filter((line) => /^[{ ]/.test(line.slice(`parley_${name}`.length)))
     return own.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0)
