@@ -48,10 +48,13 @@ export class Crowd {
       this.#answers.push(answer)
       join(isCalm || nth >= own ? 'all' : (HABITS[nth % HABITS.length] ?? 'nothing'))
       this.#askers.push(...this.#readers.slice(-1))
-      for (let seat = 0; nth >= own && seat < watchers; seat++)
+      if (nth < own) continue
+      for (let seat = 0; seat < watchers; seat++)
         join(seat < nevers / sessions ? 'never' : (HABITS[seat % HABITS.length] ?? 'nothing'))
     }
-    this.#ticker = setInterval(() => this.#readers.forEach((reader) => void reader.tick()), TICK_MS)
+    this.#ticker = setInterval(() => {
+      for (const reader of this.#readers) reader.tick()
+    }, TICK_MS)
   }
 
   get slow(): number {
