@@ -1,6 +1,6 @@
 import type { MessageRow, MessageTail, ProviderBlocks } from '../ports/store.ts'
+import { GrowingText } from '../protocol/growing-text.ts'
 import { countCharacters, toStorable } from '../protocol/text.ts'
-import { GrowingText } from './growing-text.ts'
 
 /** How much of an item's text the store holds, in UTF-16 units and in characters. */
 type Saved = { readonly units: number; readonly characters: number }

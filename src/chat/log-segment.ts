@@ -1,7 +1,7 @@
 import type { LogEntry } from '../ports/event-log.ts'
 import { canJoin, type DeltaEvent, type Event, isDelta } from '../protocol/events.ts'
+import { GrowingText } from '../protocol/growing-text.ts'
 import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
-import { GrowingText } from './growing-text.ts'
 
 /** Bytes that an event takes beside its text: its objects and their slots, measured on V8. */
 const EVENT_OVERHEAD_BYTES = 200

@@ -11,6 +11,7 @@ import type { ModelEvent, StopReason } from '../ports/provider.ts'
 import type { ProviderBlocks } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { Usage } from '../protocol/events.ts'
+import { GrowingText } from '../protocol/growing-text.ts'
 import { isStorable, toStorable } from '../protocol/text.ts'
 import { ANTHROPIC, parseInput } from './anthropic-messages.ts'
 
@@ -26,10 +27,10 @@ const STOP_REASONS: Readonly<Record<ApiStopReason, StopReason>> = {
 
 /** A block that the stream has opened and not closed yet. `other` is what we never ask for, kept to be given back. */
 type OpenBlock =
-  | { readonly kind: 'text'; text: string; readonly citations: unknown[] }
-  | { readonly kind: 'thinking'; text: string; signature: string }
-  | { readonly kind: 'tool'; readonly start: ToolUseBlock; json: string }
-  | { readonly kind: 'other'; readonly start: ContentBlock; json: string }
+  | { readonly kind: 'text'; readonly text: GrowingText; readonly citations: unknown[] }
+  | { readonly kind: 'thinking'; readonly text: GrowingText; signature: string }
+  | { readonly kind: 'tool'; readonly start: ToolUseBlock; readonly json: GrowingText }
+  | { readonly kind: 'other'; readonly start: ContentBlock; readonly json: GrowingText }
 
 /**
  * Turns the raw events of one answer into the port's, given to `push`. `delta` is called once per token and makes nothing
@@ -60,15 +61,13 @@ export class AnthropicEvents {
     switch (delta.type) {
       case 'text_delta':
         if (block?.kind !== 'text') throw broken('text outside a text block')
-        block.text += this.#say('text', delta.text)
-        return
+        return this.#say('text', delta.text, block.text)
       case 'thinking_delta':
         if (block?.kind !== 'thinking') throw broken('thinking outside a thinking block')
-        block.text += this.#say('reasoning', delta.thinking)
-        return
+        return this.#say('reasoning', delta.thinking, block.text)
       case 'input_json_delta':
         if (block?.kind !== 'tool' && block?.kind !== 'other') throw broken('arguments outside a call')
-        block.json += checked(delta.partial_json)
+        block.json.append(checked(delta.partial_json))
         if (block.kind === 'tool' && delta.partial_json !== '')
           this.#push({ type: 'tool.args', id: block.start.id, delta: delta.partial_json })
         return
@@ -117,43 +116,56 @@ export class AnthropicEvents {
     switch (start.type) {
       case 'text':
         if (this.#called) this.#replay = true
-        return { kind: 'text', text: this.#say('text', start.text), citations: [...(start.citations ?? [])] }
+        return { kind: 'text', text: this.#begin('text', start.text), citations: [...(start.citations ?? [])] }
       case 'thinking':
         this.#replay = true
-        return { kind: 'thinking', text: this.#say('reasoning', start.thinking), signature: start.signature ?? '' }
+        return { kind: 'thinking', text: this.#begin('reasoning', start.thinking), signature: start.signature ?? '' }
       case 'tool_use':
         this.#called = true
         this.#push({ type: 'tool.start', id: checked(start.id), name: checked(start.name) })
-        return { kind: 'tool', start, json: '' }
+        return { kind: 'tool', start, json: new GrowingText() }
       default:
         this.#replay = true
-        return { kind: 'other', start, json: '' }
+        return { kind: 'other', start, json: new GrowingText() }
     }
   }
 
+  #begin(type: 'text' | 'reasoning', start: string): GrowingText {
+    const text = new GrowingText()
+    this.#say(type, start, text)
+    return text
+  }
+
   /** Empty deltas say nothing, and clients refuse them. */
-  #say(type: 'text' | 'reasoning', delta: string): string {
-    if (delta !== '') this.#push({ type, delta: checked(delta) })
-    return delta
+  #say(type: 'text' | 'reasoning', delta: string, text: GrowingText): void {
+    if (delta === '') return
+    this.#push({ type, delta: checked(delta) })
+    text.append(delta)
   }
 
   #end(block: OpenBlock): void {
     switch (block.kind) {
       case 'text':
-        if (block.citations.length > 0) this.#replay = true
-        if (block.text.trim() !== '') this.#finished.push(toTextBlock(block.text, block.citations))
-        return
-      case 'thinking':
+        return this.#endText(block.text.toString(), block.citations)
+      case 'thinking': {
+        const thinking = block.text.toString()
         // The API refuses thinking that it has not signed.
-        if (block.signature !== '')
-          this.#finished.push({ type: 'thinking', thinking: block.text, signature: block.signature })
-        if (block.text !== '') this.#push({ type: 'reasoning.end' })
+        if (block.signature !== '') this.#finished.push({ type: 'thinking', thinking, signature: block.signature })
+        if (thinking !== '') this.#push({ type: 'reasoning.end' })
         return
+      }
       case 'tool':
-        return this.#endCall(block.start, block.json)
-      case 'other':
-        this.#finished.push(block.json === '' ? block.start : { ...block.start, input: parseInput(block.json) })
+        return this.#endCall(block.start, block.json.toString())
+      case 'other': {
+        const json = block.json.toString()
+        this.#finished.push(json === '' ? block.start : { ...block.start, input: parseInput(json) })
+      }
     }
+  }
+
+  #endText(text: string, citations: readonly unknown[]): void {
+    if (citations.length > 0) this.#replay = true
+    if (text.trim() !== '') this.#finished.push(toTextBlock(text, citations))
   }
 
   /** A call without arguments streams none of them; whoever joins the deltas still gets a JSON object. */
