@@ -1,10 +1,10 @@
-import type { Readable } from 'node:stream'
 import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages'
 import type { ModelEvent } from '../ports/provider.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { AnthropicEvents } from './anthropic-events.ts'
 import { EventQueue } from './event-queue.ts'
 import { SseParser } from './sse.ts'
+import type { UpstreamBody } from './upstream-exchange.ts'
 
 /** Bytes that may wait for the run before the socket is paused: some seconds of tokens (I7). */
 const PAUSE_ABOVE_BYTES = 256 * 1024
@@ -13,7 +13,7 @@ const LINGER_MS = 50
 
 /** A success whose body has begun. */
 export type Answer = {
-  readonly body: Readable
+  readonly body: UpstreamBody
   /** What the data of an `error` event means. */
   readonly toError: (event: object) => ParleyError
   /** Gives the place among the concurrent requests back. */
@@ -32,12 +32,14 @@ type WireEvent = RawMessageStreamEvent | { readonly type: 'error' }
 export class AnthropicStream implements AsyncIterableIterator<readonly ModelEvent[], undefined> {
   readonly #open: Open
   readonly #signal: AbortSignal
-  /** Ends the request before its headers are there; after that, destroying the body does. */
+  /** Ends the request before its headers are there; after that, leaving the body does. */
   readonly #upstream = new AbortController()
   readonly #queue = new EventQueue<ModelEvent>(() => this.#goOn())
   readonly #events: AnthropicEvents
   #started = false
   #waitingBytes = 0
+  #paused = false
+  #lingering: NodeJS.Timeout | undefined
   #answer: Answer | undefined
 
   constructor(open: Open, model: string, signal: AbortSignal) {
@@ -71,8 +73,8 @@ export class AnthropicStream implements AsyncIterableIterator<readonly ModelEven
     this.#signal.addEventListener('abort', this.#onAbort)
     try {
       const answer = await this.#open(this.#upstream.signal)
-      if (this.#queue.ended) answer.release()
-      else this.#answer = answer
+      if (this.#queue.ended) return leave(answer)
+      this.#answer = answer
       this.#read(answer)
     } catch (error) {
       this.#cut({ error })
@@ -81,20 +83,28 @@ export class AnthropicStream implements AsyncIterableIterator<readonly ModelEven
 
   #read({ body, toError }: Answer): void {
     const parser = new SseParser((data) => this.#take(data, toError))
-    body.on('data', (chunk: Uint8Array) => {
-      if (this.#queue.ended) return
-      try {
-        parser.read(chunk)
-      } catch (error) {
-        this.#cut({ error: toProviderError(error) })
-      }
-      this.#queue.deliver()
-      this.#waitingBytes = this.#queue.empty ? 0 : this.#waitingBytes + chunk.length
-      if (this.#waitingBytes > PAUSE_ABOVE_BYTES) body.pause()
+    body.read({
+      chunk: (bytes) => this.#chunk(bytes, parser, body),
+      // Also after an end without `message_stop`: only that says that the answer is whole.
+      ended: (error) => {
+        clearTimeout(this.#lingering)
+        this.#cut({ error: toProviderError(error ?? new Error('the answer was cut')) })
+      },
     })
-    body.on('error', (error) => this.#cut({ error: toProviderError(error) }))
-    // Also after an end without `message_stop`: only that says that the answer is whole.
-    body.once('close', () => this.#cut({ error: toProviderError(new Error('the answer was cut')) }))
+  }
+
+  #chunk(bytes: Uint8Array, parser: SseParser, body: UpstreamBody): void {
+    if (this.#queue.ended) return
+    try {
+      parser.read(bytes)
+    } catch (error) {
+      this.#cut({ error: toProviderError(error) })
+    }
+    this.#queue.deliver()
+    this.#waitingBytes = this.#queue.empty ? 0 : this.#waitingBytes + bytes.length
+    if (this.#waitingBytes <= PAUSE_ABOVE_BYTES || this.#queue.ended) return
+    this.#paused = true
+    body.pause()
   }
 
   #take(data: string, toError: Answer['toError']): void {
@@ -116,6 +126,8 @@ export class AnthropicStream implements AsyncIterableIterator<readonly ModelEven
 
   #goOn(): void {
     this.#waitingBytes = 0
+    if (!this.#paused) return
+    this.#paused = false
     this.#answer?.body.resume()
   }
 
@@ -123,8 +135,7 @@ export class AnthropicStream implements AsyncIterableIterator<readonly ModelEven
   #complete(): void {
     const body = this.#answer?.body
     this.#finish({})
-    const timer = setTimeout(() => body?.destroy(), LINGER_MS).unref()
-    body?.once('close', () => clearTimeout(timer)).resume()
+    this.#lingering = setTimeout(() => body?.leave(), LINGER_MS).unref()
   }
 
   readonly #onAbort = (): void => {
@@ -138,7 +149,7 @@ export class AnthropicStream implements AsyncIterableIterator<readonly ModelEven
     this.#finish(end)
     this.#upstream.abort()
     // The signal alone would not do: once its response is collected, the SDK lets go of what an abort must reach.
-    body?.destroy()
+    body?.leave()
   }
 
   /**
@@ -151,6 +162,12 @@ export class AnthropicStream implements AsyncIterableIterator<readonly ModelEven
     this.#answer?.release()
     this.#answer = undefined
   }
+}
+
+/** It came after whoever asked was gone. */
+function leave({ body, release }: Answer): void {
+  body.leave()
+  release()
 }
 
 /** V8 quotes the text that is not JSON in its error's message: that one stays behind (I11). */

@@ -1,5 +1,5 @@
-import type { Readable } from 'node:stream'
-import type { Dispatcher } from 'undici'
+import type { IncomingHttpHeaders } from 'node:http'
+import { type UpstreamBody, UpstreamExchange } from './upstream-exchange.ts'
 
 /** Bytes of an error's body that are read: more than any API error; a proxy's page may be longer. */
 const ERROR_BODY_BYTES = 64 * 1024
@@ -13,35 +13,38 @@ type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Resp
 
 export type UpstreamFetch = {
   readonly fetch: Fetch
-  /** What a successful response of `fetch` streams; undefined for any other. */
-  readonly bodyOf: (response: Response) => Readable | undefined
+  /** What a successful response of `fetch` brings; undefined for any other. */
+  readonly bodyOf: (response: Response) => UpstreamBody | undefined
 }
 
 /**
- * A `fetch` for SDKs, over undici's own request: the body of a success stays a Node stream. A web stream between the socket
- * and us costs more than all else that happens to a token (docs/performance.md). Loaded on first use.
+ * A `fetch` for SDKs, over undici's dispatcher: the body of a success comes straight from the parser of its socket. A web stream
+ * between the socket and us costs more than all else that happens to a token, and a Node stream shows in its profile (docs/performance.md).
+ * Loaded on first use.
  */
 export async function createUpstreamFetch(): Promise<UpstreamFetch> {
-  const { Agent, request } = await import('undici')
+  const { Agent } = await import('undici')
   // Silence is judged by the run's stall watchdog, and how many requests are on by the provider: neither belongs here.
   const dispatcher = new Agent({ bodyTimeout: 0, headersTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS })
-  const bodies = new WeakMap<Response, Readable>()
+  const bodies = new WeakMap<Response, UpstreamBody>()
   return {
     async fetch(input, init) {
-      const { statusCode, headers, body } = await request(input instanceof Request ? input.url : input, {
-        dispatcher,
+      const { origin, pathname, search } = new URL(input instanceof Request ? input.url : input)
+      const exchange = new UpstreamExchange(init?.signal ?? undefined)
+      const request = {
+        origin,
+        path: pathname + search,
         method: init?.method === 'POST' ? 'POST' : 'GET',
         headers: Object.fromEntries(new Headers(init?.headers)),
         body: typeof init?.body === 'string' ? init.body : null,
-        signal: init?.signal ?? null,
-      })
-      const head = { status: statusCode, headers: toHeaders(headers) }
-      if (statusCode >= FIRST_NOT_OK) {
+      } as const
+      dispatcher.dispatch(request, exchange)
+      const { status, headers, body } = await exchange.head
+      const head = { status, headers: toHeaders(headers) }
+      if (status >= FIRST_NOT_OK) {
         const text = await firstBytes(body)
-        return new Response(statusCode === NOT_MODIFIED ? null : text, head)
+        return new Response(status === NOT_MODIFIED ? null : text, head)
       }
-      // Whoever reads it listens, too; an abort between here and there must not be an unhandled error.
-      body.on('error', () => undefined)
       const response = new Response(null, head)
       bodies.set(response, body)
       return response
@@ -50,21 +53,27 @@ export async function createUpstreamFetch(): Promise<UpstreamFetch> {
   }
 }
 
-function toHeaders(from: Dispatcher.ResponseData['headers']): Headers {
+function toHeaders(from: IncomingHttpHeaders): Headers {
   const headers = new Headers()
   for (const [name, value] of Object.entries(from)) for (const one of [value ?? []].flat()) headers.append(name, one)
   return headers
 }
 
-/** Leaving the loop ends the rest of the transfer. */
-async function firstBytes(body: Readable): Promise<string> {
-  const chunks: Buffer[] = []
+/** Leaves the rest. Rejects when the body breaks off. */
+function firstBytes(body: UpstreamBody): Promise<string> {
+  const chunks: Uint8Array[] = []
   let size = 0
-  for await (const chunk of body) {
-    const bytes = Buffer.from(chunk)
-    chunks.push(bytes)
-    size += bytes.length
-    if (size >= ERROR_BODY_BYTES) break
-  }
-  return Buffer.concat(chunks).toString()
+  return new Promise((resolve, reject) => {
+    const text = (): void => resolve(Buffer.concat(chunks).toString())
+    body.read({
+      chunk: (bytes) => {
+        chunks.push(bytes)
+        size += bytes.length
+        if (size < ERROR_BODY_BYTES) return
+        text()
+        body.leave()
+      },
+      ended: (error) => (error === undefined ? text() : reject(error)),
+    })
+  })
 }

@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
+import type { UpstreamBody } from '../../src/providers/upstream-exchange.ts'
 import { createUpstreamFetch } from '../../src/providers/upstream-fetch.ts'
 
 /** The address of a server that answers so; closed with the test. */
@@ -14,7 +16,18 @@ async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${address.port}/`
 }
 
-test('a success keeps its body as a Node stream, its status and its headers', async () => {
+/** All of it; rejects when it breaks off. */
+function textOf(body: UpstreamBody | undefined): Promise<string> {
+  let text = ''
+  return new Promise((resolve, reject) =>
+    body?.read({
+      chunk: (bytes) => (text += Buffer.from(bytes).toString()),
+      ended: (error) => (error === undefined ? resolve(text) : reject(error)),
+    }),
+  )
+}
+
+test('a success has a body to be read, its status and its headers', async () => {
   const url = await serve((_, response) =>
     response.writeHead(201, { 'x-one': '1', 'set-cookie': ['a=1', 'b=2'] }).end('hello'),
   )
@@ -25,7 +38,7 @@ test('a success keeps its body as a Node stream, its status and its headers', as
     '1',
     ['a=1', 'b=2'],
   ])
-  expect(Buffer.concat((await bodyOf(response)?.toArray()) ?? []).toString()).toBe('hello')
+  expect(await textOf(bodyOf(response))).toBe('hello')
 })
 
 test('the method, headers and body are sent as given', async () => {
@@ -35,7 +48,7 @@ test('the method, headers and body are sent as given', async () => {
   })
   const { fetch, bodyOf } = await createUpstreamFetch()
   const response = await fetch(new Request(url), { method: 'POST', headers: { 'x-key': 'k' }, body: '{}' })
-  expect(Buffer.concat((await bodyOf(response)?.toArray()) ?? []).toString()).toBe('POST k {}')
+  expect(await textOf(bodyOf(response))).toBe('POST k {}')
 })
 
 test('an endless page of an error is read in part, and its request ended (I7)', async () => {
@@ -78,5 +91,55 @@ test('an abort before the headers rejects, and after them ends the body', async 
   const second = new AbortController()
   const body = bodyOf(await fetch(url, { signal: second.signal }))
   second.abort()
-  await expect(body?.toArray()).rejects.toMatchObject({ name: 'AbortError' })
+  await expect(textOf(body)).rejects.toMatchObject({ name: 'AbortError' })
+})
+
+test('a body waits for its reader, stops when it is paused, and ends upstream when it is left', async () => {
+  let written = 0
+  let closed: Promise<unknown> | undefined
+  const url = await serve((_, response) => {
+    closed = once(response, 'close')
+    const more = (): void => {
+      while (!response.destroyed && response.write('x'.repeat(100_000))) written += 100_000
+    }
+    response.on('drain', more)
+    more()
+  })
+  const { fetch, bodyOf } = await createUpstreamFetch()
+  const body = bodyOf(await fetch(url))
+  await settled(() => written)
+  let read = 0
+  const ended = new Promise<unknown>((resolve) => {
+    body?.read({
+      chunk: ({ length }) => {
+        read += length
+        body.pause()
+      },
+      ended: resolve,
+    })
+  })
+  const paused = await settled(() => read)
+  expect(paused).toBeGreaterThan(0)
+  expect(paused).toBeLessThan(1_000_000)
+  body?.resume()
+  await expect.poll(() => read).toBeGreaterThan(paused)
+  body?.leave()
+  expect(await ended).toBeInstanceOf(Error)
+  await closed
+})
+
+/** A count once it has stood still for a while. */
+async function settled(count: () => number): Promise<number> {
+  for (let before = -1; before !== count(); await sleep(100)) before = count()
+  return count()
+}
+
+test('an answer that has been announced comes after the announcement', async () => {
+  const url = await serve((_, response) => {
+    response.writeEarlyHints({ link: '</a>; rel=preload' })
+    response.end('x')
+  })
+  const { fetch, bodyOf } = await createUpstreamFetch()
+  const response = await fetch(url)
+  expect([response.status, await textOf(bodyOf(response))]).toEqual([200, 'x'])
 })
