@@ -119,6 +119,16 @@ const OF_MESSAGES: readonly Invariant[] = [
       select session_id, run_id from messages m
       where not exists (select from runs r where r.session_id = m.session_id and r.id = m.run_id)`,
   },
+  {
+    name: 'tails',
+    found: 'pieces of an answer whose run is not on, or whose message is not there',
+    broken: (sql) => sql`
+      select t.session_id, t.run_id from message_tails t
+      where not exists (select from runs r where r.session_id = t.session_id and r.id = t.run_id and r.status = 'running')
+        or not exists (
+          select from messages m where m.session_id = t.session_id and m.run_id = t.run_id and m.id = t.message_id
+        )`,
+  },
 ]
 
 const OF_SESSIONS: readonly Invariant[] = [

@@ -6,10 +6,10 @@ import { FakeTerminal } from './fakes.ts'
 
 const WHOLE: Inspection = {
   description: 'embedded Postgres, data in .parley',
-  version: 2,
+  version: 3,
   rows: { sessions: 3, runs: 8, messages: 20, apps: 1, keys: 2 },
   waiting: { deadRuns: 0, queues: 0, statuses: 0 },
-  checked: 15,
+  checked: 16,
   broken: [],
 }
 
@@ -28,9 +28,9 @@ describe('parley check', () => {
     expect(await check({})).toEqual({
       code: 0,
       out: [
-        'Checked embedded Postgres, data in .parley, schema version 2',
+        'Checked embedded Postgres, data in .parley, schema version 3',
         '  rows       3 sessions, 8 runs, 20 messages, 1 stored Apps, 2 keys',
-        'All 15 invariants hold',
+        'All 16 invariants hold',
       ],
       err: [],
     })
@@ -58,7 +58,7 @@ describe('parley check', () => {
       '    key k1',
       '    and 6 more',
     ])
-    expect(err).toEqual(['parley check: 1 of 15 invariants do not hold'])
+    expect(err).toEqual(['parley check: 1 of 16 invariants do not hold'])
   })
 
   it('that cannot look exits with 1, misused with 2', async () => {

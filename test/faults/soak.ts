@@ -18,7 +18,7 @@ const SECONDS_PER_MINUTE = 60
 const SHORT_SECONDS = 4
 const FULL_MINUTES = 10
 /** Milliseconds of load before the figures count: code is compiled, pools are filled. */
-const WARM_UP_MS = { short: 4000, full: 20_000 }
+const WARM_UP_MS = { short: 3000, full: 20_000 }
 /** Visitors at a time: the server is busy and no limit of an address is met. */
 const VISITORS = 16
 /** Runs after which memory has to be where it was (P9). */
@@ -27,6 +27,8 @@ const MANY_RUNS = 10_000
 const READ_BACK = { short: 40, full: 400 }
 /** Tokens per second of the answer that is cancelled. */
 const LONG_PACE = 200
+/** It is asked for again, too, and then comes to its end: in a second or two. */
+const LONG_REPEATS = 100
 
 /** Everything that people do, for a while, and then nothing: what the server holds is what it held before. */
 export const soak: Fault = {
@@ -74,7 +76,8 @@ function replyTo({ body }: MessagesRequest): Reply {
   if (last.includes('"tools"'))
     return stream(answer([text('Let me see.'), toolUse('toolu_1', 'calculator', { expression: '6*7' })]))
   if (last.includes('"reasoning"')) return stream(answer([thinking('This needs some thought.'), text('I thought.')]))
-  if (last.includes('"long"')) return stream(answer([text('on and on '.repeat(1000))]), { tokensPerSecond: LONG_PACE })
+  if (last.includes('"long"'))
+    return stream(answer([text('on and on '.repeat(LONG_REPEATS))]), { tokensPerSecond: LONG_PACE })
   return stream(answer([text('Grüße an die 世界, and a few more words.')]))
 }
 

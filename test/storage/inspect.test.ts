@@ -105,6 +105,23 @@ const DAMAGE: readonly (readonly [string, string, (sql: Sql) => Promise<unknown>
     { item: 'r4' },
   ],
   [
+    'tails',
+    'of a run that has ended',
+    (sql) => sql`
+      insert into message_tails (session_id, run_id, message_id, start, text)
+      select session_id, run_id, id, 1, 'secret' from messages where run_id = 'r1' and index = 3`,
+    { item: 'r1' },
+  ],
+  [
+    'tails',
+    'of no message',
+    async (sql) => {
+      await sql`update runs set status = 'running', ended_at = null where id = 'r2'`
+      await sql`insert into message_tails values (${ID}, 'r2', 'nothing', 0, 'secret')`
+    },
+    { item: 'r2' },
+  ],
+  [
     'session-status',
     'idle while a run is on',
     async (sql) => {
