@@ -66,7 +66,8 @@ export class Neighbours {
       if (!session.retired) await renew(session)
     })
     renewed.then(
-      () => (session.queue.length > 0 ? startNext(session) : undefined),
+      // Whoever had it on may have died, or drained, before it could go on or say that there is nothing more to do.
+      () => (session.queue.length > 0 || session.row.status === 'processing' ? startNext(session) : undefined),
       (thrown: unknown) =>
         this.#core.telemetry.log('debug', 'session not renewed', { session: sessionTag(session.id) }, thrown),
     )

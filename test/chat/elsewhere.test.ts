@@ -230,6 +230,18 @@ describe('a session that is idle in two processes', () => {
     expect(shown(back)).toHaveLength(4)
   })
 
+  it('is put right when the other process left it as if there were work', async () => {
+    const { rig, other, id, client } = await idle()
+    const loaded = await other.store.load(id)
+    if (loaded === undefined) throw new Error('not stored')
+    const session = { ...loaded.session, status: 'processing' } as const
+    await other.store.commit({ sessionId: id, session }, { giveUpAfterMs: 1000 })
+    await rig.pass(10)
+    await turns()
+    expect((await rig.store.load(id))?.session.status).toBe('idle')
+    expect(statuses(client)).toMatchObject({ status: 'idle', queued: 0 })
+  })
+
   it('is closed when the other process removes it', async () => {
     const { other, id, client } = await idle()
     await other.chat.directory.delete({ app: 'default' }, id)

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { CommandInput } from '../../src/protocol/commands.ts'
 import { type Cancel, isAck, type Journal, type Policy, type Retry, type Send } from './clients-journal.ts'
-import type { Peer } from './clients-peer.ts'
+import type { Answer, Peer } from './clients-peer.ts'
 import type { CuttingProxy, LinkPlan } from './clients-proxy.ts'
 import type { Oracle } from './clients-script.ts'
 import type { Dice } from './dice.ts'
@@ -93,6 +93,11 @@ export class Person {
     this.#deliveries.push(this.#deliver(send))
   }
 
+  /** Stops what is on, and waits for the answer to that. */
+  async interrupt(): Promise<Answer> {
+    return this.#cancel(undefined, false)
+  }
+
   /** All that was sent has its final answer. */
   async delivered(): Promise<void> {
     await Promise.all(this.#deliveries)
@@ -109,15 +114,15 @@ export class Person {
       case 'send':
         return this.send(this.#oracle.write(), this.#dice.pick(POLICIES))
       case 'stop':
-        return this.#cancel(undefined, false)
+        return void this.#cancel(undefined, false)
       case 'stop this':
-        return this.#cancel(runId, false)
+        return void this.#cancel(runId, false)
       case 'stop late':
-        return this.#cancel(lastRun?.runId, false)
+        return void this.#cancel(lastRun?.runId, false)
       case 'take out':
-        return queue.length === 0 ? undefined : this.#cancel(queue[this.#dice.below(queue.length)]?.runId, false)
+        return queue.length === 0 ? undefined : void this.#cancel(queue[this.#dice.below(queue.length)]?.runId, false)
       case 'stop all':
-        return this.#dice.chance(0.3) ? this.#cancel(undefined, true) : undefined
+        return this.#dice.chance(0.3) ? void this.#cancel(undefined, true) : undefined
       case 'retry':
         return lastRun === undefined ? undefined : this.#retry(lastRun.runId)
       case 'cut':
@@ -156,11 +161,11 @@ export class Person {
   }
 
   /** Nobody waits for the answer: what a person does next does not depend on it. */
-  #cancel(runId: string | undefined, all: boolean): void {
+  #cancel(runId: string | undefined, all: boolean): Promise<Answer> {
     const cancel: Cancel = { runId, all, at: this.#journal.tick(), answer: undefined, answeredAt: 0 }
     this.#journal.cancels.push(cancel)
     const named = runId === undefined ? {} : { runId }
-    void this.#note(cancel, (id) => ({ type: 'run.cancel', id, all, ...named }))
+    return this.#note(cancel, (id) => ({ type: 'run.cancel', id, all, ...named }))
   }
 
   #retry(of: string): void {
@@ -169,9 +174,11 @@ export class Person {
     void this.#note(retry, (id) => ({ type: 'run.retry', id, runId: of }))
   }
 
-  async #note(entry: Cancel | Retry, command: (id: string) => CommandInput): Promise<void> {
-    entry.answer = await this.peer.ask(command)
+  async #note(entry: Cancel | Retry, command: (id: string) => CommandInput): Promise<Answer> {
+    const answer = await this.peer.ask(command)
+    entry.answer = answer
     entry.answeredAt = this.#journal.tick()
+    return answer
   }
 
   async #deliver(send: Send): Promise<void> {

@@ -23,6 +23,10 @@ export class Story {
   #asked: string | undefined
   #run: string | undefined
   #replaced = false
+  /** The snapshot that `session.ready` announced is still to come. */
+  #opening = false
+  /** Since then another one came: it tells what another process did (P-62). */
+  #told = false
   readonly #recent: string[] = []
   /** Numbered events, and handshakes that were answered by a tail or by a snapshot. */
   readonly counts = { events: 0, tails: 0, snapshots: 0 }
@@ -38,7 +42,10 @@ export class Story {
     )
     if (this.#recent.length > RECENT) this.#recent.shift()
     if ('chunk' in frame) return this.#envelope(frame)
-    if (frame.type === 'session.ready') this.#ready(frame)
+    if (frame.type === 'session.ready') return this.#ready(frame)
+    if (frame.type === 'session.snapshot') return this.#snapshot()
+    // P-62: the run of another process has ended; no event of it comes.
+    if (frame.type === 'session.status' && this.#told && frame.runId === undefined) this.#run = undefined
   }
 
   /** A run that started here and was never heard to end, and what was heard last. */
@@ -52,6 +59,8 @@ export class Story {
 
   #ready({ epoch, seq, resumed, runId }: SessionReady): void {
     const at = { epoch, seq }
+    this.#opening = resumed !== 'tail'
+    this.#told = false
     if (resumed === 'tail') {
       this.counts.tails++
       if (formatCursor(at) !== this.#asked)
@@ -67,6 +76,12 @@ export class Story {
     // How a run ended that is not on any more is in the snapshot.
     if (runId !== this.#run) this.#run = undefined
     if (before?.epoch !== epoch) this.#started.clear()
+  }
+
+  #snapshot(): void {
+    this.#told = !this.#opening
+    this.#opening = false
+    if (this.#told) this.#open.clear()
   }
 
   #envelope({ id, chunk }: Envelope): void {

@@ -73,6 +73,8 @@ export class PlainView implements View {
   #cursor: Cursor | undefined
   /** Where the snapshot that is coming stands, and whether a run is open in it. */
   #start: { readonly at: Cursor; readonly opens: boolean } | undefined
+  /** The state that `session.ready` announced is there. */
+  #begun = false
   #run = ''
   standing: Standing = { status: 'idle', runId: undefined, lastRun: undefined, queue: [] }
 
@@ -96,18 +98,28 @@ export class PlainView implements View {
     if (frame.type === 'session.status') {
       const { status, runId, lastRun, queue } = frame
       this.standing = { status, runId, lastRun, queue }
+      // P-62: the run that it was opened with was another process's and is over.
+      if (runId === undefined) this.#cursor ??= this.#start?.at
     }
-    if (frame.type !== 'session.snapshot' || this.#start === undefined) return
-    this.#messages = frame.messages.map(growing)
+    if (frame.type === 'session.snapshot') this.#snapshot(frame.messages.map(growing))
+  }
+
+  /** What `session.ready` announced takes the place of all; one that comes later of what it holds and what follows (P-28, P-62). */
+  #snapshot(messages: readonly Growing[]): void {
+    const at = this.#begun ? this.#messages.findIndex(({ id }) => id === messages[0]?.id) : 0
+    this.#messages = [...this.#messages.slice(0, at < 0 ? this.#messages.length : at), ...messages]
+    if (this.#begun) return
+    this.#begun = true
     // P-25: the position is the client's once the opening is applied, which the first numbered event shows.
-    this.#cursor = this.#start.opens ? undefined : this.#start.at
+    this.#cursor = this.#start?.opens === true ? undefined : this.#start?.at
   }
 
   #ready({ epoch, seq, status, runId, lastRun, queue, resumed }: SessionReady): void {
     this.standing = { status, runId, lastRun, queue }
     const at = { epoch, seq }
     if (resumed === 'tail') this.#cursor = at
-    this.#start = resumed === 'tail' ? undefined : { at, opens: runId !== undefined }
+    this.#begun = resumed === 'tail'
+    this.#start = { at, opens: runId !== undefined }
   }
 
   #envelope({ id, chunk }: Envelope): void {

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { clients } from './clients.ts'
 import { crash } from './crash.ts'
+import { drain } from './drain.ts'
 import type { Fault, FaultOptions, Findings } from './fault.ts'
 import { floods } from './floods.ts'
 import { frames } from './frames.ts'
@@ -9,10 +10,10 @@ import { soak } from './soak.ts'
 import { store } from './store.ts'
 import { upstream } from './upstream.ts'
 
-const FAULTS: readonly Fault[] = [crash, clients, frames, floods, store, upstream, soak, slow]
+const FAULTS: readonly Fault[] = [crash, clients, drain, frames, floods, store, upstream, soak, slow]
 
-const HELP = `npm run faults -- [fault...] [--short] [--seed 1] [--count N] [--database postgres://...]
-faults: ${FAULTS.map(({ name }) => name).join(', ')}; all when none is named
+const HELP = `npm run faults -- [fault...] [+ fault...] [--short] [--seed 1] [--count N] [--database postgres://...]
+faults: ${FAULTS.map(({ name }) => name).join(', ')}; all when none is named; those on both sides of a + at the same time
 --short     what every change is held against; without it, what a release is
 --count     cycles, frames or minutes of the faults that are named
 --database  a Postgres server instead of the embedded one; each fault makes databases of its own there`

@@ -21,10 +21,36 @@ await build({
   logLevel: 'warning',
 })
 
-const child = spawn(process.execPath, ['--expose-gc', `${OUT}/main.js`, ...process.argv.slice(2)], {
-  cwd: PROJECT,
-  stdio: 'inherit',
-})
-child.on('exit', (code) => process.exit(code ?? 1))
-// Ctrl-C reaches the whole group; the faults stop their servers themselves, this one only waits for them.
+const [groups, options] = readGroups(process.argv.slice(2))
+// Ctrl-C reaches the whole process group; the faults stop their servers themselves, this one only waits for them.
 process.on('SIGINT', () => {})
+const codes = await Promise.all(groups.map((names, nth) => play([...names, ...options], nth > 0)))
+process.exit(codes.find((code) => code !== 0) ?? 0)
+
+/** Faults on both sides of a `+` are played at the same time: much of them is waiting. */
+function readGroups(args) {
+  const first = args.findIndex((arg) => arg.startsWith('-'))
+  const names = first < 0 ? args : args.slice(0, first)
+  const all = [[]]
+  for (const name of names) {
+    if (name === '+') all.push([])
+    else all.at(-1).push(name)
+  }
+  return [all, args.slice(names.length)]
+}
+
+/** Its exit code. What is `held` back is printed at the end, so that lines of two groups do not mix. */
+function play(args, held) {
+  const stdio = ['inherit', held ? 'pipe' : 'inherit', 'inherit']
+  const child = spawn(process.execPath, ['--expose-gc', `${OUT}/main.js`, ...args], { cwd: PROJECT, stdio })
+  let text = ''
+  child.stdout?.setEncoding('utf8').on('data', (part) => {
+    text += part
+  })
+  return new Promise((resolve) => {
+    child.on('close', (code) => {
+      process.stdout.write(text)
+      resolve(code ?? 1)
+    })
+  })
+}

@@ -14,27 +14,34 @@ const run = promisify(execFile)
 
 /** The server as people start it, with a data folder and a port of its own; can be stopped and started again on both. */
 export class ParleyProcess {
-  readonly #env: NodeJS.ProcessEnv
+  readonly #env: Readonly<Record<string, string>>
   readonly #dataDir: string
+  /** Of more than one on the same data the first removes it. */
+  readonly #isFirst: boolean
   readonly url: string
   /** What it wrote since it was last started, a line each. */
   said: string[] = []
   #child?: ChildProcess
 
-  private constructor(port: number, dataDir: string, env: Readonly<Record<string, string>>) {
+  private constructor(port: number, dataDir: string, env: Readonly<Record<string, string>>, isFirst = true) {
     this.url = `http://127.0.0.1:${port}`
     this.#dataDir = dataDir
-    this.#env = {
+    this.#isFirst = isFirst
+    this.#env = env
+  }
+
+  get #environment(): NodeJS.ProcessEnv {
+    return {
       ...process.env,
-      PORT: String(port),
-      PARLEY_DATA_DIR: join(dataDir, 'parley'),
+      PORT: new URL(this.url).port,
+      PARLEY_DATA_DIR: join(this.#dataDir, 'parley'),
       // A restart must not wait for a count to a thousand; clients are asked back at once.
       PARLEY_DRAIN: '500ms',
       PARLEY_RECONNECT: '200ms',
       ANTHROPIC_API_KEY: '',
       OPENAI_API_KEY: '',
       DATABASE_URL: '',
-      ...env,
+      ...this.#env,
     }
   }
 
@@ -44,9 +51,16 @@ export class ParleyProcess {
     return server
   }
 
+  /** Another process on the same store, as in a rolling restart; to be disposed of before this one. */
+  async beside(): Promise<ParleyProcess> {
+    const server = new ParleyProcess(await freePort(), this.#dataDir, this.#env, false)
+    await server.start()
+    return server
+  }
+
   async start(): Promise<void> {
     const child = spawn(process.execPath, [join(DIST, 'main.js')], {
-      env: this.#env,
+      env: this.#environment,
       stdio: ['ignore', 'pipe', 'pipe'],
       // A group of its own, as a terminal's job is.
       detached: true,
@@ -81,6 +95,11 @@ export class ParleyProcess {
     return this.#signal((child) => child.pid !== undefined && process.kill(-child.pid, signal))
   }
 
+  /** Sends a signal to the process alone, as a process manager does; gives the exit code. */
+  signal(signal: NodeJS.Signals): Promise<number | null> {
+    return this.#signal((child) => child.kill(signal))
+  }
+
   async #signal(send: (child: ChildProcess) => void): Promise<number | null> {
     const child = this.#child
     if (child === undefined) return null
@@ -102,12 +121,12 @@ export class ParleyProcess {
   /** Ends it for good and removes its data. */
   async dispose(): Promise<void> {
     await this.stop()
-    await rm(this.#dataDir, { recursive: true, force: true })
+    if (this.#isFirst) await rm(this.#dataDir, { recursive: true, force: true })
   }
 
   /** Runs the `parley` command on the same store; gives what it prints. */
   async command(...args: readonly string[]): Promise<string> {
-    const { stdout } = await run(process.execPath, [join(DIST, 'cli.js'), ...args], { env: this.#env })
+    const { stdout } = await run(process.execPath, [join(DIST, 'cli.js'), ...args], { env: this.#environment })
     return stdout.trim()
   }
 
