@@ -51,7 +51,8 @@ async function launch(folder: string, place: Place): Promise<Contender> {
     ...place.env,
     NODE_ENV: 'production',
   }
-  const child = startNode(SERVER_CORE, ['--expose-gc', '--import', join(outDir, 'probe.js'), MAIN], env)
+  const nodeArgs = ['--expose-gc', ...(place.nodeArgs ?? []), '--import', join(outDir, 'probe.js')]
+  const child = startNode(SERVER_CORE, [...nodeArgs, MAIN], env)
   await untilAnswers(`http://127.0.0.1:${port}/readyz`, child, (status) => status === 200)
   const databasePid = postmasterIn(dataDir)?.pid
   if (databasePid !== undefined)

@@ -27,6 +27,8 @@ export type Place = {
   readonly outDir: string
   /** More of the server's configuration. */
   readonly env?: Readonly<Record<string, string>>
+  /** More arguments of its Node. */
+  readonly nodeArgs?: readonly string[]
 }
 
 export type Start = (place: Place) => Promise<Contender>

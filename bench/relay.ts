@@ -7,7 +7,11 @@
 import { App, type WebSocket } from 'uWebSockets.js'
 import Anthropic from '@anthropic-ai/sdk'
 
-type Peer = { run: AbortController | undefined }
+/** `shared`: everyone who is so hears every answer, by the library's own publish. */
+type Peer = { run: AbortController | undefined; readonly shared: boolean }
+type Chunk = Readonly<Record<string, unknown>>
+
+const TOPIC = 'all'
 
 const MAX_TOKENS = 8192
 /** Far above any answer here: R drops nothing. */
@@ -15,9 +19,15 @@ const MAX_BACKPRESSURE_BYTES = 16 * 1024 * 1024
 
 const client = new Anthropic({ maxRetries: 0 })
 
+function say(socket: WebSocket<Peer>, peer: Peer, chunk: Chunk): void {
+  const text = JSON.stringify({ chunk })
+  if (peer.shared) app.publish(TOPIC, text)
+  else socket.send(text)
+}
+
 async function run(socket: WebSocket<Peer>, peer: Peer, content: string, abort: AbortController): Promise<void> {
-  const frame = (chunk: Readonly<Record<string, unknown>>): void => {
-    if (!abort.signal.aborted) socket.send(JSON.stringify({ chunk }))
+  const frame = (chunk: Chunk): void => {
+    if (!abort.signal.aborted) say(socket, peer, chunk)
   }
   const events = await client.messages.create(
     { model: 'bench', max_tokens: MAX_TOKENS, stream: true, messages: [{ role: 'user', content }] },
@@ -39,7 +49,8 @@ async function run(socket: WebSocket<Peer>, peer: Peer, content: string, abort: 
   if (peer.run === abort) peer.run = undefined
 }
 
-App()
+const app = App()
+app
   .ws<Peer>('/ws', {
     idleTimeout: 0,
     maxBackpressure: MAX_BACKPRESSURE_BYTES,
@@ -49,7 +60,11 @@ App()
         'sec-websocket-protocol',
         'sec-websocket-extensions',
       ].map((name) => request.getHeader(name))
-      response.upgrade<Peer>({ run: undefined }, key ?? '', protocol ?? '', extensions ?? '', context)
+      const peer: Peer = { run: undefined, shared: request.getQuery('shared') === '1' }
+      response.upgrade(peer, key ?? '', protocol ?? '', extensions ?? '', context)
+    },
+    open: (socket) => {
+      if (socket.getUserData().shared) socket.subscribe(TOPIC)
     },
     message: (socket, message) => {
       const peer = socket.getUserData()
@@ -58,7 +73,7 @@ App()
         peer.run?.abort()
         peer.run = undefined
         socket.send(JSON.stringify({ type: 'ack', ref: id, state: 'cancelling' }))
-        socket.send(JSON.stringify({ chunk: { type: 'RUN_FINISHED' } }))
+        say(socket, peer, { type: 'RUN_FINISHED' })
         return
       }
       const abort = new AbortController()

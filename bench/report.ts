@@ -10,6 +10,7 @@ export type Results = {
 type Spread = { readonly least: number; readonly median: number; readonly most: number }
 
 export type Line = {
+  readonly key: string
   readonly metric: string
   readonly relay: Spread | undefined
   readonly parley: Spread | undefined
@@ -18,13 +19,32 @@ export type Line = {
   readonly reached: boolean | undefined
 }
 
+export type ReportedScenario = {
+  readonly title: string
+  readonly lines: readonly Line[]
+  readonly relay: readonly Sample[]
+  readonly parley: readonly Sample[]
+}
+
+/** What `--json` writes. */
+export type Report = {
+  /** Node, kernel, cores. */
+  readonly machine: string
+  readonly scenarios: Readonly<Record<string, ReportedScenario>>
+}
+
 const HEAD = ['', 'R (min-median-max)', 'Parley (min-median-max)', 'Parley / R', 'goal', 'reached']
+
+/** What Parley is measured beside where R does nothing of the kind; goals are absolute there. */
+const NOTHING: Spread = { least: Number.NaN, median: Number.NaN, most: Number.NaN }
 
 export function linesOf({ scenario, relay, parley }: Results): Line[] {
   return scenario.metrics.map((metric) => {
     const [of, by] = [spread(relay, metric.key), spread(parley, metric.key)]
-    const judged = metric.goal && of && by ? metric.goal.reached(by.median, of.median) : undefined
+    const beside = of ?? (scenario.alone === true ? NOTHING : undefined)
+    const judged = metric.goal && beside && by ? metric.goal.reached(by.median, beside.median) : undefined
     return {
+      key: metric.key,
       metric: metric.label,
       relay: of,
       parley: by,
@@ -49,14 +69,17 @@ export function tableOf(results: Results): string {
       verdict,
     ]
   })
-  const widths = HEAD.map((head, column) => Math.max(head.length, ...rows.map((row) => row[column]?.length ?? 0)))
-  const drawn = [HEAD, widths.map((width) => '-'.repeat(width)), ...rows].map(
-    (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`,
-  )
   const notes = [...results.relay.map(noteOf('R')), ...results.parley.map(noteOf('Parley'))].flat()
-  return [`## ${results.scenario.title}`, '', ...drawn, ...[...new Set(notes)].map((note) => `* ${note}`), ''].join(
-    '\n',
-  )
+  const title = `## ${results.scenario.title}`
+  return [title, '', drawTable(HEAD, rows), ...[...new Set(notes)].map((note) => `* ${note}`), ''].join('\n')
+}
+
+/** A Markdown table whose columns stand under each other. */
+export function drawTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
+  return [head, widths.map((width) => '-'.repeat(width)), ...rows]
+    .map((row) => `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`)
+    .join('\n')
 }
 
 function noteOf(name: string): (sample: Sample) => string[] {

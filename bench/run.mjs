@@ -1,6 +1,7 @@
-// Joins the bench's TypeScript and runs it. `npm run bench -- --help`.
+// Joins the bench's TypeScript and runs it. `npm run bench -- --help`, `npm run bench:guard`.
 
 import { spawn } from 'node:child_process'
+import { cpSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
@@ -10,7 +11,9 @@ const OUT = `${PROJECT}node_modules/.cache/parley-bench`
 
 await build({
   absWorkingDir: PROJECT,
-  entryPoints: ['main', 'relay', 'upstream', 'load', 'probe'].map((name) => `bench/${name}.ts`),
+  entryPoints: ['main', 'guard', 'compare', 'relay', 'upstream', 'load', 'writer', 'probe'].map(
+    (name) => `bench/${name}.ts`,
+  ),
   outdir: OUT,
   bundle: true,
   platform: 'node',
@@ -20,7 +23,12 @@ await build({
   logLevel: 'warning',
 })
 
-const child = spawn(process.execPath, [`${OUT}/main.js`, ...process.argv.slice(2)], { cwd: PROJECT, stdio: 'inherit' })
+// The store in writer.js finds them beside itself.
+cpSync(`${PROJECT}src/storage/migrations`, `${OUT}/migrations`, { recursive: true })
+
+const [first, ...rest] = process.argv.slice(2)
+const [program, args] = ['guard', 'compare'].includes(first) ? [first, rest] : ['main', process.argv.slice(2)]
+const child = spawn(process.execPath, [`${OUT}/${program}.js`, ...args], { cwd: PROJECT, stdio: 'inherit' })
 child.on('exit', (code) => process.exit(code ?? 1))
 // Ctrl-C reaches the whole group; the bench itself stops its servers, this one only waits for it.
 process.on('SIGINT', () => {})

@@ -1,16 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Contender } from './contender.ts'
-import type { BurstResult } from './load.ts'
+import type { BurstResult, LoadCommand } from './load.ts'
 import { type Load, probe, type Rig, type Spent } from './rig.ts'
 import { atLeast, atMost, measuring, type Sample, type Scenario } from './scenario.ts'
 import { watchStore } from './stored.ts'
 
-const CONNECTIONS = 50
-const TOKENS = 2000
-/** Enough for the compiler to have seen every path, on connections of their own. */
-const WARM_UP_REPEATS = 2
-/** 400,000 tokens: some 5 s, against CPU times that tick every 10 ms. */
-const REPEATS = 4
+/** How much of it: connections at once, the tokens of each, and how often; warm-ups so that the compiler has seen every path. */
+type Size = {
+  readonly connections: number
+  readonly tokens: number
+  readonly warmUps: number
+  readonly repeats: number
+}
+
+/** 400,000 tokens measured: some 5 s, against CPU times that tick every 10 ms. */
+const WHOLE: Size = { connections: 50, tokens: 2000, warmUps: 2, repeats: 4 }
+const SHORT: Size = { connections: 20, tokens: 500, warmUps: 2, repeats: 5 }
 /** What a server does just after the last token (saving, collecting) is part of its cost. */
 const SETTLE_MS = 250
 const MILLION = 1e6
@@ -21,8 +26,17 @@ const SATURATED = 'the load side was near its limit: throughput is a lower bound
 /** P1: as fast as it goes. Every repeat runs on new sessions, so that no history is re-sent to the model. */
 export const full: Scenario = fullSpeed({
   name: 'full',
-  title: `P1 full speed: ${CONNECTIONS} connections x ${TOKENS} tokens, as fast as the server reads`,
+  title: `P1 full speed: ${WHOLE.connections} connections x ${WHOLE.tokens} tokens, as fast as the server reads`,
   apart: false,
+  size: WHOLE,
+})
+
+/** Seconds of it, for the guard. */
+export const shortFull: Scenario = fullSpeed({
+  name: 'full',
+  title: 'full speed, in short',
+  apart: false,
+  size: SHORT,
 })
 
 /** The same with every token a segment of its own, as a model that flushes each: reading costs what it costs. */
@@ -30,9 +44,10 @@ export const apart: Scenario = fullSpeed({
   name: 'apart',
   title: `P1 full speed, each token a write of its own (the load side is near its limit: judge by CPU)`,
   apart: true,
+  size: WHOLE,
 })
 
-type Variant = { readonly name: string; readonly title: string; readonly apart: boolean }
+type Variant = { readonly name: string; readonly title: string; readonly apart: boolean; readonly size: Size }
 
 function fullSpeed(variant: Variant): Scenario {
   return {
@@ -46,20 +61,21 @@ function fullSpeed(variant: Variant): Scenario {
       { key: 'loadSide', label: 'load side, share of its core', digits: 2 },
       { key: 'others', label: 'others, cores', digits: 2 },
     ],
-    measure: (rig, start) => measuring(rig, start, (contender, load) => bursts(rig, contender, load, variant.apart)),
+    measure: (rig, start) => measuring(rig, start, (contender, load) => bursts(rig, contender, load, variant)),
   }
 }
 
-async function bursts(rig: Rig, contender: Contender, load: Load, apart: boolean): Promise<Sample> {
+async function bursts(rig: Rig, contender: Contender, load: Load, { apart, size }: Variant): Promise<Sample> {
+  const { connections, tokens: each, warmUps, repeats } = size
   const checkStored = await watchStore(contender)
   const taken: Burst[] = []
-  for (let repeat = 0; repeat < WARM_UP_REPEATS + REPEATS; repeat += 1) {
-    await load.do({ do: 'open', target: contender.target, count: CONNECTIONS })
-    const burst = await oneBurst(rig, contender, load, apart)
+  for (let repeat = 0; repeat < warmUps + repeats; repeat += 1) {
+    await load.do({ do: 'open', target: contender.target, count: connections })
+    const burst = await oneBurst(rig, contender, load, { do: 'burst', tokens: each, apart })
     await load.do({ do: 'leave' })
-    if (repeat >= WARM_UP_REPEATS) taken.push(burst)
+    if (repeat >= warmUps) taken.push(burst)
   }
-  await checkStored(CONNECTIONS * (WARM_UP_REPEATS + REPEATS))
+  await checkStored(connections * (warmUps + repeats))
   const sum = (value: (burst: Burst) => number): number => taken.reduce((total, burst) => total + value(burst), 0)
   const tokens = sum((burst) => burst.tokens)
   const seconds = sum((burst) => burst.seconds)
@@ -76,10 +92,10 @@ async function bursts(rig: Rig, contender: Contender, load: Load, apart: boolean
 
 type Burst = BurstResult & { readonly spent: Spent; readonly stall: number }
 
-async function oneBurst(rig: Rig, contender: Contender, load: Load, apart: boolean): Promise<Burst> {
+async function oneBurst(rig: Rig, contender: Contender, load: Load, command: LoadCommand): Promise<Burst> {
   await probe(contender, { do: 'reset' })
   const [result, spent] = await rig.spentBy(contender, load, async () => {
-    const burst = await load.do<BurstResult>({ do: 'burst', tokens: TOKENS, apart })
+    const burst = await load.do<BurstResult>(command)
     await sleep(SETTLE_MS)
     return burst
   })

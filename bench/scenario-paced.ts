@@ -1,18 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Contender } from './contender.ts'
 import { median } from './latencies.ts'
 import type { WindowResult } from './load.ts'
-import { probe, type Spent } from './rig.ts'
-import { atMost, atMostPlus, measuring, type Scenario } from './scenario.ts'
+import { type Load, probe, type Rig, type Spent } from './rig.ts'
+import { atMost, atMostPlus, measuring, type Sample, type Scenario } from './scenario.ts'
 import { watchStore } from './stored.ts'
 
-const SESSIONS = 200
 const TOKENS_PER_SECOND = 50
-const WARM_UP_MS = 5000
-const WINDOW_MS = 3000
-const WINDOWS = 5
-/** A window counts when others took at most this many cores; after so many windows, what there is must do. */
+
+/** How much of it; times in ms. */
+type Size = {
+  readonly sessions: number
+  readonly warmUpMs: number
+  readonly windowMs: number
+  readonly windows: number
+  /** After so many, what there is must do. */
+  readonly mostWindows: number
+}
+
+const WHOLE: Size = { sessions: 200, warmUpMs: 5000, windowMs: 3000, windows: 5, mostWindows: 12 }
+const SHORT: Size = { sessions: 100, warmUpMs: 3000, windowMs: 2000, windows: 3, mostWindows: 3 }
+/** A window counts when others took at most this many cores. */
 const OTHERS_CORES = 0.12
-const MOST_WINDOWS = 12
 /** Starts are spread over a second, so that tokens do not all come in the same moment. */
 const SPREAD_MS = 1000
 const MILLION = 1e6
@@ -20,46 +29,55 @@ const MILLION = 1e6
 type Window = WindowResult & { readonly spent: Spent; readonly stall: number }
 
 /** P2: the everyday load. */
-export const paced: Scenario = {
-  name: 'paced',
-  title: `P2 paced: ${SESSIONS} sessions x ${TOKENS_PER_SECOND} tokens/s`,
-  metrics: [
-    { key: 'cpu', label: 'server CPU s per million tokens', digits: 1, goal: atMost(0.9) },
-    { key: 'p50', label: 'latency p50, ms', digits: 2, goal: atMostPlus(0.3, 'ms') },
-    { key: 'p99', label: 'latency p99, ms', digits: 2, goal: atMost(1) },
-    { key: 'stall', label: 'longest loop stall, ms', digits: 0 },
-    { key: 'database', label: 'Postgres CPU s per million tokens', digits: 1 },
-    { key: 'loadSide', label: 'load side, share of its core', digits: 2 },
-    { key: 'clean', label: 'undisturbed windows', digits: 0 },
-  ],
-  measure: (rig, start) =>
-    measuring(rig, start, async (contender, load) => {
-      const checkStored = await watchStore(contender)
-      await load.do({ do: 'open', target: contender.target, count: SESSIONS })
-      const seconds = (WARM_UP_MS + SPREAD_MS + WINDOW_MS * (MOST_WINDOWS + 2)) / 1000
-      await load.do({ do: 'pace', rate: TOKENS_PER_SECOND, tokens: TOKENS_PER_SECOND * seconds, spreadMs: SPREAD_MS })
-      await sleep(WARM_UP_MS)
-      const windows: Window[] = []
-      while (windows.length < MOST_WINDOWS && windows.filter(undisturbed).length < WINDOWS) {
-        await load.do({ do: 'window' })
-        await probe(contender, { do: 'reset' })
-        const [, spent] = await rig.spentBy(contender, load, () => sleep(WINDOW_MS))
-        const result = await load.do<WindowResult>({ do: 'window' })
-        windows.push({ ...result, spent, stall: await probe(contender, { do: 'stall' }) })
-      }
-      await load.do({ do: 'cancel' })
-      await checkStored(SESSIONS)
-      return summary(windows)
-    }),
+export const paced: Scenario = pacedAt(WHOLE, `P2 paced: ${WHOLE.sessions} sessions x ${TOKENS_PER_SECOND} tokens/s`)
+
+/** Seconds of it, for the guard. */
+export const shortPaced: Scenario = pacedAt(SHORT, 'paced, in short')
+
+function pacedAt(size: Size, title: string): Scenario {
+  return {
+    name: 'paced',
+    title,
+    metrics: [
+      { key: 'cpu', label: 'server CPU s per million tokens', digits: 1, goal: atMost(0.9) },
+      { key: 'p50', label: 'latency p50, ms', digits: 2, goal: atMostPlus(0.3, 'ms') },
+      { key: 'p99', label: 'latency p99, ms', digits: 2, goal: atMost(1) },
+      { key: 'stall', label: 'longest loop stall, ms', digits: 0 },
+      { key: 'database', label: 'Postgres CPU s per million tokens', digits: 1 },
+      { key: 'loadSide', label: 'load side, share of its core', digits: 2 },
+      { key: 'clean', label: 'undisturbed windows', digits: 0 },
+    ],
+    measure: (rig, start) => measuring(rig, start, (contender, load) => windowsOf(rig, contender, load, size)),
+  }
+}
+
+async function windowsOf(rig: Rig, contender: Contender, load: Load, size: Size): Promise<Sample> {
+  const { sessions, warmUpMs, windowMs, mostWindows } = size
+  const checkStored = await watchStore(contender)
+  await load.do({ do: 'open', target: contender.target, count: sessions })
+  const seconds = (warmUpMs + SPREAD_MS + windowMs * (mostWindows + 2)) / 1000
+  await load.do({ do: 'pace', rate: TOKENS_PER_SECOND, tokens: TOKENS_PER_SECOND * seconds, spreadMs: SPREAD_MS })
+  await sleep(warmUpMs)
+  const windows: Window[] = []
+  while (windows.length < mostWindows && windows.filter(undisturbed).length < size.windows) {
+    await load.do({ do: 'window' })
+    await probe(contender, { do: 'reset' })
+    const [, spent] = await rig.spentBy(contender, load, () => sleep(windowMs))
+    const result = await load.do<WindowResult>({ do: 'window' })
+    windows.push({ ...result, spent, stall: await probe(contender, { do: 'stall' }) })
+  }
+  await load.do({ do: 'cancel' })
+  await checkStored(sessions)
+  return summary(windows, size)
 }
 
 function undisturbed({ spent }: Window): boolean {
   return spent.others / spent.wall <= OTHERS_CORES
 }
 
-function summary(all: readonly Window[]): { values: Readonly<Record<string, number>>; notes: string[] } {
+function summary(all: readonly Window[], { windows: enough }: Size): Sample {
   const clean = all.filter(undisturbed)
-  const windows = clean.length >= WINDOWS ? clean : all
+  const windows = clean.length >= enough ? clean : all
   const middle = (value: (window: Window) => number): number => median(windows.map(value))
   const values = {
     cpu: middle(({ spent, tokens }) => (spent.server / tokens) * MILLION),
@@ -70,7 +88,6 @@ function summary(all: readonly Window[]): { values: Readonly<Record<string, numb
     loadSide: middle(({ spent }) => spent.loadSide / spent.wall),
     clean: clean.length,
   }
-  const disturbed =
-    clean.length < WINDOWS ? [`only ${clean.length} of ${all.length} windows undisturbed: all used`] : []
+  const disturbed = clean.length < enough ? [`only ${clean.length} of ${all.length} windows undisturbed: all used`] : []
   return { values, notes: disturbed }
 }

@@ -17,6 +17,8 @@ export type Metric = {
 export type Scenario = {
   readonly name: string
   readonly title: string
+  /** R does nothing of the kind: Parley is measured alone. */
+  readonly alone?: boolean
   readonly metrics: readonly Metric[]
   readonly measure: (rig: Rig, start: Start) => Promise<Sample>
 }

@@ -1,6 +1,6 @@
 import { nowMicros } from './clock.ts'
 import { type Order, orderText, TokenReader } from './order.ts'
-import { LoadSocket } from './socket.ts'
+import { LoadSocket, type Place } from './socket.ts'
 
 /** Where a load session connects and how it names itself. */
 export type Target = {
@@ -13,6 +13,9 @@ export type Target = {
 
 /** Both servers speak `{chunk}` with AG-UI events and bare control frames; R numbers nothing. */
 type Frame = {
+  readonly epoch?: string
+  readonly seq?: number
+  readonly resumed?: string
   readonly chunk?: { readonly type: string; readonly delta?: string; readonly message?: string }
   readonly type?: string
   readonly code?: string
@@ -42,6 +45,10 @@ export class LoadSession {
   #ready: () => void = () => {}
   #run: Run | undefined
   #serial = 0
+  /** Where the session stood when this client came, as `cursor` says it to the server. */
+  cursor = ''
+  /** How the server took it in: `new`, `snapshot` or `tail`. */
+  resumed = ''
 
   private constructor(sink: Sink) {
     this.#sink = sink
@@ -50,15 +57,17 @@ export class LoadSession {
   static async open(
     target: Target,
     sessionId: string,
-    localAddress: string | undefined,
+    from: Place | undefined,
     sink: Sink,
+    prepare: (session: LoadSession) => void = () => {},
   ): Promise<LoadSession> {
     const session = new LoadSession(sink)
+    prepare(session)
     const ready = new Promise<void>((resolve) => {
       session.#ready = resolve
     })
     const headers = target.sessionHeader ? { ...target.headers, [target.sessionHeader]: sessionId } : target.headers
-    const place = { port: target.port, path: target.path, headers, ...(localAddress ? { localAddress } : {}) }
+    const place = { port: target.port, path: target.path, headers, ...from }
     session.#socket = await LoadSocket.open(place, {
       text: (text) => session.#read(text),
       close: (code) => session.#fail(`the server closed with ${code ?? 'no code'}`),
@@ -74,6 +83,13 @@ export class LoadSession {
       const id = `${order.tag}-${++this.#serial}`
       const message = { type: 'message.send', id, clientMessageId: id, content: orderText(order) }
       this.#socket?.send(JSON.stringify(message))
+    })
+  }
+
+  /** Reads the next run, which someone else asks for; resolves when it has ended. */
+  watch(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#run = { reader: new TokenReader(), finished: resolve, cancelRef: undefined, cancelled: false }
     })
   }
 
@@ -122,6 +138,8 @@ export class LoadSession {
   #control(frame: Frame): void {
     switch (frame.type) {
       case 'session.ready':
+        this.cursor = `${frame.epoch}-${frame.seq}`
+        this.resumed = frame.resumed ?? ''
         this.#ready()
         return
       case 'ack':

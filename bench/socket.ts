@@ -19,12 +19,13 @@ const LENGTH_16_MAX = 0xffff
 const MASK_BYTES = 4
 const EMPTY: Buffer = Buffer.alloc(0)
 
-export type SocketTarget = {
+/** Where to connect from: each address of 127.0.0.0/8 has ports of its own. */
+export type Place = { readonly localAddress: string; readonly localPort: number }
+
+export type SocketTarget = Partial<Place> & {
   readonly port: number
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
-  /** A 127.0.0.0/8 address to connect from: each has its own range of ports. */
-  readonly localAddress?: string
 }
 
 export interface SocketEvents {
@@ -46,8 +47,9 @@ export class LoadSocket {
 
   /** Resolves once the upgrade is answered with 101; rejects with the status line otherwise. */
   static async open(target: SocketTarget, events: SocketEvents): Promise<LoadSocket> {
-    const { port, localAddress } = target
-    const socket = connect({ host: '127.0.0.1', port, noDelay: true, ...(localAddress ? { localAddress } : {}) })
+    const { port, localAddress, localPort } = target
+    const from = localAddress === undefined || localPort === undefined ? {} : { localAddress, localPort }
+    const socket = connect({ host: '127.0.0.1', port, noDelay: true, ...from })
     const self = new LoadSocket(socket, events)
     return new Promise((resolve, reject) => {
       socket.on('connect', () => socket.write(upgradeRequest(target)))

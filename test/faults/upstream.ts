@@ -15,7 +15,7 @@ import { Script } from './upstream-script.ts'
  * silence has room for one such wait, in the full one for both.
  */
 const BOUNDS = {
-  short: { stall: 6, run: 7, tries: 2 },
+  short: { stall: 8, run: 11, tries: 2 },
   full: { stall: 12, run: 14, tries: 3 },
 } as const
 /** Conversations at a time: enough for all that wait for a deadline to wait together. */
