@@ -80,6 +80,8 @@ create table runs (
   ended_at timestamptz,
   node text,
   fence integer not null,
+  -- Calls of an ended run that wait for the browser or for a person. They are read and written with their run.
+  pending jsonb,
   primary key (session_id, id)
 );
 create unique index runs_one_running on runs (session_id) where status = 'running';
@@ -128,4 +130,4 @@ create table changes (
 );
 create index changes_by_time on changes (at);
 
-insert into schema_version (version) values (3);
+insert into schema_version (version) values (4);

@@ -13,6 +13,9 @@ import { toCommand } from './send-command.ts'
 /** Messages asked for at once when going back in history: a few screens. */
 const HISTORY_PAGE = 50
 
+/** What the model reads of a call for the browser that a person did not want. */
+const DECLINED = 'The person declined this call; it was not made.'
+
 /** Replaced at every change, never changed. */
 export type ClientState = {
   readonly connection: ConnectionState
@@ -111,6 +114,17 @@ export class ParleyClient {
   /** Answers again what run `runId` answered; it and all after it leave the conversation. */
   retry(runId: string): Promise<Outcome> {
     return this.#request((id) => ({ type: 'run.retry', id, runId }))
+  }
+
+  /** A person's word to a call that asks first. */
+  decide(toolCallId: string, approved: boolean): Promise<Outcome> {
+    const answer = { interruptId: toolCallId, status: 'resolved', payload: { approved } } as const
+    return this.#request((id) => ({ type: 'run.resume', id, resume: [answer] }))
+  }
+
+  /** A call that the browser executes is not made. */
+  declineCall(toolCallId: string): Promise<Outcome> {
+    return this.#request((id) => ({ type: 'tool.result', id, toolCallId, content: '', error: DECLINED }))
   }
 
   rename(title: string): Promise<Outcome> {

@@ -21,10 +21,12 @@ export type AnswerEntry = {
   readonly streaming: boolean
 }
 export type ReasoningEntry = Omit<AnswerEntry, 'kind'> & { readonly kind: 'reasoning' }
-export type ToolState = 'writing' | 'running' | 'done' | 'failed' | 'unfinished'
+/** `asks`: a person decides; `elsewhere`: a page that has this tool is to execute it. */
+export type ToolState = 'writing' | 'running' | 'asks' | 'elsewhere' | 'done' | 'failed' | 'unfinished'
 export type ToolEntry = {
   readonly kind: 'tool'
   readonly id: string
+  readonly callId: string
   readonly runId: string
   readonly name: string
   readonly arguments: string
@@ -132,6 +134,7 @@ function toolEntry(
   return {
     kind: 'tool',
     id: `tool:${call.id}`,
+    callId: call.id,
     runId,
     name: call.function.name,
     arguments: call.function.arguments,
@@ -150,7 +153,15 @@ function toolState(
 ): ToolState {
   if (result !== undefined) return result.error === undefined ? 'done' : 'failed'
   if (conversation.open.has(call.id)) return 'writing'
-  return conversation.runId === runId ? 'running' : 'unfinished'
+  const pending = conversation.pending.find(({ toolCallId }) => toolCallId === call.id)
+  if (pending !== undefined) return pending.kind === 'approval' ? 'asks' : 'elsewhere'
+  // What was approved is made by the run that goes on.
+  return conversation.runId !== undefined && isNewest(runId, conversation) ? 'running' : 'unfinished'
+}
+
+/** No other run has said anything since. */
+function isNewest(runId: string, { messages, runId: active }: Conversation): boolean {
+  return runId === active || messages.at(-1)?.metadata.runId === runId
 }
 
 function endOf(run: Run, shown: readonly Entry[], conversation: Conversation, isLast: boolean): EndEntry {

@@ -102,7 +102,8 @@ function startRun(conversation: Conversation, runId: string, messages: readonly 
 
 function endOf(event: TerminalEvent): RunEnd {
   if (event.type === 'RUN_ERROR') return { outcome: 'error', code: event.code, message: event.message }
-  return { outcome: event.outcome.type }
+  // What is pending is said by session.status: the run itself did all it could.
+  return { outcome: event.outcome.type === 'interrupt' ? 'success' : event.outcome.type }
 }
 
 function endRun(conversation: Conversation, runId: string | undefined, end: RunEnd): Conversation {

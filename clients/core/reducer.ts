@@ -151,6 +151,7 @@ function status(conversation: Conversation, frame: SessionStatusFrame): Conversa
     status: frame.status,
     runId: frame.runId,
     queue: frame.queue,
+    pending: frame.pending ?? [],
     cancelling: cancelling === frame.runId ? cancelling : undefined,
     // The frame is whole (P-83): what it does not say is not so.
     lastRun: frame.lastRun,

@@ -9,12 +9,20 @@ const SPOKEN_CHARS = 600
 export class Announcer {
   readonly element = el('div', { class: 'visually-hidden', 'aria-live': 'polite', 'aria-atomic': true })
   #runId: string | undefined
+  /** Calls whose question was read out. */
+  #asked: ReadonlySet<string> = new Set()
 
   update({ runId }: Conversation, entries: readonly Entry[]): void {
     const ended = this.#runId
-    if (ended === runId) return
     this.#runId = runId
-    if (ended !== undefined) this.#say(spoken(entries, ended))
+    const answer = ended === undefined || ended === runId ? [] : [spoken(entries, ended)]
+    const questions = entries.filter((entry) => entry.kind === 'tool' && entry.state === 'asks')
+    const fresh = questions.flatMap((entry) =>
+      entry.kind === 'tool' && !this.#asked.has(entry.id) ? [`Allow ${entry.name} to be called?`] : [],
+    )
+    this.#asked = new Set(questions.map(({ id }) => id))
+    const words = [...answer, ...fresh]
+    if (words.length > 0) this.#say(words.join(' '))
   }
 
   #say(text: string): void {

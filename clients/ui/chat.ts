@@ -127,6 +127,10 @@ export class Chat {
     return {
       retry: (runId) => void this.#report(client.retry(runId)),
       edit: (messageId, text) => void this.#report(Promise.resolve(client.edit(messageId, text))),
+      decide: (call, approved) =>
+        void this.#report(
+          call.state === 'asks' ? client.decide(call.callId, approved) : client.declineCall(call.callId),
+        ),
       resend: (messageId) => client.resend(messageId),
       discard: (messageId) => client.discard(messageId),
       textOf: (answerIds) => {

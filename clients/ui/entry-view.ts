@@ -1,4 +1,4 @@
-import type { Entry } from '../core/entries.ts'
+import type { Entry, ToolEntry } from '../core/entries.ts'
 
 /** What shows one entry, for as long as the entry is there. */
 export interface EntryView<E extends Entry = Entry> {
@@ -16,6 +16,8 @@ export type EntryContext = {
 export interface EntryActions {
   retry(runId: string): void
   edit(messageId: string, text: string): void
+  /** Lets a tool's call be made, or not. */
+  decide(call: ToolEntry, approved: boolean): void
   resend(messageId: string): void
   discard(messageId: string): void
   /** The text of these answers, one under another. */

@@ -1,11 +1,14 @@
 import type { ToolEntry, ToolState } from '../core/entries.ts'
+import { textButton } from './buttons.ts'
 import { el, setText } from './dom.ts'
-import type { EntryView } from './entry-view.ts'
+import type { EntryActions, EntryContext, EntryView } from './entry-view.ts'
 import { icon } from './icons.ts'
 
 const STATES = {
   writing: 'Preparing…',
   running: 'Running…',
+  asks: 'Waits for you',
+  elsewhere: 'Waits for a page that has this tool',
   done: 'Done',
   failed: 'Failed',
   unfinished: 'No result',
@@ -14,7 +17,7 @@ const STATES = {
 /** Characters of the arguments in the line that is always seen. */
 const PREVIEW_CHARS = 80
 
-/** One call of a tool: its name and state, and its arguments and result for who opens it. */
+/** One call of a tool: its name and state, and its arguments and result for who opens it. One that asks first is open, with its question. */
 export class ToolView implements EntryView<ToolEntry> {
   readonly #name = el('code', { class: 'tool-name' })
   readonly #preview = el('span', { class: 'tool-preview' })
@@ -35,9 +38,25 @@ export class ToolView implements EntryView<ToolEntry> {
       this.#resultPart,
     ),
   )
-  readonly element = el('article', { class: 'entry', 'aria-label': 'Tool call' }, this.#details)
+  readonly #question = el('p', { class: 'tool-question' })
+  readonly #allow: HTMLButtonElement
+  readonly #decline: HTMLButtonElement
+  readonly #decision: HTMLElement
+  readonly element: HTMLElement
+  #entry: ToolEntry
 
-  update(entry: ToolEntry): void {
+  constructor(entry: ToolEntry, actions: EntryActions) {
+    this.#entry = entry
+    this.#allow = textButton('Allow', () => actions.decide(this.#entry, true), { class: 'button primary' })
+    this.#decline = textButton('Decline', () => actions.decide(this.#entry, false))
+    const buttons = el('div', { class: 'tool-buttons' }, this.#allow, this.#decline)
+    this.#decision = el('div', { class: 'tool-decision', hidden: true }, this.#question, buttons)
+    this.element = el('article', { class: 'entry', 'aria-label': 'Tool call' }, this.#details, this.#decision)
+  }
+
+  update(entry: ToolEntry, { busy }: EntryContext): void {
+    this.#entry = entry
+    this.#updateDecision(entry, busy)
     const { state, truncated, error } = entry
     setText(this.#name, entry.name)
     setText(this.#preview, previewOf(entry))
@@ -49,6 +68,16 @@ export class ToolView implements EntryView<ToolEntry> {
     if (result === undefined) return
     setText(this.#resultLabel, error === undefined ? 'Result' : 'Error')
     setText(this.#result, pretty(result) + (truncated ? '\n… (shortened)' : ''))
+  }
+
+  #updateDecision({ name, state }: ToolEntry, busy: boolean): void {
+    const waits = state === 'asks' || state === 'elsewhere'
+    // Who decides should see what about.
+    if (waits && this.#decision.hidden) this.#details.open = true
+    this.#decision.hidden = !waits
+    setText(this.#question, state === 'asks' ? `Allow ${name} to be called with this?` : STATES.elsewhere)
+    this.#allow.hidden = state !== 'asks'
+    this.#allow.disabled = this.#decline.disabled = busy
   }
 }
 

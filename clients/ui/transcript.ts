@@ -103,7 +103,7 @@ function slotFor(entry: Entry, actions: EntryActions): Slot {
     case 'reasoning':
       return slot(entry.kind, new ReasoningView())
     case 'tool':
-      return slot(entry.kind, new ToolView())
+      return slot(entry.kind, new ToolView(entry, actions))
     case 'end':
       return slot(entry.kind, new EndView(entry, actions))
     case 'working':

@@ -24,6 +24,6 @@ export function buildDefaultApp({ model, others, tools, maxOutputTokens, context
     name: 'Parley',
     preamble: PREAMBLE,
     model: { default: model, allowed: [...new Set([model, ...others])], maxOutputTokens, contextTokens },
-    tools,
+    tools: tools.map((name) => ({ kind: 'server', name, ask: false })),
   }
 }

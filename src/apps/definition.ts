@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { App } from '../ports/apps.ts'
+import type { App, AppTool } from '../ports/apps.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { AppIdSchema } from '../protocol/ids.ts'
 import { MAX_NAME_LENGTH } from '../protocol/limits.ts'
@@ -21,6 +21,29 @@ const ModelName = v.pipe(
   v.regex(/^[a-z0-9-]{1,40}\/[A-Za-z0-9._:/-]{1,160}$/, 'must be provider/model, such as anthropic/claude-sonnet-5-5'),
 )
 const ToolName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -'))
+/** UTF-16 units of a client tool's arguments schema as JSON: providers refuse larger ones. */
+const MAX_SCHEMA = 32_768
+const MAX_DESCRIPTION = 4096
+const ArgumentsSchema = v.pipe(
+  v.looseObject({ type: v.literal('object') }),
+  v.check((schema) => JSON.stringify(schema).length <= MAX_SCHEMA, `must be shorter than ${MAX_SCHEMA} characters`),
+)
+/** By name alone, or with whether a person approves each call first. */
+const ServerTool = v.strictObject({
+  type: v.literal('builtin'),
+  name: ToolName,
+  approval: v.optional(v.picklist(['none', 'ask']), 'none'),
+})
+/** The page executes it. */
+const ClientTool = v.strictObject({
+  type: v.literal('client'),
+  name: ToolName,
+  description: v.pipe(StorableText, v.minLength(1), v.maxLength(MAX_DESCRIPTION)),
+  parameters: v.optional(ArgumentsSchema, { type: 'object' }),
+})
+const ToolEntry = v.union([ToolName, v.variant('type', [ServerTool, ClientTool])])
+const nameOfTool = (tool: v.InferOutput<typeof ToolEntry>): string => (typeof tool === 'string' ? tool : tool.name)
+
 const Tokens = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_TOKENS))
 
 /** What an App's definition file holds. Unknown fields are refused: a misspelt limit would not hold. */
@@ -43,7 +66,14 @@ const DefinitionSchema = v.strictObject({
       ]),
     ),
   }),
-  tools: v.optional(v.pipe(v.array(ToolName), v.maxLength(MAX_TOOLS))),
+  tools: v.optional(
+    v.pipe(
+      v.array(ToolEntry),
+      v.maxLength(MAX_TOOLS),
+      v.transform((tools) => tools.filter((tool, at) => tools.indexOf(tool) === at)),
+      v.check((tools) => new Set(tools.map(nameOfTool)).size === tools.length, 'two tools have the same name'),
+    ),
+  ),
   stopAfterDisconnectMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_GRACE_MS))),
 })
 
@@ -76,9 +106,16 @@ export function buildApp(definition: AppDefinition, defaults: AppDefaults): App 
       contextTokens: model.contextTokens ?? defaults.contextTokens,
       ...(model.thinking === undefined ? {} : { thinking: model.thinking }),
     },
-    tools: [...new Set(definition.tools)],
+    tools: (definition.tools ?? []).map(toTool),
     ...(stopAfterDisconnectMs === undefined ? {} : { stopAfterDisconnectMs }),
   }
+}
+
+function toTool(tool: v.InferOutput<typeof ToolEntry>): AppTool {
+  if (typeof tool === 'string') return { kind: 'server', name: tool, ask: false }
+  if (tool.type === 'builtin') return { kind: 'server', name: tool.name, ask: tool.approval === 'ask' }
+  const { name, description, parameters } = tool
+  return { kind: 'client', spec: { name, description, parameters } }
 }
 
 const SAMPLING = ['temperature', 'top_p', 'top_k', 'topP', 'topK']

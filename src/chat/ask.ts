@@ -1,10 +1,10 @@
 import type { ModelEvent, ModelRequest, Provider, StopReason } from '../ports/provider.ts'
 import type { MessageRow } from '../ports/store.ts'
-import type { Tool } from '../ports/tool.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { buildContext } from './context.ts'
 import type { Core } from './core.ts'
 import type { Draft } from './draft.ts'
+import type { OfferedTool } from './offered-tools.ts'
 import type { RunPlan } from './run-plan.ts'
 
 /** What one model request needs of its run. */
@@ -38,7 +38,7 @@ export async function ask(
   host: AskHost,
   provider: Provider,
   model: string,
-  tools: readonly Tool[],
+  tools: readonly OfferedTool[],
 ): Promise<StopReason> {
   const { contextTokens } = host.plan.app.model
   const first = await attempt(host, provider, requestOf(host, model, tools, contextTokens))
@@ -61,10 +61,10 @@ async function attempt(host: AskHost, provider: Provider, request: ModelRequest)
   }
 }
 
-function requestOf(host: AskHost, model: string, tools: readonly Tool[], contextTokens: number): ModelRequest {
+function requestOf(host: AskHost, model: string, tools: readonly OfferedTool[], contextTokens: number): ModelRequest {
   const { core, plan } = host
   const { preamble, model: config } = plan.app
-  const specs = tools.map((tool) => tool.spec)
+  const specs = tools.map(({ spec }) => spec)
   const limits = { contextTokens, toolResultBytes: core.settings.toolResultBytes }
   const messages = buildContext(host.conversation(), preamble, specs, limits)
   const thinking = config.thinking === undefined ? {} : { thinking: config.thinking }

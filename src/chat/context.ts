@@ -76,7 +76,8 @@ function groupByRun(rows: readonly MessageRow[]): MessageRow[][] {
   const runs: MessageRow[][] = []
   for (const row of rows) {
     const current = runs.at(-1)
-    if (current !== undefined && current[0]?.runId === row.runId) current.push(row)
+    // A run that goes on from the one before says nothing of a person's: it is more of the same answer.
+    if (current !== undefined && (current[0]?.runId === row.runId || row.role !== 'user')) current.push(row)
     else runs.push([row])
   }
   return runs

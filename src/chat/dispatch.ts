@@ -4,10 +4,12 @@ import type { Caller, Outcome } from './caller.ts'
 import type { Core } from './core.ts'
 import { historyGet } from './handlers/history-get.ts'
 import { messageSend } from './handlers/message-send.ts'
-import { nothingPending } from './handlers/nothing-pending.ts'
 import { runCancel } from './handlers/run-cancel.ts'
+import { runResume } from './handlers/run-resume.ts'
 import { runRetry } from './handlers/run-retry.ts'
 import { sessionUpdate } from './handlers/session-update.ts'
+import { toolClaim } from './handlers/tool-claim.ts'
+import { toolResult } from './handlers/tool-result.ts'
 
 const SCOPES: Readonly<Record<CommandType, Scope>> = {
   'message.send': 'write',
@@ -36,9 +38,11 @@ export async function dispatch(core: Core, caller: Caller, command: Command): Pr
     case 'history.get':
       return historyGet(caller.session, command)
     case 'run.resume':
+      return runResume(core, caller, command)
     case 'tool.claim':
+      return toolClaim(core, caller, command)
     case 'tool.result':
-      return nothingPending()
+      return toolResult(core, caller, command)
     case 'pong':
       return { ack: {} }
   }

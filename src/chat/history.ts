@@ -41,6 +41,12 @@ export class History {
     return this.#rows.filter((row) => row.runId === runId)
   }
 
+  /** What a person said that this run answers; of one that goes on from another, what that one answers. */
+  questionOf(runId: string): MessageRow | undefined {
+    const first = this.#rows.findIndex((row) => row.runId === runId)
+    return this.#rows.slice(0, first + 1).findLast((row) => row.role === 'user')
+  }
+
   /** Runs whose messages are here. */
   get runCount(): number {
     return new Set(this.#rows.map((row) => row.runId)).size

@@ -5,9 +5,11 @@ import type { SessionReady, SessionUpdated } from '../protocol/frames.ts'
 import type { Cursor } from '../protocol/ids.ts'
 import { MAX_PAGE_MESSAGES } from '../protocol/limits.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
+import { toWirePending } from './open-calls.ts'
 import type { Session } from './session.ts'
 import type { ChatSettings } from './settings.ts'
 import { chosenModel } from './start-run.ts'
+import { toQueueItems } from './wire-messages.ts'
 
 /** The first frame: what this session is now, and the position that the tail or snapshot after it starts from. */
 export function readyFrame(
@@ -33,8 +35,8 @@ export function readyFrame(
     ...(row.wallet === undefined ? {} : { wallet: row.wallet }),
     model: chosenModel(session, app.model),
     models: [...app.model.allowed],
-    queue: session.queueItems(),
-    pending: [],
+    queue: toQueueItems(session.queue),
+    pending: toWirePending(session.waiting, session.core.now()),
     heartbeatMs: settings.pingEveryMs,
     limits: {
       frameBytes: settings.frameBytes,

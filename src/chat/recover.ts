@@ -3,8 +3,11 @@ import { sessionTag } from '../ports/telemetry.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { NOTHING, type QueuedSend } from './activity.ts'
 import { OUTCOME_UNKNOWN } from './context.ts'
+import type { History } from './history.ts'
+import { ResultRows, taken } from './open-calls.ts'
 import { toLastRun } from './run-end.ts'
 import type { Session } from './session.ts'
+import type { Answered } from './start-run.ts'
 
 /**
  * Brings a session that was just loaded into a state from which it can go on: queued sends come back into the queue; a run
@@ -77,7 +80,9 @@ async function followRun(session: Session, { id: runId, node = '' }: RunRow): Pr
 /** Ours, but not in memory: it was stored by a write whose answer got lost, or its end could not be saved. */
 async function resumeUnbegun(session: Session, open: OpenRun): Promise<void> {
   const rows = (await session.history()).runRows(open.run.id)
-  if (rows.some((row) => row.role !== 'user')) return endDead(session, open.run)
+  // One that goes on from another is not asked for again: the answers that it came from are given.
+  const isAsked = open.userMessage !== undefined
+  if (!isAsked || rows.some((row) => row.role !== 'user')) return endDead(session, open.run)
   // In the store as well: whoever comes before it in the queue gets its position, and is then the one that runs.
   const { position = 1, startedAt: _start, node: _node, ...rest } = open.run
   const run: RunRow = { ...rest, status: 'queued' }
@@ -91,7 +96,8 @@ async function endDead(session: Session, run: RunRow): Promise<void> {
   const { core } = session
   const history = await session.history()
   const rows = history.runRows(run.id)
-  const messages = [...interruptedAnswers(rows), ...unknownResults(rows, run, core.now())]
+  const before = unmade(session, history)
+  const messages = [...(before?.results ?? []), ...interruptedAnswers(rows), ...unknownResults(rows, run, core.now())]
   const ended: RunRow = {
     ...run,
     status: 'interrupted',
@@ -100,12 +106,23 @@ async function endDead(session: Session, run: RunRow): Promise<void> {
     fence: run.fence + 1,
   }
   const status = session.queue.length > 0 ? 'processing' : 'interrupted'
-  await session.change({ status }, { runs: [ended], messages }, core.settings.storeGiveUpMs)
+  const runs = before === undefined ? [ended] : [before.run, ended]
+  await session.change({ status }, { runs, messages }, core.settings.storeGiveUpMs)
   history.put(messages)
+  session.waiting = undefined
   session.lastRun = toLastRun(ended)
   core.telemetry.count('runs_ended_total', 1, 'interrupted')
   core.telemetry.log('warn', 'run of a dead process ended', { session: sessionTag(session.id), run: run.id })
 }
+/** Approved calls of the run before that the dead one was to make. */
+function unmade({ core, waiting }: Session, history: History): Answered | undefined {
+  if (waiting === undefined) return undefined
+  const rows = new ResultRows(core, waiting, history)
+  const unknown = { content: OUTCOME_UNKNOWN, isError: true }
+  const results = (waiting.pending ?? []).map(({ toolCallId }) => rows.of(toolCallId, unknown))
+  return { run: taken(core, waiting, []), results }
+}
+
 /** What the last request said is marked, unless tools already answered it: then it was whole. */
 function interruptedAnswers(rows: readonly MessageRow[]): MessageRow[] {
   const lastTool = rows.findLastIndex((row) => row.role === 'tool')

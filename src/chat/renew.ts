@@ -44,10 +44,10 @@ async function showAnew(session: Session): Promise<void> {
 
 /** What watchers were shown: runs move the conversation, sends that wait only the status. */
 function pictureOf(session: Session): { readonly conversation: string; readonly waiting: string } {
-  const { lastPosition, runId, lastRun, queue, status } = session
+  const { lastPosition, runId, lastRun, queue, status, waiting } = session
   return {
     conversation: [lastPosition, runId, lastRun?.runId, lastRun?.outcome].join(' '),
-    waiting: [status, ...queue.map(({ run }) => run.id)].join(' '),
+    waiting: [status, ...queue.map(({ run }) => run.id), JSON.stringify(waiting?.pending)].join(' '),
   }
 }
 

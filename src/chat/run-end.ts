@@ -1,11 +1,15 @@
-import type { RunRow, RunStatus } from '../ports/store.ts'
+import type { PendingCall, RunRow, RunStatus } from '../ports/store.ts'
 import { type ParleyError, toParleyError } from '../protocol/errors.ts'
-import type { TerminalEvent, Usage } from '../protocol/events.ts'
+import type { Interrupt, TerminalEvent, Usage } from '../protocol/events.ts'
 import type { LastRun, RunOutcome, SessionStatus } from '../protocol/frames.ts'
 
-/** How a run ended. `interrupted` is the server's doing (drain, crash, policy), `cancelled` a person's. */
+/**
+ * How a run ended. `waiting`: calls of it wait for the browser or a person, another run goes on when they are answered.
+ * `interrupted` is the server's doing (drain, crash, policy), `cancelled` a person's.
+ */
 export type RunEnd =
   | { readonly kind: 'success'; readonly stopReason: string }
+  | { readonly kind: 'waiting'; readonly pending: readonly PendingCall[] }
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'interrupted' }
   | { readonly kind: 'failed'; readonly error: ParleyError }
@@ -14,6 +18,7 @@ type EndFacts = { readonly runStatus: RunStatus; readonly outcome: RunOutcome; r
 
 const FACTS: Readonly<Record<RunEnd['kind'], EndFacts>> = {
   success: { runStatus: 'finished', outcome: 'success', sessionStatus: 'idle' },
+  waiting: { runStatus: 'finished', outcome: 'success', sessionStatus: 'idle' },
   cancelled: { runStatus: 'cancelled', outcome: 'cancelled', sessionStatus: 'interrupted' },
   interrupted: { runStatus: 'interrupted', outcome: 'interrupted', sessionStatus: 'interrupted' },
   failed: { runStatus: 'failed', outcome: 'error', sessionStatus: 'idle' },
@@ -37,6 +42,17 @@ export function toLastRun(run: RunRow): LastRun {
   }
 }
 
+/** The status of a session in which nothing is on. */
+export function statusAfter(lastRun: LastRun | undefined): SessionStatus {
+  const outcome = lastRun?.outcome
+  return outcome === 'cancelled' || outcome === 'interrupted' ? 'interrupted' : 'idle'
+}
+
+/** What the run said is all that it wanted to say. */
+export function isWhole({ kind }: RunEnd): boolean {
+  return kind === 'success' || kind === 'waiting'
+}
+
 export function failedWith(thrown: unknown): RunEnd {
   return { kind: 'failed', error: toParleyError(thrown) }
 }
@@ -56,7 +72,25 @@ export function terminalEvent(threadId: string, runId: string, end: RunEnd, usag
         result: { stopReason: end.stopReason },
         ...counted,
       }
+    case 'waiting':
+      return { type: 'RUN_FINISHED', threadId, runId, outcome: waitingOutcome(end.pending), ...counted }
     default:
       return { type: 'RUN_FINISHED', threadId, runId, outcome: { type: 'cancelled' }, ...counted }
+  }
+}
+
+/** What AG-UI's clients expect: a call for the browser is a success without its result, an approval an interrupt. */
+function waitingOutcome(pending: readonly PendingCall[]): Extract<TerminalEvent, { type: 'RUN_FINISHED' }>['outcome'] {
+  const interrupts = pending.filter(({ kind }) => kind === 'approval').map(toInterrupt)
+  return interrupts.length === 0 ? { type: 'success' } : { type: 'interrupt', interrupts }
+}
+
+function toInterrupt({ toolCallId, toolName }: PendingCall): Interrupt {
+  return {
+    id: toolCallId,
+    reason: 'tool_call',
+    message: `May ${toolName} be called?`,
+    toolCallId,
+    responseSchema: { type: 'object', properties: { approved: { type: 'boolean' } }, required: ['approved'] },
   }
 }

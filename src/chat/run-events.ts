@@ -5,13 +5,14 @@ import { toWire } from './wire-messages.ts'
 
 /** The first event of a run; carries the person's message, so that tabs which did not send it show it. */
 export function startedEvent({ row, userMessage }: RunPlan): Event {
+  const messages = userMessage === undefined ? [] : [toWire(userMessage)]
   const ids = { threadId: row.sessionId, runId: row.id }
   const parent = row.parentRunId === undefined ? {} : { parentRunId: row.parentRunId }
   return {
     type: 'RUN_STARTED',
     ...ids,
     ...parent,
-    input: { ...ids, messages: [toWire(userMessage)], tools: [], context: [] },
+    input: { ...ids, messages, tools: [], context: [] },
   }
 }
 

@@ -31,7 +31,8 @@ export async function launch(session: Session, run: Run): Promise<void> {
 async function finish(session: Session, run: Run, end: RunEnd): Promise<void> {
   const { core } = session
   const results = run.stoppedResults()
-  const messages = [...run.rows(), ...results]
+  const approved = run.stoppedApproved()
+  const messages = [...approved.messages, ...run.rows(), ...results]
   const facts = endFacts(end)
   const usage = run.usage.total()
   const row: RunRow = {
@@ -40,21 +41,22 @@ async function finish(session: Session, run: Run, end: RunEnd): Promise<void> {
     endedAt: core.now(),
     ...(usage.length === 0 ? {} : { usage }),
     ...(end.kind === 'failed' ? { errorCode: end.error.code } : {}),
+    ...(end.kind === 'waiting' ? { pending: end.pending } : {}),
   }
   const { history } = requireRunning(session)
   const status = session.queue.length > 0 ? 'processing' : facts.sessionStatus
-  const saved = session.change({ status }, { runs: [row], messages }, 'never')
+  const saved = session.change({ status }, { runs: [row, ...approved.runs], messages }, 'never')
   const told = await outcomeOfSave(session, saved, end)
   history.put(messages)
   history.trim(core.settings.windowBytes, core.settings.windowMessages)
   const terminal = terminalEvent(session.id, run.runId, told, usage)
-  session.log.append([...results.map(resultEvent), terminal], logFence(row))
+  session.log.append([...[...approved.messages, ...results].map(resultEvent), terminal], logFence(row))
   session.log.settle()
   session.lastRun = lastRunOf(run, told)
-  settle(session, history, saved, told === end ? undefined : lastRunOf(run, end))
+  settle(session, { row, history, saved, late: told === end ? undefined : lastRunOf(run, end) })
   session.announceStatus()
   report(session, run, told)
-  if (told.kind === 'success') void improveTitle(session, run.plan)
+  if (told.kind === 'success' || told.kind === 'waiting') void improveTitle(session, run.plan)
 }
 
 function requireRunning(session: Session): { history: History } {
@@ -83,15 +85,24 @@ function lastRunOf(run: Run, end: RunEnd): LastRun {
   return { runId: run.runId, outcome: endFacts(end).outcome, ...code }
 }
 
+/** A run's end, as it is being stored. `late`: how it really ended, where that was not told yet. */
+type Ended = {
+  readonly row: RunRow
+  readonly history: History
+  readonly saved: Promise<void>
+  readonly late: LastRun | undefined
+}
+
 /**
  * After the terminal event: free; or pinned until the `late` save arrives, and then told how the run really ended. A save
  * that was refused leaves a copy that is wrong.
  */
-function settle(session: Session, history: History, saved: Promise<void>, late: LastRun | undefined): void {
+function settle(session: Session, { row, history, saved, late }: Ended): void {
   session.core.running.delete(session)
   const free = (): void => {
     session.core.histories.put(session.id, history)
     session.activity = { kind: 'none' }
+    session.waiting = row.pending === undefined ? undefined : row
   }
   if (late === undefined) return free()
   session.activity = { kind: 'saving', history }

@@ -1,13 +1,19 @@
 import type { App } from '../ports/apps.ts'
 import type { SessionLog } from '../ports/event-log.ts'
 import type { MessageRow, RunRow, SessionRow, SessionWrite } from '../ports/store.ts'
+import type { ApprovedCalls } from './approved-calls.ts'
 import type { Core } from './core.ts'
 import type { History } from './history.ts'
 
 /** What a run is made of: its rows, and the App as it was when the run started. */
 export type RunPlan = {
   readonly row: RunRow
-  readonly userMessage: MessageRow
+  /** Absent in a run that goes on from the one before, whose calls were answered. */
+  readonly userMessage?: MessageRow
+  /** Results of calls of the run before, stored already, that clients are told of first. */
+  readonly results: readonly MessageRow[]
+  /** Calls of the run before that are still to be made. */
+  readonly approved?: ApprovedCalls
   readonly app: App
   /** The first message that this run takes out of history, when it is a retry or an edit. */
   readonly rewindFrom?: string

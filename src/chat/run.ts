@@ -1,13 +1,15 @@
-import type { ModelEvent, StopReason } from '../ports/provider.ts'
+import type { ModelEvent } from '../ports/provider.ts'
 import type { MessageRow, SessionRow, StoredToolCall } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { type Event, REWIND_EVENT } from '../protocol/events.ts'
+import type { ApprovedChange } from './approved-calls.ts'
 import { type AskHost, ask } from './ask.ts'
 import { Checkpoint } from './checkpoint.ts'
 import type { Core } from './core.ts'
 import { Draft, type DraftHost } from './draft.ts'
 import { EventBuffer } from './event-buffer.ts'
-import { failedWith, type RunEnd } from './run-end.ts'
+import { divide, offeredTools } from './offered-tools.ts'
+import { failedWith, isWhole, type RunEnd } from './run-end.ts'
 import { resultEvent, startedEvent } from './run-events.ts'
 import { logFence, type RunHost, type RunPlan } from './run-plan.ts'
 import { STOPPED } from './tool-calls.ts'
@@ -50,7 +52,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
     this.#session = session
     this.#buffer = new EventBuffer((events) => session.log.append(events, logFence(plan.row)))
     this.#checkpoint = new Checkpoint(session, this.startedAt, () => this.#draft?.unsaved())
-    this.#nextIndex = plan.userMessage.index + 1
+    this.#nextIndex = plan.userMessage === undefined ? 0 : plan.userMessage.index + 1
   }
 
   get runId(): string {
@@ -87,7 +89,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
 
   /** What the run has said so far, after its user message; what an end cut short is marked. */
   rows(): MessageRow[] {
-    const interrupted = this.#phase.kind === 'ended' && this.#phase.end.kind !== 'success'
+    const interrupted = this.#phase.kind === 'ended' && !isWhole(this.#phase.end)
     return [...this.#rows, ...(this.#draft?.rows(interrupted) ?? [])]
   }
 
@@ -113,13 +115,14 @@ export class Run implements DraftHost, ToolHost, AskHost {
     const { rewindFrom } = this.plan
     this.#buffer.push(startedEvent(this.plan))
     if (rewindFrom !== undefined) this.#buffer.push({ type: 'CUSTOM', name: REWIND_EVENT, value: { from: rewindFrom } })
+    for (const row of this.plan.results) this.#buffer.push(resultEvent(row))
     this.#buffer.flush()
     if (this.#phase.kind === 'ended') return this.#phase.end
     this.#phase = { kind: 'working' }
     return new Promise((resolve) => {
       this.#onEnd = resolve
       this.#work().then(
-        (reason) => this.stop({ kind: 'success', stopReason: reason }),
+        (end) => this.stop(end),
         (thrown: unknown) => this.stop(failedWith(thrown)),
       )
     })
@@ -144,9 +147,19 @@ export class Run implements DraftHost, ToolHost, AskHost {
     else if (!this.ended) this.#checkpoint.saveWhenDue(now)
   }
 
-  /** Calls that have no result at the end get the one that is being saved, else one that says so: history stays valid (I5). */
+  /** What the end has to store of the run before: results of its approved calls that have none. */
+  stoppedApproved(): ApprovedChange {
+    return this.plan.approved?.stopped() ?? { runs: [], messages: [] }
+  }
+
+  /**
+   * Calls that have no result at the end, and wait for none, get the one that is being saved, else one that says so: history
+   * stays valid (I5).
+   */
   stoppedResults(): MessageRow[] {
     const answered = new Set(this.#rows.map((row) => row.toolCallId))
+    if (this.#phase.kind === 'ended' && this.#phase.end.kind === 'waiting')
+      for (const { toolCallId } of this.#phase.end.pending) answered.add(toolCallId)
     const open = this.rows()
       .flatMap((row) => row.toolCalls ?? [])
       .filter((call) => !answered.has(call.id))
@@ -181,7 +194,19 @@ export class Run implements DraftHost, ToolHost, AskHost {
     await this.#session.save({ messages: [row] }, this.core.settings.endSaveMs)
     if (this.ended) return
     this.#rows.push(row)
-    this.#buffer.push(resultEvent(row))
+    this.#tell(row)
+  }
+
+  /** A result of the run before is a part of history at once: what this run says comes after it. */
+  async #settleApproved(change: ApprovedChange, result: MessageRow): Promise<void> {
+    await this.#session.save(change, this.core.settings.endSaveMs)
+    if (this.ended) return
+    this.#session.pinnedHistory.put([result])
+    this.#tell(result)
+  }
+
+  #tell(result: MessageRow): void {
+    this.#buffer.push(resultEvent(result))
     this.#buffer.flush()
   }
 
@@ -189,19 +214,22 @@ export class Run implements DraftHost, ToolHost, AskHost {
     this.stop(failedWith(new ParleyError(code)))
   }
 
-  async #work(): Promise<StopReason> {
+  async #work(): Promise<RunEnd> {
     const { app, row } = this.plan
-    const tools = this.core.tools.resolve(app.tools)
+    const offered = offeredTools(this.core.tools, app.tools)
     const resolved = this.core.providers.resolve(row.model ?? app.model.default)
     if (resolved === undefined) throw new ParleyError('provider_misconfigured')
+    await this.plan.approved?.make(this, offered, (change, result) => this.#settleApproved(change, result))
     for (let round = 0; round < this.core.settings.toolRounds; round++) {
-      const reason = await ask(this, resolved.provider, resolved.model, tools)
-      if (this.ended || (reason !== 'tools' && reason !== 'pause')) return reason
+      const stopReason = this.ended ? 'end' : await ask(this, resolved.provider, resolved.model, offered)
+      const end: RunEnd = { kind: 'success', stopReason }
+      if (this.ended || (stopReason !== 'tools' && stopReason !== 'pause')) return end
       const calls = await this.#saveAnswer()
+      const { now, pending } = divide(calls, offered)
       // It may have been stopped while that was being saved: no tool runs any more.
-      if (this.ended) return reason
-      if (reason === 'tools') await runCalls(this, calls, tools)
-      if (this.ended) return reason
+      if (!this.ended && stopReason === 'tools') await runCalls(this, now, offered)
+      if (this.ended) return end
+      if (pending.length > 0) return { kind: 'waiting', pending }
     }
     throw new ParleyError('run_limit')
   }

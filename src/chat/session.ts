@@ -1,17 +1,18 @@
 import type { LogEntry, LogReader, SessionLog } from '../ports/event-log.ts'
-import type { LoadedSession, Owner, SessionRow } from '../ports/store.ts'
+import type { LoadedSession, Owner, RunRow, SessionRow } from '../ports/store.ts'
 import { encodeControl, encodeEvent } from '../protocol/codec.ts'
 import { ParleyError } from '../protocol/errors.ts'
-import type { ControlFrame, LastRun, QueueItem, SessionStatus } from '../protocol/frames.ts'
+import type { ControlFrame, LastRun, SessionStatus } from '../protocol/frames.ts'
 import { type Activity, NOTHING, type QueuedSend } from './activity.ts'
 import { Audience, type Watcher, withOne } from './audience.ts'
 import type { Core, Ticking } from './core.ts'
 import { History } from './history.ts'
+import { toWirePending } from './open-calls.ts'
 import type { Run } from './run.ts'
-import { toLastRun } from './run-end.ts'
+import { statusAfter, toLastRun } from './run-end.ts'
 import type { RunHost, SessionChange } from './run-plan.ts'
 import { leavesDoubt, pick, setByPeople, touched } from './session-row.ts'
-import { toQueueItem } from './wire-messages.ts'
+import { toQueueItems } from './wire-messages.ts'
 
 /** Milliseconds between looks at a session that someone waits for. */
 const SETTLE_LOOK_MS = 10
@@ -33,6 +34,8 @@ export class Session implements RunHost, Ticking, LogReader {
   queueWaitsUntil = 0
   lastRun: LastRun | undefined
   lastPosition = 0
+  /** The newest ended run, while calls of it are open. */
+  waiting: RunRow | undefined
   /** The store holds a row of it. */
   stored = false
   /** Connections attached, live or behind, the oldest first. */
@@ -76,11 +79,10 @@ export class Session implements RunHost, Ticking, LogReader {
     return this.#tail !== undefined
   }
 
-  /** The queue should go on and nobody sees to it: its next run could not be started. */
+  /** The queue, as far as it is known, should go on and nobody sees to it: its next run could not be started. */
   get queueIsDue(): boolean {
-    return (
-      this.queue.length > 0 && this.activity.kind === 'none' && !this.busy && this.core.now() >= this.queueWaitsUntil
-    )
+    if (this.queue.length === 0 && !this.doubtful) return false
+    return this.activity.kind === 'none' && !this.busy && this.core.now() >= this.queueWaitsUntil
   }
 
   /** A session in use stays in memory (I8). */
@@ -97,9 +99,7 @@ export class Session implements RunHost, Ticking, LogReader {
 
   get status(): SessionStatus {
     if (this.runId !== undefined || this.queue.length > 0) return 'processing'
-    if (this.row.status !== 'processing') return this.row.status
-    const outcome = this.lastRun?.outcome
-    return outcome === 'cancelled' || outcome === 'interrupted' ? 'interrupted' : 'idle'
+    return this.row.status === 'processing' ? statusAfter(this.lastRun) : this.row.status
   }
 
   isOwnedBy(owner: Owner): boolean {
@@ -160,6 +160,7 @@ export class Session implements RunHost, Ticking, LogReader {
     this.stored = true
     this.lastPosition = loaded.lastPosition
     this.lastRun = loaded.lastRun === undefined ? undefined : toLastRun(loaded.lastRun)
+    this.waiting = loaded.lastRun?.pending === undefined ? undefined : loaded.lastRun
     this.#lives++
     this.core.histories.remove(this.id)
   }
@@ -190,14 +191,11 @@ export class Session implements RunHost, Ticking, LogReader {
       type: 'session.status',
       status: this.status,
       queued: this.queue.length,
-      queue: this.queueItems(),
+      queue: toQueueItems(this.queue),
+      ...(this.waiting === undefined ? {} : { pending: toWirePending(this.waiting, this.core.now()) }),
       ...(this.runId === undefined ? {} : { runId: this.runId }),
       ...(this.lastRun === undefined ? {} : { lastRun: this.lastRun }),
     }
-  }
-
-  queueItems(): QueueItem[] {
-    return this.queue.map(({ message }) => toQueueItem(message))
   }
 
   /** Its copy is gone or wrong: its connections go, and the next who opens it reads the store. */

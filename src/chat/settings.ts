@@ -34,6 +34,8 @@ export type ChatSettings = {
   readonly endSaveMs: number
   readonly providerStallMs: number
   readonly toolDeadlineMs: number
+  /** How long a call is one connection's to execute before another may claim it. */
+  readonly toolLeaseMs: number
   readonly toolResultBytes: number
   readonly toolRounds: number
   readonly runMs: number
@@ -68,6 +70,7 @@ export const DEFAULT_SETTINGS: ChatSettings = {
   endSaveMs: 30 * SECOND,
   providerStallMs: 90 * SECOND, // above the longest silence of a model that thinks
   toolDeadlineMs: 30 * SECOND,
+  toolLeaseMs: 30 * SECOND, // a tab that went away is soon followed by another
   toolResultBytes: 64 * KIB,
   toolRounds: 25, // a model that loops stops here
   runMs: 10 * MINUTE,

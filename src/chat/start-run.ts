@@ -1,7 +1,9 @@
 import type { App } from '../ports/apps.ts'
 import type { MessageRow, RunRow, SessionRow } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
+import { ApprovedCalls } from './approved-calls.ts'
 import type { History } from './history.ts'
+import { DECLINED_BY_MESSAGE, ResultRows, taken } from './open-calls.ts'
 import { Run } from './run.ts'
 import type { RunPlan } from './run-plan.ts'
 import type { Session } from './session.ts'
@@ -9,10 +11,16 @@ import type { Session } from './session.ts'
 /** When a client may send again to a session whose copy was old: at once, by the clock of people. */
 const STALE_RETRY_MS = 100
 
+/** A run whose calls were all answered: its row as it then is, and the results that are not stored yet. */
+export type Answered = { readonly run: RunRow; readonly results: readonly MessageRow[] }
+
 /** What a run starts from. */
 export type Start = {
   readonly run: RunRow
-  readonly message: MessageRow
+  /** Absent when it goes on from the run before. */
+  readonly message?: MessageRow
+  /** What it goes on from. */
+  readonly continues?: Answered
   readonly history: History
   /** What else of the session changes with it. */
   readonly changes?: Partial<SessionRow>
@@ -26,7 +34,7 @@ export type Start = {
 export async function startRun(
   session: Session,
   app: App,
-  { run, message, history, changes = {}, release }: Start,
+  { run, message, continues, history, changes = {}, release }: Start,
 ): Promise<Run> {
   const { core } = session
   const row: RunRow = {
@@ -40,24 +48,41 @@ export async function startRun(
     fence: run.fence + 1,
   }
   const supersede = row.replaces === undefined ? {} : { supersedeFromRun: row.replaces }
-  const write = { runs: [row], messages: [message], ...supersede }
+  const before = continues ?? declinedByMessage(session, history)
+  const results = before?.results ?? []
+  const said = message === undefined ? [] : [message]
+  const runs = before === undefined ? [row] : [before.run, row]
+  const write = { runs, messages: [...results, ...said], ...supersede }
   await session
     .change({ ...changes, status: 'processing' }, write, core.settings.storeGiveUpMs)
     .catch(async (thrown: unknown) => {
       throw (await wentOnElsewhere(session, thrown)) ?? thrown
     })
   session.lastPosition++
+  session.waiting = undefined
+  history.put(results)
   const removed = row.replaces === undefined ? [] : history.removeFrom(row.replaces)
-  history.put([message])
-  const from = removed.find(({ id }) => id !== message.id)?.id
+  history.put(said)
+  const from = removed.find(({ id }) => id !== message?.id)?.id
   const plan = {
     row,
-    userMessage: message,
+    ...(message === undefined ? {} : { userMessage: message }),
     app,
+    // Those of calls that left history need not be told.
+    results: results.filter((result) => !removed.includes(result)),
+    ...(continues?.run.pending === undefined ? {} : { approved: new ApprovedCalls(core, continues.run, history) }),
     ...(from === undefined ? {} : { rewindFrom: from }),
     ...(release === undefined ? {} : { release }),
   }
   return reserve(session, plan, history)
+}
+
+/** Calls that nobody answered are declined by whatever starts next. */
+function declinedByMessage({ core, waiting }: Session, history: History): Answered | undefined {
+  if (waiting === undefined) return undefined
+  const rows = new ResultRows(core, waiting, history)
+  const results = (waiting.pending ?? []).map(({ toolCallId }) => rows.of(toolCallId, DECLINED_BY_MESSAGE))
+  return { run: taken(core, waiting, []), results }
 }
 
 /** The position was taken: our copy is old, and nothing is wrong with the request. The next command reads the store first. */

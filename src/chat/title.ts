@@ -42,14 +42,15 @@ export async function improveTitle(session: Session, plan: RunPlan): Promise<voi
 async function askForTitle(session: Session, plan: RunPlan): Promise<string> {
   const { core } = session
   const resolved = core.providers.resolve(plan.row.model ?? plan.app.model.default)
-  if (resolved === undefined) return ''
+  const asked = plan.userMessage?.content
+  if (resolved === undefined || asked === undefined) return ''
   const request = {
     model: resolved.model,
     system: TITLE_SYSTEM,
     messages: [
       {
         role: 'user' as const,
-        content: `${TITLE_PROMPT}\n${plan.userMessage.content.slice(0, EXCERPT_LENGTH).toWellFormed()}`,
+        content: `${TITLE_PROMPT}\n${asked.slice(0, EXCERPT_LENGTH).toWellFormed()}`,
       },
     ],
     tools: [],

@@ -56,7 +56,8 @@ function failure(content: string): ToolOutcome {
   return { content, isError: true }
 }
 
-function cap(text: string, limit: number): string {
+/** A result's text within its bound, marked where it was cut. */
+export function cap(text: string, limit: number): string {
   return fitsUtf8(text, limit) ? text : truncateUtf8(text, limit - CUT_MARK.length) + CUT_MARK
 }
 

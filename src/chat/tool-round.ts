@@ -1,7 +1,7 @@
 import type { MessageRow, SessionRow, StoredToolCall } from '../ports/store.ts'
-import type { Tool } from '../ports/tool.ts'
 import { toStorable } from '../protocol/text.ts'
 import type { Core } from './core.ts'
+import type { OfferedTool } from './offered-tools.ts'
 import { callTool, type ToolOutcome } from './tool-calls.ts'
 
 /** What the calls of one answer need of their run. */
@@ -21,23 +21,32 @@ export interface ToolHost {
 export async function runCalls(
   host: ToolHost,
   calls: readonly StoredToolCall[],
-  tools: readonly Tool[],
+  offered: readonly OfferedTool[],
 ): Promise<void> {
-  await Promise.all(calls.map((call) => runCall(host, call, tools)))
+  await Promise.all(
+    calls.map(async (call) => {
+      const outcome = await outcomeOfCall(host, call, offered)
+      if (!host.ended) await host.settle(resultRow(host, call, outcome))
+    }),
+  )
 }
 
-async function runCall(host: ToolHost, call: StoredToolCall, tools: readonly Tool[]): Promise<void> {
+/** Makes one call; never throws. */
+export async function outcomeOfCall(
+  host: ToolHost,
+  call: StoredToolCall,
+  offered: readonly OfferedTool[],
+): Promise<ToolOutcome> {
   const { telemetry, settings } = host.core
   const { id: sessionId, app, user, wallet } = host.session
   const who = { ...(user === undefined ? {} : { user }), ...(wallet === undefined ? {} : { wallet }) }
   const context = { sessionId, app, runId: host.runId, toolCallId: call.id, signal: host.signal, ...who }
-  const tool = tools.find(({ spec }) => spec.name === call.name)
+  const tool = offered.find(({ spec }) => spec.name === call.name)?.tool
   const outcome = await callTool(tool, call, context, settings, (cause) =>
     telemetry.log('error', 'tool failed', { tool: call.name }, cause),
   )
-  if (host.ended) return
-  telemetry.count('tool_calls_total', 1, outcome.isError ? 'error' : 'ok')
-  await host.settle(resultRow(host, call, outcome))
+  if (!host.ended) telemetry.count('tool_calls_total', 1, outcome.isError ? 'error' : 'ok')
+  return outcome
 }
 
 /** A call's result as a row of its run. */

@@ -69,8 +69,12 @@ function shaped(row: MessageRow, share: number): Message {
 }
 
 /** A message that waits in the queue, cut so that a full queue fits one frame; its run shows all of it. */
-export function toQueueItem({ id, runId, content }: MessageRow): QueueItem {
-  return { runId, clientMessageId: id, content: truncateUtf8(content, MAX_QUEUED_TEXT_BYTES) }
+export function toQueueItems(queue: readonly { readonly message: MessageRow }[]): QueueItem[] {
+  return queue.map(({ message: { id, runId, content } }) => ({
+    runId,
+    clientMessageId: id,
+    content: truncateUtf8(content, MAX_QUEUED_TEXT_BYTES),
+  }))
 }
 
 function wireCalls(row: MessageRow, bytes: number): Pick<Extract<Message, { role: 'assistant' }>, 'toolCalls'> {

@@ -143,6 +143,7 @@ const chat = v.object({
   endSaveMs: row('PARLEY_END_SAVE', duration('100ms', '1h'), '30s', "How long a run's end waits for its save"),
   providerStallMs: row('PARLEY_PROVIDER_STALL', duration('1s', '1h'), '90s', 'Longest silence of a thinking model'),
   toolDeadlineMs: row('PARLEY_TOOL_DEADLINE', duration('100ms', '1h'), '30s', 'Then the model is told of a timeout'),
+  toolLeaseMs: row('PARLEY_TOOL_LEASE', duration('1s', '1h'), '30s', "How long a claimed call is one tab's to execute"),
   toolResultBytes: row('PARLEY_TOOL_RESULT_SIZE', size('1KiB', '16MiB'), '64KiB', 'Given to the model; rest is cut'),
   toolRounds: row('PARLEY_TOOL_ROUNDS', count(1, 1000), '25', 'A model that loops stops here'),
   runMs: row('PARLEY_RUN_TIME', duration('1s', '1d'), '10m', 'Longest run with all its tools'),

@@ -1,4 +1,12 @@
-import type { Thinking } from './provider.ts'
+import type { Thinking, ToolSpec } from './provider.ts'
+
+/**
+ * A tool that an App offers: one of the server's, by its name, or one that the page executes (`client`). `ask`: a person
+ * approves each call first.
+ */
+export type AppTool =
+  | { readonly kind: 'server'; readonly name: string; readonly ask: boolean }
+  | { readonly kind: 'client'; readonly spec: ToolSpec }
 
 /** An isolated assistant, as its definition says with defaults filled in. */
 export type App = {
@@ -18,8 +26,7 @@ export type App = {
     /** Absent: the model's own default. */
     readonly thinking?: Thinking
   }
-  /** Names of tools. */
-  readonly tools: readonly string[]
+  readonly tools: readonly AppTool[]
   /** Milliseconds after the last connection leaves at which an active run is stopped; absent: it goes on to its end. */
   readonly stopAfterDisconnectMs?: number
 }

@@ -27,6 +27,17 @@ export type SessionRow = Owner & {
  */
 export type RunStatus = 'queued' | 'running' | 'finished' | 'cancelled' | 'failed' | 'interrupted' | 'removed'
 
+/** A tool call that a run left open when it ended: for the browser to execute (`client`), or for a person to approve. */
+export type PendingCall = {
+  readonly toolCallId: string
+  readonly toolName: string
+  readonly kind: 'client' | 'approval'
+  /** A person said yes: the run that goes on executes it. */
+  readonly approved?: true
+  /** Which connection executes it, until when (milliseconds since 1970). */
+  readonly claim?: { readonly by: string; readonly until: number }
+}
+
 export type RunRow = {
   readonly id: string
   readonly sessionId: string
@@ -40,6 +51,8 @@ export type RunRow = {
   readonly usage?: readonly Usage[]
   /** A row of the error table, when `failed`. */
   readonly errorCode?: string
+  /** Calls of a `finished` run that have no result yet. Only the newest ended run has some. */
+  readonly pending?: readonly PendingCall[]
   readonly queuedAt: number
   readonly startedAt?: number
   readonly endedAt?: number

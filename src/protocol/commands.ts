@@ -37,6 +37,7 @@ export const RunResumeSchema = v.object({
       v.object({
         interruptId: entityId,
         status: v.picklist(['resolved', 'cancelled']),
+        /** With `resolved`: `{approved}`, what the person said. */
         payload: v.optional(v.unknown()),
       }),
     ),
@@ -44,6 +45,9 @@ export const RunResumeSchema = v.object({
     v.maxLength(MAX_PAGE_MESSAGES),
   ),
 })
+
+/** What answers an approval. */
+export const ApprovalSchema = v.looseObject({ approved: v.boolean() })
 
 export const ToolClaimSchema = v.object({ type: v.literal('tool.claim'), id, toolCallId: entityId })
 
@@ -93,5 +97,8 @@ export type CommandType = Command['type']
 export type MessageSend = v.InferOutput<typeof MessageSendSchema>
 export type RunCancel = v.InferOutput<typeof RunCancelSchema>
 export type RunRetry = v.InferOutput<typeof RunRetrySchema>
+export type RunResume = v.InferOutput<typeof RunResumeSchema>
+export type ToolClaim = v.InferOutput<typeof ToolClaimSchema>
+export type ToolResult = v.InferOutput<typeof ToolResultSchema>
 export type SessionUpdate = v.InferOutput<typeof SessionUpdateSchema>
 export type HistoryGet = v.InferOutput<typeof HistoryGetSchema>

@@ -28,9 +28,20 @@ const RunInputSchema = v.object({
   context: v.array(v.unknown()),
 })
 
-/** Beside success and cancelled: `interrupt` is AG-UI's word for a pause that waits for a person's approval. */
+/** A call that a person is asked to approve; `run.resume` answers it by its id, the tool call's. */
+const InterruptSchema = v.object({
+  id: v.string(),
+  reason: v.literal('tool_call'),
+  message: v.string(),
+  toolCallId: v.string(),
+  responseSchema: v.unknown(),
+})
+export type Interrupt = v.InferOutput<typeof InterruptSchema>
+
+/** `interrupt` is AG-UI's word for a pause that waits for a person's approval. */
 const OutcomeSchema = v.variant('type', [
   v.object({ type: v.literal('success') }),
+  v.object({ type: v.literal('interrupt'), interrupts: v.array(InterruptSchema) }),
   v.object({ type: v.literal('cancelled') }),
 ])
 

@@ -14,8 +14,15 @@ export type RunOutcome = v.InferOutput<typeof RunOutcomeSchema>
 
 const LastRunSchema = v.object({ runId: v.string(), outcome: RunOutcomeSchema, code: v.optional(v.string()) })
 const QueueItemSchema = v.object({ runId: v.string(), clientMessageId: v.string(), content: v.string() })
-/** A tool call that waits for the browser or for a person's approval. */
-const PendingSchema = v.object({ toolCallId: v.string(), toolName: v.string(), runId: v.string() })
+/** A tool call that an ended run left open: `client` waits for the browser to execute it, `approval` for a person's word. */
+const PendingSchema = v.object({
+  toolCallId: v.string(),
+  toolName: v.string(),
+  runId: v.string(),
+  kind: v.picklist(['client', 'approval']),
+  /** A connection has a lease on it. */
+  claimed: v.optional(v.literal(true)),
+})
 
 export const LimitsSchema = v.object({
   frameBytes: v.number(),
@@ -61,6 +68,8 @@ export const SessionStatusSchema = v.object({
   runId: v.optional(v.string()),
   queued: v.number(),
   queue: v.array(QueueItemSchema),
+  /** Absent when nothing waits. */
+  pending: v.optional(v.array(PendingSchema)),
   lastRun: v.optional(LastRunSchema),
 })
 
@@ -79,6 +88,7 @@ export const AckSchema = v.object({
   runId: v.optional(v.string()),
   state: v.optional(v.picklist(['started', 'queued', 'cancelling', 'noop'])),
   duplicate: v.optional(v.boolean()),
+  expiresInMs: v.optional(v.number()),
   messages: v.optional(v.array(MessageSchema)),
   hasMore: v.optional(v.boolean()),
 })

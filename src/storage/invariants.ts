@@ -53,9 +53,9 @@ const OF_RUNS: readonly Invariant[] = [
   },
   {
     name: 'questions',
-    found: 'runs (queued ones, too) without their user message',
+    found: 'runs (queued ones, too) that continue no other and have no user message',
     broken: (sql) => sql`
-      select session_id, id from runs r where not exists (
+      select session_id, id from runs r where parent_run_id is null and not exists (
         select from messages m where m.session_id = r.session_id and m.run_id = r.id and m.role = 'user' and m.index = 0
       )`,
   },
@@ -66,6 +66,16 @@ const OF_RUNS: readonly Invariant[] = [
       select r.session_id, r.id from runs r
       join runs old on old.session_id = r.session_id and old.id = r.replaces
       where r.status in ${started(sql)} and not old.superseded`,
+  },
+  {
+    name: 'pending-calls',
+    found: 'runs that wait for answers though they are not finished, or went on without them',
+    broken: (sql) => sql`
+      select r.session_id, r.id from runs r
+      where r.pending is not null and (r.status <> 'finished' or exists (
+        select from runs later where later.session_id = r.session_id and later.position > r.position
+          and not (later.status = 'running' and later.parent_run_id = r.id)
+      ))`,
   },
   {
     name: 'orphan-runs',
@@ -90,6 +100,7 @@ const OF_MESSAGES: readonly Invariant[] = [
     broken: (sql) => sql`
       select c.session_id, c.run_id from ${calls(sql)} c
       join runs r on r.session_id = c.session_id and r.id = c.run_id and r.status in ${ended(sql)}
+        and not coalesce(r.pending, '[]') @> jsonb_build_array(jsonb_build_object('toolCallId', c.call))
       left join ${results(sql)} t on t.session_id = c.session_id and t.run_id = c.run_id and t.call = c.call
       where coalesce(t.number, 0) < c.number`,
   },

@@ -1,6 +1,7 @@
 import type {
   MessageRow,
   OpenRun,
+  PendingCall,
   ProviderBlocks,
   RunRow,
   RunStatus,
@@ -40,6 +41,7 @@ export type RunRecord = {
   readonly model: string | null
   readonly usage: readonly Usage[] | null
   readonly error_code: string | null
+  readonly pending: readonly PendingCall[] | null
   readonly queued_at: Time
   readonly started_at: Time | null
   readonly ended_at: Time | null
@@ -95,6 +97,7 @@ export function toRun(record: RunRecord): RunRow {
     ...(record.model === null ? {} : { model: record.model }),
     ...(record.usage === null ? {} : { usage: record.usage }),
     ...(record.error_code === null ? {} : { errorCode: record.error_code }),
+    ...(record.pending === null ? {} : { pending: record.pending }),
     queuedAt: toMillis(record.queued_at),
     ...(record.started_at === null ? {} : { startedAt: toMillis(record.started_at) }),
     ...(record.ended_at === null ? {} : { endedAt: toMillis(record.ended_at) }),

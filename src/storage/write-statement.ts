@@ -55,6 +55,7 @@ const RUN_COLUMNS = [
   'model',
   'usage',
   'error_code',
+  'pending',
   'queued_at',
   'started_at',
   'ended_at',
@@ -65,10 +66,10 @@ const RUN_COLUMNS = [
 const RUNS = `
   run_rows as (
     insert into runs (session_id, id, ${RUN_COLUMNS.join(', ')})
-    select "sessionId", id, status, "parentRunId", replaces, position, model, usage, "errorCode", ${time('"queuedAt"')},
+    select "sessionId", id, status, "parentRunId", replaces, position, model, usage, "errorCode", pending, ${time('"queuedAt"')},
       ${time('"startedAt"')}, ${time('"endedAt"')}, node, fence
     from json_to_recordset($2::text::json) as r("sessionId" uuid, id text, status run_status, "parentRunId" text, replaces text,
-      position integer, model text, usage jsonb, "errorCode" text, "queuedAt" float8, "startedAt" float8, "endedAt" float8,
+      position integer, model text, usage jsonb, "errorCode" text, pending jsonb, "queuedAt" float8, "startedAt" float8, "endedAt" float8,
       node text, fence integer)
     where ${allowed('"sessionId"')}
     on conflict (session_id, id) do update set ${replace(RUN_COLUMNS)}

@@ -36,12 +36,21 @@ describe('the definition of an App', () => {
       ...SMALL,
       $schema: './app.schema.json',
       model: { ...SMALL.model, allowed: ['scripted/demo', 'scripted/demo'], maxOutputTokens: 5, contextTokens: 50 },
-      tools: ['clock', 'calculate', 'clock'],
+      tools: [
+        'clock',
+        'clock',
+        { type: 'builtin', name: 'calculate', approval: 'ask' },
+        { type: 'client', name: 'locate', description: 'Where' },
+      ],
       stopAfterDisconnectMs: 0,
     }
     expect(buildApp(parseDefinition(whole), DEFAULTS)).toMatchObject({
       model: { allowed: ['anthropic/claude-sonnet-5-5', 'scripted/demo'], maxOutputTokens: 5, contextTokens: 50 },
-      tools: ['clock', 'calculate'],
+      tools: [
+        { kind: 'server', name: 'clock', ask: false },
+        { kind: 'server', name: 'calculate', ask: true },
+        { kind: 'client', spec: { name: 'locate', description: 'Where', parameters: { type: 'object' } } },
+      ],
       stopAfterDisconnectMs: 0,
     })
   })
@@ -56,6 +65,9 @@ describe('the definition of an App', () => {
     [{ ...SMALL, model: { ...SMALL.model, max_tokens: 5 } }, 'model.max_tokens: unknown field'],
     [{ ...SMALL, model: { default: 'claude' } }, 'model.default: must be provider/model'],
     [{ ...SMALL, model: { ...SMALL.model, maxOutputTokens: 0 } }, 'model.maxOutputTokens: '],
+    [{ ...SMALL, tools: ['clock', { type: 'builtin', name: 'clock' }] }, 'tools: two tools have the same name'],
+    [{ ...SMALL, tools: [{ type: 'client', name: 'locate' }] }, 'tools.0'],
+    [{ ...SMALL, tools: [{ type: 'shell', name: 'rm' }] }, 'tools.0'],
     [{ ...SMALL, tools: ['a b'] }, 'tools.0: must be'],
     [{ ...SMALL, stopAfterDisconnectMs: -1 }, 'stopAfterDisconnectMs: '],
     [[], 'id: is missing'],

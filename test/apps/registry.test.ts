@@ -106,7 +106,7 @@ describe('the default App', () => {
     expect(await apps.get('default')).toMatchObject({
       id: 'default',
       model: { default: 'scripted/demo', allowed: ['scripted/demo', 'scripted/other'] },
-      tools: ['clock'],
+      tools: [{ kind: 'server', name: 'clock', ask: false }],
     })
   })
 

@@ -218,7 +218,7 @@ describe('I9: every command', () => {
       { type: 'message.send', clientMessageId: 'm1', content: 'x' },
       { type: 'run.cancel' },
       { type: 'run.retry', runId: 'r' },
-      { type: 'run.resume', resume: [{ interruptId: 'i', status: 'resolved' }] },
+      { type: 'run.resume', resume: [{ interruptId: 'i', status: 'cancelled' }] },
       { type: 'tool.claim', toolCallId: 't' },
       { type: 'tool.result', toolCallId: 't', content: 'x' },
       { type: 'session.update', title: 'x' },
@@ -229,10 +229,10 @@ describe('I9: every command', () => {
     expect(rig.store.commits).toEqual([])
   })
 
-  it('P-58: for what waits for a client finds nothing', async () => {
+  it('P-58: for what waits for a client finds nothing where nothing waits', async () => {
     const client = await new ChatRig().ready()
     const commands: readonly CommandInput[] = [
-      { type: 'run.resume', resume: [{ interruptId: 'i', status: 'resolved' }] },
+      { type: 'run.resume', resume: [{ interruptId: 'i', status: 'cancelled' }] },
       { type: 'tool.claim', toolCallId: 't' },
       { type: 'tool.result', toolCallId: 't', content: 'x' },
     ]

@@ -52,7 +52,10 @@ describe('a tool that misbehaves', () => {
   it('I1 I5 I7: a hanging one and one of 50 MB are answered beside one another, cut for the model and the wire', async () => {
     const rig = new ChatRig({
       tools: [HUGE_TOOL, HANGING_TOOL],
-      app: { tools: ['huge', 'hanging'], model: { ...TEST_APP.model, contextTokens: 100_000 } },
+      app: {
+        tools: ['huge', 'hanging'].map((name) => ({ kind: 'server', name, ask: false })),
+        model: { ...TEST_APP.model, contextTokens: 100_000 },
+      },
       settings: { toolDeadlineMs: 200, toolResultBytes: LIMIT },
     })
     const client = await rig.ready()

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
 import { ParleyError } from '../../src/protocol/errors.ts'
-import { ChatRig, SlowTool } from '../support/chat-rig.ts'
+import { ChatRig, SlowTool, stopClock } from '../support/chat-rig.ts'
 import type { MemoryStore } from '../support/memory-store.ts'
 import { turns } from '../support/turns.ts'
 
@@ -11,6 +11,21 @@ function loseNextAnswer(store: MemoryStore): void {
   vi.spyOn(store, 'commit').mockImplementationOnce(async (write, options) => {
     await commit(write, options)
     throw new ParleyError('store_unavailable')
+  })
+}
+
+/** The next commit gets no answer and arrives behind the one after it was sent; the third gets no answer either, and is lost. */
+function delayNext(store: MemoryStore): void {
+  const commit = store.commit.bind(store)
+  const refused = async (): Promise<never> => Promise.reject(new ParleyError('store_unavailable'))
+  const spy = vi.spyOn(store, 'commit')
+  spy.mockImplementationOnce((late) => {
+    spy.mockImplementationOnce(async (write, options) => {
+      await commit(late, options)
+      return commit(write, options)
+    })
+    spy.mockImplementationOnce(refused)
+    return refused()
   })
 }
 
@@ -44,6 +59,21 @@ describe('positions: no run gets one that another has', () => {
       'to the first',
     ])
     expect(started(rig, id)).toEqual(['1 finished', '2 finished'])
+  })
+
+  it('I2: a send that was acknowledged as known starts by itself, also when the store went away in that moment', async () => {
+    stopClock()
+    const { rig, id, client } = await open()
+    delayNext(rig.store)
+    expect(await client.say('m1')).toMatchObject({ code: 'store_unavailable' })
+    expect(await client.say('m1')).toMatchObject({ type: 'ack', duplicate: true })
+    await rig.pass(10_000)
+    expect(rig.model.streams).toHaveLength(1)
+    ;(await rig.model.request(0)).say('after all').stop()
+    await client.end()
+    await turns()
+    expect((await rig.stored(id)).map(({ content }) => content)).toEqual(['text of m1', 'after all'])
+    expect(started(rig, id)).toEqual(['1 finished'])
   })
 
   it('I2: a queued run whose start got no answer is started once, at one position', async () => {

@@ -66,7 +66,7 @@ export class ServerSide {
   }
 
   status(status: 'idle' | 'processing' | 'interrupted'): void {
-    this.say({ type: 'session.status', status, queued: 0, queue: [] })
+    this.say({ type: 'session.status', status, queued: 0, queue: [], pending: [] })
   }
 
   /** The next command of the client. */

@@ -111,7 +111,14 @@ describe('the reducer, hearing a live run,', () => {
     const server = new FakeSession()
     const state = hear(connected(server), ...say(server, runStarted('r1', 'u1', 'x'), finished('r1', 'cancelled')))
     const lastRun = { runId: 'r1', outcome: 'interrupted' as const }
-    const after = hear(state, { type: 'session.status', status: 'interrupted', queued: 0, queue: [], lastRun })
+    const after = hear(state, {
+      type: 'session.status',
+      status: 'interrupted',
+      queued: 0,
+      queue: [],
+      pending: [],
+      lastRun,
+    })
     expect(after.ends['r1']).toEqual({ outcome: 'interrupted' })
   })
 
@@ -311,7 +318,14 @@ describe('a session frame', () => {
   it('of status brings the queue and how the last run ended (P-81, P-83)', () => {
     const queue = [{ runId: 'r2', clientMessageId: 'u2', content: 'next' }]
     const lastRun = { runId: 'r1', outcome: 'error' as const, code: 'provider_stalled' }
-    const state = hear(EMPTY_CONVERSATION, { type: 'session.status', status: 'processing', queued: 1, queue, lastRun })
+    const state = hear(EMPTY_CONVERSATION, {
+      type: 'session.status',
+      status: 'processing',
+      queued: 1,
+      queue,
+      pending: [],
+      lastRun,
+    })
     expect(state).toMatchObject({ queue, ends: { r1: { outcome: 'error', code: 'provider_stalled' } } })
   })
 })

@@ -101,7 +101,8 @@ export class Story {
   #event(event: Event, numbered: boolean): void {
     if (event.type === 'RUN_STARTED') return this.#begin(event.runId, numbered)
     if (this.#run === undefined) this.#fault('I1 an event outside a run', event)
-    if (event.type === 'RUN_FINISHED') return this.#end(event.outcome.type, event.runId)
+    if (event.type === 'RUN_FINISHED')
+      return this.#end(event.outcome.type === 'cancelled' ? 'cancelled' : 'success', event.runId)
     if (event.type === 'RUN_ERROR') return this.#end('error', this.#run)
     const item = itemOf(event)
     if (item === undefined) return

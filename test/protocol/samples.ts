@@ -119,6 +119,10 @@ export const COMMANDS = {
 const queue = [{ runId: 'run-2', clientMessageId: 'message-2', content: 'And 3 + 3?' }]
 const lastRun = { runId: 'run-0', outcome: 'error' as const, code: 'provider_error' }
 
+const pending = [
+  { toolCallId: 'call-1', toolName: 'calculate', runId: 'run-1', kind: 'client' as const, claimed: true as const },
+]
+
 /** One control frame of every type, with every field that it may have. */
 export const CONTROL_FRAMES = {
   'session.ready': {
@@ -137,13 +141,21 @@ export const CONTROL_FRAMES = {
     model: 'scripted/demo',
     models: ['scripted/demo'],
     queue,
-    pending: [{ toolCallId: 'call-1', toolName: 'calculate', runId: 'run-1' }],
+    pending,
     heartbeatMs: 25_000,
     limits: { frameBytes: 65_536, messageBytes: 32_768, queuedSends: 10, pageMessages: 100 },
     reconnectToken: 'token',
   },
   'session.snapshot': { type: 'session.snapshot', messages: MESSAGES, hasMore: true },
-  'session.status': { type: 'session.status', status: 'processing', runId: 'run-1', queued: 1, queue, lastRun },
+  'session.status': {
+    type: 'session.status',
+    status: 'processing',
+    runId: 'run-1',
+    queued: 1,
+    queue,
+    pending,
+    lastRun,
+  },
   'session.updated': { type: 'session.updated', title: 'Sums', wallet: null, model: 'scripted/demo' },
   ack: {
     type: 'ack',
@@ -152,6 +164,7 @@ export const CONTROL_FRAMES = {
     runId: 'run-1',
     state: 'started',
     duplicate: false,
+    expiresInMs: 30_000,
     messages: MESSAGES,
     hasMore: false,
   },

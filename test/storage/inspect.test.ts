@@ -82,6 +82,18 @@ const DAMAGE: readonly (readonly [string, string, (sql: Sql) => Promise<unknown>
   ],
   ['run-times', 'never ended', (sql) => sql`update runs set ended_at = null where id = 'r1'`, { item: 'r1' }],
   [
+    'pending-calls',
+    'though the session went on',
+    (sql) => sql`update runs set pending = '[{"toolCallId": "c1"}]' where id = 'r1'`,
+    { item: 'r1' },
+  ],
+  [
+    'pending-calls',
+    'of a run that was stopped',
+    (sql) => sql`update runs set pending = '[]', status = 'cancelled' where id = 'r2'`,
+    { item: 'r2' },
+  ],
+  [
     'calls-answered',
     'no result',
     (sql) => sql`update messages set tool_call_id = 'c9' where role = 'tool'`,

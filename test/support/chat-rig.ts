@@ -61,7 +61,7 @@ export const TEST_APP: App = {
   name: 'Test',
   preamble: 'You are a test.',
   model: { default: 'puppet/p', allowed: ['puppet/p', 'puppet/q'], maxOutputTokens: 1000, contextTokens: 10_000 },
-  tools: ['echo', 'fail', 'slow'],
+  tools: ['echo', 'fail', 'slow'].map((name) => ({ kind: 'server', name, ask: false })),
 }
 
 export const ANYONE: Principal = { kind: 'anonymous', scopes: ['read', 'write', 'delete'], apps: ['default'] }

@@ -147,7 +147,7 @@ export class FakeSession {
       this.messages = this.messages.filter((each, index) => index < at || each.metadata.runId === this.runId)
     }
     if (event.type !== 'RUN_FINISHED' && event.type !== 'RUN_ERROR') return
-    const outcome = event.type === 'RUN_ERROR' ? 'error' : event.outcome.type
+    const outcome = event.type === 'RUN_ERROR' ? 'error' : event.outcome.type === 'cancelled' ? 'cancelled' : 'success'
     this.status = outcome === 'cancelled' ? 'interrupted' : 'idle'
     this.lastRun = { runId: this.runId ?? '', outcome, ...(event.type === 'RUN_ERROR' ? { code: event.code } : {}) }
     this.runId = undefined

@@ -1,8 +1,8 @@
 import type { AliasFrame } from '../../protocol/aliases.ts'
 import { ParleyError } from '../../protocol/errors.ts'
+import { nothingPending } from '../answer-calls.ts'
 import type { Caller } from '../caller.ts'
 import type { Core } from '../core.ts'
-import { nothingPending } from '../handlers/nothing-pending.ts'
 import { runCancel } from '../handlers/run-cancel.ts'
 import { aliasSend } from './alias-send.ts'
 
@@ -26,7 +26,7 @@ export class AliasFrames {
   async handle(frame: AliasFrame, readOnly: boolean): Promise<void> {
     if (frame.kind === 'abort') return this.#abort(frame.runId)
     if (readOnly) throw new ParleyError('bad_frame', { message: 'This connection only resumes a run' })
-    if (frame.kind === 'resume') nothingPending()
+    if (frame.kind === 'resume') throw nothingPending()
     const sending = { aborted: false }
     this.#sending.set(frame.runId, sending)
     try {

@@ -19,7 +19,7 @@ export async function runRetry(core: Core, caller: Caller, command: RunRetry, ch
     if (session.activity.kind !== 'none' || session.queue.length > 0) throw new ParleyError('run_active')
     if (chosenId !== undefined) await assertNewRun(session, chosenId)
     const history = await session.history()
-    const asked = history.runRows(command.runId).find((row) => row.role === 'user')
+    const asked = history.questionOf(command.runId)
     if (asked === undefined) throw new ParleyError('not_found', { message: 'The run to retry is not in this session' })
     const release = await core.access.admitRun(caller.principal, caller.from)
     const id = chosenId ?? randomUUID()
@@ -29,7 +29,7 @@ export async function runRetry(core: Core, caller: Caller, command: RunRetry, ch
       status: 'queued',
       queuedAt: core.now(),
       fence: 1,
-      replaces: command.runId,
+      replaces: asked.runId,
     }
     // A copy with an id of its own: ids are unique in a session, and the replaced run keeps its message.
     const message = { ...asked, id: `${id}-${asked.index}`, runId: id }

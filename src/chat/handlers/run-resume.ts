@@ -1,0 +1,17 @@
+import { check } from '../../protocol/check.ts'
+import { ApprovalSchema, type RunResume } from '../../protocol/commands.ts'
+import { type Answer, answerCalls } from '../answer-calls.ts'
+import type { Caller, Outcome } from '../caller.ts'
+import type { Core } from '../core.ts'
+import { DECLINED } from '../open-calls.ts'
+
+/** What a person said to calls that ask first: those that are approved are made by the run that goes on. */
+export async function runResume(core: Core, caller: Caller, { resume }: RunResume): Promise<Outcome> {
+  return answerCalls(core, caller, resume.map(toAnswer))
+}
+
+/** Nothing counts as a yes but a yes. */
+function toAnswer({ interruptId, status, payload }: RunResume['resume'][number]): Answer {
+  const approved = status === 'resolved' && check(ApprovalSchema, payload, 'payload').approved
+  return { toolCallId: interruptId, kind: 'approval', outcome: approved ? 'approved' : DECLINED }
+}

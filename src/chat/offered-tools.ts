@@ -1,0 +1,38 @@
+import type { AppTool } from '../ports/apps.ts'
+import type { ToolSpec } from '../ports/provider.ts'
+import type { PendingCall, StoredToolCall } from '../ports/store.ts'
+import type { Tool, Tools } from '../ports/tool.ts'
+import { parseArguments } from './context.ts'
+
+/** A tool as a model sees it, and what becomes of its calls: executed here, or left open for whom they wait. */
+export type OfferedTool = {
+  readonly spec: ToolSpec
+  /** Absent: the browser has it. */
+  readonly tool?: Tool
+  readonly waitsFor?: PendingCall['kind']
+}
+
+/** In the App's order; names that the server does not know are left out. */
+export function offeredTools(tools: Tools, wanted: readonly AppTool[]): OfferedTool[] {
+  return wanted.flatMap((one): OfferedTool[] => {
+    if (one.kind === 'client') return [{ spec: one.spec, waitsFor: 'client' }]
+    return tools
+      .resolve([one.name])
+      .map((tool) => ({ spec: tool.spec, tool, ...(one.ask ? { waitsFor: 'approval' as const } : {}) }))
+  })
+}
+
+/** Calls that can be made now, and those that wait; what cannot be read waits for nobody. */
+export function divide(
+  calls: readonly StoredToolCall[],
+  offered: readonly OfferedTool[],
+): { readonly now: StoredToolCall[]; readonly pending: PendingCall[] } {
+  const now: StoredToolCall[] = []
+  const pending: PendingCall[] = []
+  for (const call of calls) {
+    const kind = offered.find(({ spec }) => spec.name === call.name)?.waitsFor
+    if (kind === undefined || parseArguments(call.arguments) === undefined) now.push(call)
+    else pending.push({ toolCallId: call.id, toolName: call.name, kind })
+  }
+  return { now, pending }
+}
