@@ -37,6 +37,7 @@ async function finish(session: Session, run: Run, end: RunEnd): Promise<void> {
   const row: RunRow = {
     ...run.plan.row,
     status: facts.runStatus,
+    model: run.model,
     endedAt: core.now(),
     ...(usage.length === 0 ? {} : { usage }),
     ...(end.kind === 'failed' ? { errorCode: end.error.code } : {}),
@@ -54,7 +55,7 @@ async function finish(session: Session, run: Run, end: RunEnd): Promise<void> {
   settle(session, history, saved, told === end ? undefined : lastRunOf(run, end))
   session.announceStatus()
   report(session, run, told)
-  if (told.kind === 'success') void improveTitle(session, run.plan)
+  if (told.kind === 'success') void improveTitle(session, run.plan, run.model)
 }
 
 function requireRunning(session: Session): { history: History } {

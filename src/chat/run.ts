@@ -2,11 +2,12 @@ import type { ModelEvent, StopReason } from '../ports/provider.ts'
 import type { MessageRow, SessionRow, StoredToolCall } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { type Event, REWIND_EVENT } from '../protocol/events.ts'
-import { type AskHost, ask } from './ask.ts'
+import { type AskHost, askInLine } from './ask.ts'
 import { Checkpoint } from './checkpoint.ts'
 import type { Core } from './core.ts'
 import { Draft, type DraftHost } from './draft.ts'
 import { EventBuffer } from './event-buffer.ts'
+import { ModelLine } from './model-line.ts'
 import { failedWith, type RunEnd } from './run-end.ts'
 import { resultEvent, startedEvent } from './run-events.ts'
 import { logFence, type RunHost, type RunPlan } from './run-plan.ts'
@@ -35,6 +36,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
   readonly #controller = new AbortController()
   readonly #buffer: EventBuffer
   readonly #checkpoint: Checkpoint
+  readonly #line: ModelLine
   /** Rows after the user message that no draft holds: earlier answers and results. */
   readonly #rows: MessageRow[] = []
   /** Results that are on their way into the store. */
@@ -51,6 +53,8 @@ export class Run implements DraftHost, ToolHost, AskHost {
     this.#buffer = new EventBuffer((events) => session.log.append(events, logFence(plan.row)))
     this.#checkpoint = new Checkpoint(session, this.startedAt, () => this.#draft?.unsaved())
     this.#nextIndex = plan.userMessage.index + 1
+    const { model } = plan.app
+    this.#line = new ModelLine(session.core.providers, plan.row.model ?? model.default, model.fallbacks ?? [])
   }
 
   get runId(): string {
@@ -63,6 +67,15 @@ export class Run implements DraftHost, ToolHost, AskHost {
 
   get session(): SessionRow {
     return this.#session.row
+  }
+
+  /** `provider/model` of the one that answers, as far as that is known. */
+  get model(): string {
+    return this.#line.name
+  }
+
+  get said(): boolean {
+    return this.rows().length > 0
   }
 
   get signal(): AbortSignal {
@@ -190,12 +203,9 @@ export class Run implements DraftHost, ToolHost, AskHost {
   }
 
   async #work(): Promise<StopReason> {
-    const { app, row } = this.plan
-    const tools = this.core.tools.resolve(app.tools)
-    const resolved = this.core.providers.resolve(row.model ?? app.model.default)
-    if (resolved === undefined) throw new ParleyError('provider_misconfigured')
+    const tools = this.core.tools.resolve(this.plan.app.tools)
     for (let round = 0; round < this.core.settings.toolRounds; round++) {
-      const reason = await ask(this, resolved.provider, resolved.model, tools)
+      const reason = await askInLine(this, this.#line, tools)
       if (this.ended || (reason !== 'tools' && reason !== 'pause')) return reason
       const calls = await this.#saveAnswer()
       // It may have been stopped while that was being saved: no tool runs any more.

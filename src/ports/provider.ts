@@ -36,6 +36,8 @@ export type ModelRequest = {
   readonly maxOutputTokens: number
   /** Absent: the model's own default. Ignored by providers whose models do not reason. */
   readonly thinking?: Thinking
+  /** Another provider is in line: an overloaded API is told of at once instead of waited for. */
+  readonly standby?: boolean
 }
 
 /**

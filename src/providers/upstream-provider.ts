@@ -101,7 +101,8 @@ export class UpstreamProvider implements Provider {
       } catch (thrown) {
         const { error, retry } = readFailure(api, thrown)
         const wait = Math.max(error.retryAfterMs ?? 0, backoffMs * 2 ** retries * (1 - JITTER * Math.random()))
-        if (signal.aborted || !retry || retries >= maxRetries || Date.now() + wait - started > windowMs) throw error
+        const wanted = retry && !(request.standby === true && error.code === 'provider_overloaded')
+        if (signal.aborted || !wanted || retries >= maxRetries || Date.now() + wait - started > windowMs) throw error
         this.#options.telemetry?.log('warn', 'provider retry', { provider: this.name, code: error.code }, error.cause)
         await sleep(wait, undefined, { signal })
       }

@@ -45,6 +45,19 @@ describe('a request that was not answered', () => {
     expect(subject.api.requests).toHaveLength(1)
   })
 
+  test.each([429, 503])('is not sent again after status %i while another provider stands by', async (status) => {
+    const subject = await chatSubjectOf([chatError(status, '', SOON), GOOD])
+    const request = requestOf('hi', { standby: true })
+    const { error } = await failureOf(subject.provider.stream(request, new AbortController().signal))
+    expect(error).toBeInstanceOf(ProviderUnavailable)
+    expect(subject.api.requests).toHaveLength(1)
+  })
+
+  test('is sent again after a failure, also while another provider stands by', async () => {
+    const subject = await chatSubjectOf([chatError(500), GOOD])
+    expect(joined(await askChat(subject, { standby: true }))).toBe('Fine')
+  })
+
   test('is never sent again once its answer has begun', async () => {
     for (const said of [[], [says('Half')]]) {
       const subject = await chatSubjectOf([stream([...opened(said), { step: 'cut' }]), GOOD])
