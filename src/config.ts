@@ -7,6 +7,8 @@ import { isOriginEntry, parseDuration } from './config/values.ts'
 const DEMO_MODEL = 'scripted/demo'
 /** Used when a key for it is there and nothing else is named: the middle of its maker's range. */
 const ANTHROPIC_MODEL = 'anthropic/claude-sonnet-5-5'
+/** Likewise: it takes tools by Chat Completions. A server of one's own has other models, which only its operator knows. */
+const OPENAI_MODEL = 'openai/gpt-5.4-mini'
 
 /** Everything that can be set, read once at the start. Times are milliseconds, sizes bytes. */
 export type Config = Omit<Read, 'access' | 'models'> & {
@@ -69,8 +71,8 @@ export function configTable(): ConfigRow[] {
 
 const DERIVED = [
   'Units: `ms`, `s`, `m`, `h`, `d`; `B`, `KiB`, `MiB`, `GiB`. An empty value counts as absent.',
-  '`PARLEY_DEFAULT_APP`: on, unless `HOST` lets other machines in while a model that costs money is set up.',
-  `\`PARLEY_MODEL\`: ${ANTHROPIC_MODEL} with an \`ANTHROPIC_API_KEY\`, else ${DEMO_MODEL}.`,
+  '`PARLEY_DEFAULT_APP`: on, unless `HOST` lets other machines in while a real model is set up.',
+  `\`PARLEY_MODEL\`: ${ANTHROPIC_MODEL} with an \`ANTHROPIC_API_KEY\`, else ${OPENAI_MODEL} with an \`OPENAI_API_KEY\` or \`OPENAI_BASE_URL\`, else ${DEMO_MODEL}.`,
 ]
 
 /** The table as Markdown, as it stands in README. */
@@ -111,8 +113,8 @@ function describe(issue: v.BaseIssue<unknown>, env: Environment): string {
 
 function derive(read: Read): Config {
   const { server, access, models } = read
-  const exposed = !isLoopback(server.host) && models.anthropicApiKey !== undefined
-  const model = models.default ?? (models.anthropicApiKey === undefined ? DEMO_MODEL : ANTHROPIC_MODEL)
+  const standard = standardModel(models)
+  const exposed = !isLoopback(server.host) && standard !== DEMO_MODEL
   return {
     ...read,
     access: {
@@ -120,8 +122,18 @@ function derive(read: Read): Config {
       defaultApp: access.defaultApp ?? !exposed,
       defaultAppHidden: access.defaultApp === undefined && exposed,
     },
-    models: { ...models, default: model },
+    models: { ...models, default: models.default ?? standard },
   }
+}
+
+function standardModel(models: Read['models']): string {
+  if (models.anthropicApiKey !== undefined) return ANTHROPIC_MODEL
+  return hasOpenAi(models) ? OPENAI_MODEL : DEMO_MODEL
+}
+
+/** A server of one's own needs no key, OpenAI's no address. */
+function hasOpenAi({ openaiApiKey, openaiBaseUrl }: Pick<Read['models'], 'openaiApiKey' | 'openaiBaseUrl'>): boolean {
+  return openaiApiKey !== undefined || openaiBaseUrl !== undefined
 }
 
 type Rule = (config: Config) => string | undefined
@@ -136,11 +148,20 @@ const RULES: readonly Rule[] = [
     log.idleEntries <= log.runEntries ? undefined : 'PARLEY_LOG_IDLE_ENTRIES must not exceed PARLEY_LOG_RUN_ENTRIES',
   ({ log }) => (log.idleBytes <= log.runBytes ? undefined : 'PARLEY_LOG_IDLE_SIZE must not exceed PARLEY_LOG_RUN_SIZE'),
   ({ models }) =>
-    models.anthropicApiKey === undefined &&
-    [models.default, ...models.others].some((name) => name.startsWith('anthropic/'))
-      ? 'PARLEY_MODEL or PARLEY_MODELS names an anthropic model; that needs ANTHROPIC_API_KEY'
+    models.anthropicApiKey === undefined && namesModelOf('anthropic', models)
+      ? `${MODEL_ROWS} names an anthropic model; that needs ANTHROPIC_API_KEY`
+      : undefined,
+  ({ models }) =>
+    !hasOpenAi(models) && namesModelOf('openai', models)
+      ? `${MODEL_ROWS} names an openai model; that needs OPENAI_API_KEY or OPENAI_BASE_URL`
       : undefined,
 ]
+
+const MODEL_ROWS = 'PARLEY_MODEL, PARLEY_MODELS or PARLEY_FALLBACKS'
+
+function namesModelOf(provider: string, models: Config['models']): boolean {
+  return [models.default, ...models.others, ...models.fallbacks].some((name) => name.startsWith(`${provider}/`))
+}
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || (ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback')

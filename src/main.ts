@@ -8,6 +8,7 @@ import type { TransportOptions } from './ports/transport.ts'
 import { ParleyError } from './protocol/errors.ts'
 import { MAX_READABLE_FRAME_BYTES } from './protocol/limits.ts'
 import { createAnthropic } from './providers/anthropic.ts'
+import { createOpenAi } from './providers/openai.ts'
 import { createProviders } from './providers/registry.ts'
 import { createScripted } from './providers/scripted.ts'
 import { createServer, type ServerSettings } from './server.ts'
@@ -76,13 +77,23 @@ function storageOptions({ server, store }: Config): StorageOptions {
   return { dataDir: resolve(server.dataDir), poolSize: store.pool, env: process.env, ...url }
 }
 
+/** The scripted one is always there; the others where they have a key, or an address that may need none. */
 function providersOf({ models }: Config, telemetry: Telemetry): Provider[] {
   const scripted = createScripted({ tokensPerSecond: models.scriptedTokensPerSecond })
-  const { anthropicApiKey, anthropicBaseUrl } = models
-  if (anthropicApiKey === undefined) return [scripted]
-  const baseURL = anthropicBaseUrl === undefined ? {} : { baseURL: anthropicBaseUrl }
-  const apiKey = anthropicApiKey.reveal()
-  return [createAnthropic({ apiKey, ...baseURL, maxConcurrent: MAX_UPSTREAM_REQUESTS, telemetry }), scripted]
+  const { anthropicApiKey, anthropicBaseUrl, openaiApiKey, openaiBaseUrl } = models
+  const common = { maxConcurrent: MAX_UPSTREAM_REQUESTS, telemetry }
+  const providers: Provider[] = []
+  if (anthropicApiKey !== undefined)
+    providers.push(createAnthropic({ ...reach(anthropicBaseUrl), apiKey: anthropicApiKey.reveal(), ...common }))
+  if (openaiApiKey !== undefined || openaiBaseUrl !== undefined) {
+    const key = openaiApiKey === undefined ? {} : { apiKey: openaiApiKey.reveal() }
+    providers.push(createOpenAi({ ...reach(openaiBaseUrl), ...key, ...common }))
+  }
+  return [...providers, scripted]
+}
+
+function reach(baseURL: string | undefined): { readonly baseURL?: string } {
+  return baseURL === undefined ? {} : { baseURL }
 }
 
 function transportOptions({ server, chat }: Config): TransportOptions {
@@ -107,6 +118,7 @@ function serverSettings(config: Config): ServerSettings {
     models: {
       default: models.default,
       others: models.others,
+      fallbacks: models.fallbacks,
       outputTokens: models.outputTokens,
       contextTokens: models.contextTokens,
     },
@@ -117,8 +129,8 @@ function startLines(config: Config, url: string, storage: OpenedStorage, transpo
   const { models, access } = config
   const demo = models.default.startsWith('scripted/')
   const model = demo
-    ? `${models.default}: a script for trying things out, not an AI; ANTHROPIC_API_KEY turns a real model on`
-    : models.default
+    ? `${models.default}: a script for trying things out, not an AI; ANTHROPIC_API_KEY or OPENAI_API_KEY turns a real model on`
+    : [models.default, ...models.fallbacks].join(', else ')
   const open = access.defaultApp
     ? ''
     : ' (off without a key: others can reach this server; PARLEY_DEFAULT_APP=on opens it)'
@@ -126,9 +138,20 @@ function startLines(config: Config, url: string, storage: OpenedStorage, transpo
     `Parley is ready: ${url}`,
     `  store      ${storage.description}`,
     `  model      ${model}`,
+    ...providerLines(models),
     `  transport  ${transport.description}`,
     ...(access.defaultAppHidden ? [`  default App${open}`] : []),
   ]
+}
+
+/** The real ones that Apps may name, with the host of one that is not its maker's: an address may hold more than may be shown. */
+function providerLines({ anthropicApiKey, anthropicBaseUrl, openaiApiKey, openaiBaseUrl }: Config['models']): string[] {
+  const at = (url: string | undefined): string => (url === undefined ? '' : ` at ${new URL(url).host}`)
+  const names = [
+    ...(anthropicApiKey === undefined ? [] : [`anthropic${at(anthropicBaseUrl)}`]),
+    ...(openaiApiKey === undefined && openaiBaseUrl === undefined ? [] : [`openai${at(openaiBaseUrl)}`]),
+  ]
+  return names.length === 0 ? [] : [`  providers  ${names.join(', ')}`]
 }
 
 /** Who reads our lines may leave (`| head`): that must end neither the server nor its drain. */

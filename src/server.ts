@@ -40,6 +40,7 @@ export type ServerSettings = {
 export type ModelSettings = {
   readonly default: string
   readonly others: readonly string[]
+  readonly fallbacks?: readonly string[]
   readonly outputTokens: number
   readonly contextTokens: number
 }
@@ -144,11 +145,12 @@ function appDefaults({ outputTokens, contextTokens }: ModelSettings) {
 
 function builtinApp({ settings, tools }: ServerPorts) {
   if (!settings.access.defaultApp) return {}
-  const { default: model, others } = settings.models
+  const { default: model, others, fallbacks } = settings.models
   return {
     builtin: buildDefaultApp({
       model,
       others,
+      ...(fallbacks !== undefined && { fallbacks }),
       tools: tools.map(({ spec }) => spec.name),
       ...appDefaults(settings.models),
     }),

@@ -73,6 +73,8 @@ describe('the configuration', () => {
     ['PARLEY_MODEL', 'claude', 'provider/model'],
     ['LOG_LEVEL', 'verbose', 'debug'],
     ['ANTHROPIC_BASE_URL', 'example.com', 'URL'],
+    ['OPENAI_BASE_URL', '127.0.0.1:11434', 'URL'],
+    ['PARLEY_FALLBACKS', 'scripted/demo,gpt', 'provider/model'],
   ])('with a bad %s names it, what it holds and what is allowed (%s)', (name, value, allowed) => {
     const [fault, ...others] = faults({ [name]: value })
     expect(others).toEqual([])
@@ -92,17 +94,21 @@ describe('the configuration', () => {
     [{ PARLEY_LOG_RUN_SIZE: '64KiB' }, 'PARLEY_LOG_IDLE_SIZE'],
     [{ PARLEY_MODEL: 'anthropic/claude-sonnet-5-5' }, 'ANTHROPIC_API_KEY'],
     [{ PARLEY_MODELS: 'anthropic/claude-sonnet-5-5' }, 'ANTHROPIC_API_KEY'],
+    [{ PARLEY_MODEL: 'openai/gpt-5.4-mini' }, 'OPENAI_API_KEY'],
+    [{ PARLEY_MODELS: 'scripted/demo,openai/gpt-5.4-mini' }, 'OPENAI_BASE_URL'],
+    [{ PARLEY_FALLBACKS: 'openai/gpt-5.4-mini' }, 'OPENAI_API_KEY'],
   ])('that contradicts itself is refused: %j', (env, name) => {
     expect(faults(env)).toEqual([expect.stringContaining(name)])
   })
 
   it('I11: shows no secret: not when printed, not as JSON, not in a fault', () => {
     const [key, url] = ['sk-ant-very-secret', 'postgres://me:hunter2@db/parley']
-    const config = readConfig({ ANTHROPIC_API_KEY: key, DATABASE_URL: url })
+    const config = readConfig({ ANTHROPIC_API_KEY: key, OPENAI_API_KEY: key, DATABASE_URL: url })
     for (const shown of [
       inspect(config, { depth: 9 }),
       JSON.stringify(config),
       String(config.models.anthropicApiKey),
+      String(config.models.openaiApiKey),
     ]) {
       expect(shown).not.toContain('very-secret')
       expect(shown).not.toContain('hunter2')
@@ -138,6 +144,16 @@ describe('the default App', () => {
   it('has a real model with a key, and the named one always', () => {
     expect(readConfig(key).models.default).toMatch(/^anthropic\/claude-/)
     expect(readConfig({ ...key, PARLEY_MODEL: 'scripted/demo' }).models.default).toBe('scripted/demo')
+  })
+
+  it.each([
+    [{ OPENAI_API_KEY: 'k' }, /^openai\/gpt-/],
+    [{ OPENAI_BASE_URL: 'http://127.0.0.1:11434/v1' }, /^openai\/gpt-/],
+    [{ OPENAI_BASE_URL: 'http://127.0.0.1:11434/v1', PARLEY_MODEL: 'openai/qwen3:8b' }, /^openai\/qwen3:8b$/],
+    [{ ...key, OPENAI_API_KEY: 'k' }, /^anthropic\/claude-/],
+  ])('has OpenAI where that alone is set up: %j', (env, model) => {
+    expect(readConfig(env).models.default).toMatch(model)
+    expect(readConfig({ ...env, HOST: '0.0.0.0' }).access).toMatchObject({ defaultApp: false, defaultAppHidden: true })
   })
 })
 

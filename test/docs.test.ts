@@ -10,8 +10,16 @@ import { readFences, readTables } from './protocol/markdown.ts'
 
 const ROOT = new URL('../', import.meta.url)
 const PREFIX = 'parley_'
-/** Of PgBouncer, Postgres, Node and HTTP bodies; everything else in code that looks like a code or a metric is one of ours. */
-const FOREIGN_WORDS = ['retry_after', 'statement_timeout', 'ignore_startup_parameters', 'top_p', 'top_k', 'pg_dump']
+/** Of PgBouncer, Postgres, Node, HTTP bodies and models' APIs; everything else in code that looks like a code or a metric is one of ours. */
+const FOREIGN_WORDS = [
+  'retry_after',
+  'statement_timeout',
+  'ignore_startup_parameters',
+  'top_p',
+  'top_k',
+  'pg_dump',
+  'reasoning_content',
+]
 /** Read by `parley chat`, not by the server. */
 const FOREIGN_VARIABLES = ['PARLEY_KEY']
 /** Shown as what a misspelt name looks like. */
@@ -75,7 +83,9 @@ describe('the pages for readers', () => {
 
   it('name settings that exist', () => {
     const known = [...configTable().map(({ name }) => name), ...FOREIGN_VARIABLES, ...MISSPELT]
-    expect(strangers(/\b(?:PARLEY_[A-Z_]*[A-Z]|ANTHROPIC_[A-Z_]+|DATABASE_URL|LOG_LEVEL)\b/g, known)).toEqual([])
+    expect(
+      strangers(/\b(?:PARLEY_[A-Z_]*[A-Z]|ANTHROPIC_[A-Z_]+|OPENAI_[A-Z_]+|DATABASE_URL|LOG_LEVEL)\b/g, known),
+    ).toEqual([])
   })
 
   it('name error codes, tools and metrics that exist', () => {

@@ -11,6 +11,8 @@ export type DefaultAppParts = {
   readonly model: string
   /** Further models that people may choose. */
   readonly others: readonly string[]
+  /** Models that answer in its place when it cannot, in order. */
+  readonly fallbacks?: readonly string[]
   /** Names of all tools that are safe for everyone. */
   readonly tools: readonly string[]
   readonly maxOutputTokens: number
@@ -18,12 +20,15 @@ export type DefaultAppParts = {
 }
 
 /** The App that is there before anyone made one. */
-export function buildDefaultApp({ model, others, tools, maxOutputTokens, contextTokens }: DefaultAppParts): App {
+export function buildDefaultApp(parts: DefaultAppParts): App {
+  const { model, others, fallbacks, tools, maxOutputTokens, contextTokens } = parts
+  const line = fallbacks === undefined ? {} : { fallbacks: [...new Set(fallbacks)] }
+  const allowed = [...new Set([model, ...others])]
   return {
     id: 'default',
     name: 'Parley',
     preamble: PREAMBLE,
-    model: { default: model, allowed: [...new Set([model, ...others])], maxOutputTokens, contextTokens },
+    model: { default: model, allowed, maxOutputTokens, contextTokens, ...line },
     tools: tools.map((name) => ({ kind: 'server', name, ask: false })),
   }
 }

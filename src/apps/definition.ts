@@ -11,6 +11,8 @@ const MAX_PREAMBLE = 100_000
 const MAX_TOOLS = 128
 /** Models that people may choose from: a menu, not a catalogue. */
 const MAX_MODELS = 50
+/** Models in line behind one that cannot answer. A person waits while each is asked, so there are few. */
+const MAX_FALLBACKS = 5
 /** Tokens: above the largest window of any model. */
 const MAX_TOKENS = 10_000_000
 /** Milliseconds: a day. Who wants an answer to go on longer wants it to go on to its end. */
@@ -18,7 +20,7 @@ const MAX_GRACE_MS = 86_400_000
 
 const ModelName = v.pipe(
   v.string(),
-  v.regex(/^[a-z0-9-]{1,40}\/[A-Za-z0-9._:/-]{1,160}$/, 'must be provider/model, such as anthropic/claude-sonnet-5-5'),
+  v.regex(/^[a-z0-9-]{1,40}\/[A-Za-z0-9._:/@-]{1,160}$/, 'must be provider/model, such as anthropic/claude-sonnet-5-5'),
 )
 const ToolName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -'))
 /** UTF-16 units of a client tool's arguments schema as JSON: providers refuse larger ones. */
@@ -56,6 +58,8 @@ const DefinitionSchema = v.strictObject({
   model: v.strictObject({
     default: ModelName,
     allowed: v.optional(v.pipe(v.array(ModelName), v.maxLength(MAX_MODELS))),
+    /** Asked in order when the chosen model's provider is overloaded or away and nothing has been said yet. */
+    fallbacks: v.optional(v.pipe(v.array(ModelName), v.maxLength(MAX_FALLBACKS))),
     maxOutputTokens: v.optional(Tokens),
     contextTokens: v.optional(Tokens),
     /** Extended thinking, for models that have it: as much as the model sees fit, or a budget below `maxOutputTokens`. */
@@ -104,6 +108,7 @@ export function buildApp(definition: AppDefinition, defaults: AppDefaults): App 
       allowed: [...new Set([model.default, ...(model.allowed ?? [])])],
       maxOutputTokens: model.maxOutputTokens ?? defaults.maxOutputTokens,
       contextTokens: model.contextTokens ?? defaults.contextTokens,
+      ...(model.fallbacks === undefined ? {} : { fallbacks: [...new Set(model.fallbacks)] }),
       ...(model.thinking === undefined ? {} : { thinking: model.thinking }),
     },
     tools: (definition.tools ?? []).map(toTool),

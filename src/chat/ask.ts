@@ -4,16 +4,21 @@ import { ParleyError } from '../protocol/errors.ts'
 import { buildContext } from './context.ts'
 import type { Core } from './core.ts'
 import type { Draft } from './draft.ts'
+import type { ModelLine } from './model-line.ts'
 import type { OfferedTool } from './offered-tools.ts'
 import type { RunPlan } from './run-plan.ts'
+import type { UsageMeter } from './usage.ts'
 
 /** What one model request needs of its run. */
 export interface AskHost {
   readonly core: Core
   readonly plan: RunPlan
+  readonly usage: UsageMeter
   readonly signal: AbortSignal
   /** The end is decided: what the model still says is not heard. */
   readonly ended: boolean
+  /** A model has said something in this run. */
+  readonly said: boolean
   /** The conversation up to here, oldest first. */
   conversation(): readonly MessageRow[]
   /** A new draft for this request's answer. */
@@ -30,20 +35,39 @@ export interface AskHost {
  */
 const MAX_UNITS_PER_TOKEN = 16
 const MIN_ANSWER_LIMIT = 4 * 1024 * 1024
+/** What does not change when the history has to be shorter. */
+type Asked = Pick<ModelRequest, 'model' | 'standby'> & { readonly tools: readonly OfferedTool[] }
+
 /** Share of the context that is tried when the whole did not fit the model's window. */
 const SMALLER_CONTEXT = 0.5
 
+/**
+ * Asks the model whose turn it is; the next in line when that one's provider cannot answer. From the first token on the run
+ * is its model's to the end: nobody reads an answer of two voices, and its usage is that of one model.
+ */
+export async function askInLine(host: AskHost, line: ModelLine, tools: readonly OfferedTool[]): Promise<StopReason> {
+  for (;;) {
+    const { provider, model } = line.resolve()
+    const standby = line.hasNext && !host.said
+    try {
+      return await ask(host, provider, { model, tools, ...(standby && { standby }) })
+    } catch (thrown) {
+      const from = line.name
+      if (host.ended || host.said || !line.advance(thrown)) throw thrown
+      host.usage.drop()
+      const fields = { run: host.plan.row.id, from, to: line.name }
+      host.core.telemetry.log('warn', 'model fallback', fields, thrown)
+      host.core.telemetry.count('model_fallbacks_total')
+    }
+  }
+}
+
 /** Streams one answer into a draft; asked again with a shorter history, once, when it does not fit the model. */
-export async function ask(
-  host: AskHost,
-  provider: Provider,
-  model: string,
-  tools: readonly OfferedTool[],
-): Promise<StopReason> {
+async function ask(host: AskHost, provider: Provider, asked: Asked): Promise<StopReason> {
   const { contextTokens } = host.plan.app.model
-  const first = await attempt(host, provider, requestOf(host, model, tools, contextTokens))
+  const first = await attempt(host, provider, requestOf(host, asked, contextTokens))
   if (first !== 'too-long') return first
-  const second = await attempt(host, provider, requestOf(host, model, tools, contextTokens * SMALLER_CONTEXT))
+  const second = await attempt(host, provider, requestOf(host, asked, contextTokens * SMALLER_CONTEXT))
   if (second === 'too-long') throw new ParleyError('context_too_long')
   return second
 }
@@ -61,14 +85,14 @@ async function attempt(host: AskHost, provider: Provider, request: ModelRequest)
   }
 }
 
-function requestOf(host: AskHost, model: string, tools: readonly OfferedTool[], contextTokens: number): ModelRequest {
+function requestOf(host: AskHost, { tools, ...asked }: Asked, contextTokens: number): ModelRequest {
   const { core, plan } = host
   const { preamble, model: config } = plan.app
   const specs = tools.map(({ spec }) => spec)
   const limits = { contextTokens, toolResultBytes: core.settings.toolResultBytes }
   const messages = buildContext(host.conversation(), preamble, specs, limits)
   const thinking = config.thinking === undefined ? {} : { thinking: config.thinking }
-  return { model, system: preamble, messages, tools: specs, maxOutputTokens: config.maxOutputTokens, ...thinking }
+  return { ...asked, system: preamble, messages, tools: specs, maxOutputTokens: config.maxOutputTokens, ...thinking }
 }
 
 async function stream(host: AskHost, draft: Draft, provider: Provider, request: ModelRequest): Promise<StopReason> {

@@ -38,6 +38,7 @@ async function finish(session: Session, run: Run, end: RunEnd): Promise<void> {
   const row: RunRow = {
     ...run.plan.row,
     status: facts.runStatus,
+    model: run.model,
     endedAt: core.now(),
     ...(usage.length === 0 ? {} : { usage }),
     ...(end.kind === 'failed' ? { errorCode: end.error.code } : {}),
@@ -56,7 +57,7 @@ async function finish(session: Session, run: Run, end: RunEnd): Promise<void> {
   settle(session, { row, history, saved, late: told === end ? undefined : lastRunOf(run, end) })
   session.announceStatus()
   report(session, run, told)
-  if (told.kind === 'success' || told.kind === 'waiting') void improveTitle(session, run.plan)
+  if (told.kind === 'success' || told.kind === 'waiting') void improveTitle(session, run.plan, run.model)
 }
 
 function requireRunning(session: Session): { history: History } {

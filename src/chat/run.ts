@@ -3,17 +3,18 @@ import type { MessageRow, SessionRow, StoredToolCall } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { type Event, REWIND_EVENT } from '../protocol/events.ts'
 import type { ApprovedChange } from './approved-calls.ts'
-import { type AskHost, ask } from './ask.ts'
+import { type AskHost, askInLine } from './ask.ts'
 import { Checkpoint } from './checkpoint.ts'
 import type { Core } from './core.ts'
 import { Draft, type DraftHost } from './draft.ts'
 import { EventBuffer } from './event-buffer.ts'
+import { ModelLine } from './model-line.ts'
 import { divide, offeredTools } from './offered-tools.ts'
 import { failedWith, isWhole, type RunEnd } from './run-end.ts'
 import { resultEvent, startedEvent } from './run-events.ts'
 import { logFence, type RunHost, type RunPlan } from './run-plan.ts'
 import { STOPPED } from './tool-calls.ts'
-import { resultRow, runCalls, type ToolHost } from './tool-round.ts'
+import { callsWithoutResult, resultRow, runCalls, type ToolHost } from './tool-round.ts'
 import { UsageMeter } from './usage.ts'
 
 const MS_PER_SECOND = 1000
@@ -37,6 +38,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
   readonly #controller = new AbortController()
   readonly #buffer: EventBuffer
   readonly #checkpoint: Checkpoint
+  readonly #line: ModelLine
   /** Rows after the user message that no draft holds: earlier answers and results. */
   readonly #rows: MessageRow[] = []
   /** Results that are on their way into the store. */
@@ -53,6 +55,8 @@ export class Run implements DraftHost, ToolHost, AskHost {
     this.#buffer = new EventBuffer((events) => session.log.append(events, logFence(plan.row)))
     this.#checkpoint = new Checkpoint(session, this.startedAt, () => this.#draft?.unsaved())
     this.#nextIndex = plan.userMessage === undefined ? 0 : plan.userMessage.index + 1
+    const { model } = plan.app
+    this.#line = new ModelLine(session.core.providers, plan.row.model ?? model.default, model.fallbacks ?? [])
   }
 
   get runId(): string {
@@ -65,6 +69,15 @@ export class Run implements DraftHost, ToolHost, AskHost {
 
   get session(): SessionRow {
     return this.#session.row
+  }
+
+  /** `provider/model` of the one that answers, as far as that is known. */
+  get model(): string {
+    return this.#line.name
+  }
+
+  get said(): boolean {
+    return this.rows().length > 0
   }
 
   get signal(): AbortSignal {
@@ -157,16 +170,10 @@ export class Run implements DraftHost, ToolHost, AskHost {
    * stays valid (I5).
    */
   stoppedResults(): MessageRow[] {
-    const answered = new Set(this.#rows.map((row) => row.toolCallId))
-    if (this.#phase.kind === 'ended' && this.#phase.end.kind === 'waiting')
-      for (const { toolCallId } of this.#phase.end.pending) answered.add(toolCallId)
-    const open = this.rows()
-      .flatMap((row) => row.toolCalls ?? [])
-      .filter((call) => !answered.has(call.id))
-    const rows = open.map(
-      (call) => this.#settling.find((row) => row.toolCallId === call.id) ?? resultRow(this, call, STOPPED),
-    )
-    return rows.sort((a, b) => a.index - b.index)
+    const waiting = this.#phase.kind === 'ended' && this.#phase.end.kind === 'waiting' ? this.#phase.end.pending : []
+    const open = callsWithoutResult(this.rows(), waiting)
+    const settling = (id: string) => this.#settling.find((row) => row.toolCallId === id)
+    return open.map((call) => settling(call.id) ?? resultRow(this, call, STOPPED)).sort((a, b) => a.index - b.index)
   }
 
   openDraft(): Draft {
@@ -215,13 +222,10 @@ export class Run implements DraftHost, ToolHost, AskHost {
   }
 
   async #work(): Promise<RunEnd> {
-    const { app, row } = this.plan
-    const offered = offeredTools(this.core.tools, app.tools)
-    const resolved = this.core.providers.resolve(row.model ?? app.model.default)
-    if (resolved === undefined) throw new ParleyError('provider_misconfigured')
+    const offered = offeredTools(this.core.tools, this.plan.app.tools)
     await this.plan.approved?.make(this, offered, (change, result) => this.#settleApproved(change, result))
     for (let round = 0; round < this.core.settings.toolRounds; round++) {
-      const stopReason = this.ended ? 'end' : await ask(this, resolved.provider, resolved.model, offered)
+      const stopReason = this.ended ? 'end' : await askInLine(this, this.#line, offered)
       const end: RunEnd = { kind: 'success', stopReason }
       if (this.ended || (stopReason !== 'tools' && stopReason !== 'pause')) return end
       const calls = await this.#saveAnswer()

@@ -22,12 +22,12 @@ export function firstWords(content: string): string {
   return `${(space > 0 ? cut.slice(0, space) : cut).toWellFormed()}…`
 }
 
-/** Asks the model for a better title once the first answer is there; never over a person's own. Failing is no harm. */
-export async function improveTitle(session: Session, plan: RunPlan): Promise<void> {
+/** Asks the model that answered for a better title; never over a person's own. Failing is no harm. */
+export async function improveTitle(session: Session, plan: RunPlan, model: string): Promise<void> {
   const { core } = session
   if (!core.settings.titles || session.row.titleBy !== 'start') return
   try {
-    const title = await askForTitle(session, plan)
+    const title = await askForTitle(session, plan, model)
     if (title === '') return
     await session.exclusive(async () => {
       if (session.row.titleBy !== 'start' || session.retired) return
@@ -39,9 +39,9 @@ export async function improveTitle(session: Session, plan: RunPlan): Promise<voi
   }
 }
 
-async function askForTitle(session: Session, plan: RunPlan): Promise<string> {
+async function askForTitle(session: Session, plan: RunPlan, model: string): Promise<string> {
   const { core } = session
-  const resolved = core.providers.resolve(plan.row.model ?? plan.app.model.default)
+  const resolved = core.providers.resolve(model)
   const asked = plan.userMessage?.content
   if (resolved === undefined || asked === undefined) return ''
   const request = {

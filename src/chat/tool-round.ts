@@ -1,4 +1,4 @@
-import type { MessageRow, SessionRow, StoredToolCall } from '../ports/store.ts'
+import type { MessageRow, PendingCall, SessionRow, StoredToolCall } from '../ports/store.ts'
 import { toStorable } from '../protocol/text.ts'
 import type { Core } from './core.ts'
 import type { OfferedTool } from './offered-tools.ts'
@@ -66,4 +66,10 @@ export function resultRow(
     ...error,
     createdAt: host.core.now(),
   }
+}
+
+/** Calls among `rows` that have no result there and wait for none. */
+export function callsWithoutResult(rows: readonly MessageRow[], pending: readonly PendingCall[]): StoredToolCall[] {
+  const answered = new Set([...rows, ...pending].map(({ toolCallId }) => toolCallId))
+  return rows.flatMap(({ toolCalls = [] }) => toolCalls).filter((call) => !answered.has(call.id))
 }

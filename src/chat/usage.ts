@@ -10,6 +10,11 @@ export class UsageMeter {
     this.#current = usage
   }
 
+  /** The request that is on said nothing, and another model is asked in its place. */
+  drop(): void {
+    this.#current = undefined
+  }
+
   /** The request is over. */
   settle(): void {
     if (this.#current === undefined) return
@@ -27,7 +32,7 @@ export class UsageMeter {
 }
 
 function sum(a: Usage, b: Usage): Usage {
-  const optional = (name: 'cachedInputTokens' | 'cacheWriteInputTokens') =>
+  const optional = (name: 'cachedInputTokens' | 'cacheWriteInputTokens' | 'reasoningTokens') =>
     a[name] === undefined && b[name] === undefined ? {} : { [name]: (a[name] ?? 0) + (b[name] ?? 0) }
   return {
     ...a,
@@ -36,5 +41,6 @@ function sum(a: Usage, b: Usage): Usage {
     totalTokens: a.totalTokens + b.totalTokens,
     ...optional('cachedInputTokens'),
     ...optional('cacheWriteInputTokens'),
+    ...optional('reasoningTokens'),
   }
 }

@@ -51,7 +51,7 @@ function optional<T>(name: string, kind: Kind<T>, instead: string, why: string) 
 const LEVELS = choice('debug', 'info', 'warn', 'error', 'silent')
 const ORIGINS = list(isOriginEntry, 'origins such as https://chat.example.com, or *')
 const NETWORKS = list(isNetwork, 'IP addresses and networks such as 10.0.0.0/8')
-const MODEL = /^[a-z0-9-]{1,40}\/[A-Za-z0-9._:/-]{1,160}$/
+const MODEL = /^[a-z0-9-]{1,40}\/[A-Za-z0-9._:/@-]{1,160}$/
 const MODEL_KIND = text(MODEL, 'provider/model, such as anthropic/claude-sonnet-5-5')
 const POSTGRES = secret((value) => isUrl(value, 'postgres:', 'postgresql:'), 'a postgres:// URL')
 const KEY = secret((key) => key !== '', 'a key')
@@ -104,12 +104,25 @@ const access = v.object({
 const models = v.object({
   anthropicApiKey: optional('ANTHROPIC_API_KEY', KEY, 'none', 'Turns Claude on'),
   anthropicBaseUrl: optional('ANTHROPIC_BASE_URL', WEB_URL, "Anthropic's own", 'A gateway that speaks its API'),
+  openaiApiKey: optional('OPENAI_API_KEY', KEY, 'none', "Turns OpenAI's models on; local servers need none"),
+  openaiBaseUrl: optional(
+    'OPENAI_BASE_URL',
+    WEB_URL,
+    "OpenAI's own",
+    'A server that speaks Chat Completions; ends in /v1',
+  ),
   default: optional('PARLEY_MODEL', MODEL_KIND, 'see below', "The default App's model, as provider/model"),
   others: row(
     'PARLEY_MODELS',
     list((item) => MODEL.test(item), 'provider/model'),
     '',
     'What people may choose, too',
+  ),
+  fallbacks: row(
+    'PARLEY_FALLBACKS',
+    list((item) => MODEL.test(item), 'provider/model'),
+    '',
+    "The default App's models in line, for when one is overloaded or away",
   ),
   outputTokens: row('PARLEY_OUTPUT_TOKENS', count(1, 1e6), '8192', 'Per call; about 6,000 words'),
   contextTokens: row('PARLEY_CONTEXT_TOKENS', count(1000, 1e7), '100000', 'Of history, preamble and tools per call'),

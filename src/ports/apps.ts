@@ -20,6 +20,8 @@ export type App = {
     readonly default: string
     /** What `session.update` may choose; holds the default. */
     readonly allowed: readonly string[]
+    /** Models that answer in the chosen one's place, in order, while its provider cannot. */
+    readonly fallbacks?: readonly string[]
     readonly maxOutputTokens: number
     /** Tokens of history, preamble and tools given to the model. */
     readonly contextTokens: number

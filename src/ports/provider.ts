@@ -1,3 +1,4 @@
+import { type ErrorDetails, ParleyError } from '../protocol/errors.ts'
 import type { Usage } from '../protocol/events.ts'
 import type { ProviderBlocks, StoredToolCall } from './store.ts'
 
@@ -35,6 +36,8 @@ export type ModelRequest = {
   readonly maxOutputTokens: number
   /** Absent: the model's own default. Ignored by providers whose models do not reason. */
   readonly thinking?: Thinking
+  /** Another provider is in line: an overloaded API is told of at once instead of waited for. */
+  readonly standby?: boolean
 }
 
 /**
@@ -58,13 +61,22 @@ export type ModelEvent =
   | { readonly type: 'usage'; readonly usage: Usage }
   | { readonly type: 'stop'; readonly reason: StopReason; readonly blocks?: ProviderBlocks }
 
+/**
+ * The API is overloaded, fails or cannot be reached: nothing is wrong with the request, and another provider may answer it.
+ */
+export class ProviderUnavailable extends ParleyError {
+  constructor(code: 'provider_error' | 'provider_overloaded', details: ErrorDetails = {}) {
+    super(code, details)
+  }
+}
+
 /** A family of models behind one API. */
 export interface Provider {
   readonly name: string
   /**
    * One request. What one read of the upstream brings comes together, in order, never an empty list. Leaving the loop or aborting the signal ends the upstream request at once. Retries happen inside, before
    * the first event only. Throws ParleyError `provider_error`, `provider_overloaded`, `provider_misconfigured`,
-   * `context_too_long`; after an abort it may throw anything.
+   * `context_too_long`, `model_refusal`, as `ProviderUnavailable` where another provider may do; after an abort it may throw anything.
    */
   stream(request: ModelRequest, signal: AbortSignal): AsyncIterable<readonly ModelEvent[]>
 }

@@ -8,6 +8,7 @@ export const METRICS = {
   run_seconds: { kind: 'histogram', help: 'From the start of a run to its terminal event' },
   run_first_event_seconds: { kind: 'histogram', help: 'From the start of a run to the first event of the model' },
   model_tokens_total: { kind: 'counter', help: 'Tokens that providers counted, by direction', label: 'direction' },
+  model_fallbacks_total: { kind: 'counter', help: 'Times that a run went on to the next model in line' },
   tool_calls_total: { kind: 'counter', help: 'Tool calls that were executed, by outcome', label: 'outcome' },
   commands_total: { kind: 'counter', help: 'Commands that clients sent, by type', label: 'type' },
   errors_total: { kind: 'counter', help: 'Errors told to clients, by code', label: 'code' },

@@ -17,6 +17,7 @@ export const UsageSchema = v.object({
   totalTokens: v.number(),
   cachedInputTokens: v.optional(v.number()),
   cacheWriteInputTokens: v.optional(v.number()),
+  reasoningTokens: v.optional(v.number()),
 })
 export type Usage = v.InferOutput<typeof UsageSchema>
 

@@ -55,6 +55,15 @@ describe('the definition of an App', () => {
     })
   })
 
+  it('may name models of several providers, and who is in line', () => {
+    const models = ['openai/gpt-5.4-mini', 'openai/qwen3:8b', 'openai/Qwen/Qwen3-8B', 'openai/@cf/meta/llama-3.1-8b']
+    const model = { ...SMALL.model, allowed: models, fallbacks: [...models, ...models.slice(0, 1)] }
+    expect(buildApp(parseDefinition({ ...SMALL, model }), DEFAULTS).model).toMatchObject({
+      allowed: ['anthropic/claude-sonnet-5-5', ...models],
+      fallbacks: models,
+    })
+  })
+
   it.each([
     [{ ...SMALL, id: 'No Name' }, 'id: must be a lower-case name'],
     [{ ...SMALL, name: ' ' }, 'name: '],
@@ -64,6 +73,8 @@ describe('the definition of an App', () => {
     [{ ...SMALL, colour: 'red' }, 'colour: unknown field'],
     [{ ...SMALL, model: { ...SMALL.model, max_tokens: 5 } }, 'model.max_tokens: unknown field'],
     [{ ...SMALL, model: { default: 'claude' } }, 'model.default: must be provider/model'],
+    [{ ...SMALL, model: { ...SMALL.model, fallbacks: ['gpt'] } }, 'model.fallbacks.0: must be provider/model'],
+    [{ ...SMALL, model: { ...SMALL.model, fallbacks: Array(6).fill('a/b') } }, 'model.fallbacks: '],
     [{ ...SMALL, model: { ...SMALL.model, maxOutputTokens: 0 } }, 'model.maxOutputTokens: '],
     [{ ...SMALL, tools: ['clock', { type: 'builtin', name: 'clock' }] }, 'tools: two tools have the same name'],
     [{ ...SMALL, tools: [{ type: 'client', name: 'locate' }] }, 'tools.0'],

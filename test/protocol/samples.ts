@@ -37,6 +37,7 @@ const usage = [
     totalTokens: 15,
     cachedInputTokens: 4,
     cacheWriteInputTokens: 2,
+    reasoningTokens: 3,
   },
 ]
 

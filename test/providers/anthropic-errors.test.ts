@@ -10,8 +10,9 @@ import {
   type Step,
   text,
 } from '../support/messages-api-events.ts'
-import { fail, SECRET, shown } from './anthropic-failures.ts'
+import { fail } from './anthropic-failures.ts'
 import { subjectOf } from './anthropic-subject.ts'
+import { SECRET, shown } from './shown.ts'
 
 describe('an answer of the API that is an error', () => {
   test.each<[number, ErrorCode]>([

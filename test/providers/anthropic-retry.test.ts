@@ -1,11 +1,13 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { Telemetry } from '../../src/ports/telemetry.ts'
-import { createAnthropic, RETRY_POLICY } from '../../src/providers/anthropic.ts'
+import { createAnthropic } from '../../src/providers/anthropic.ts'
+import { RETRY_POLICY } from '../../src/providers/upstream-provider.ts'
 import { failureOf, joined, requestOf } from '../contracts/provider.ts'
 import { httpError, type Reply, stream } from '../support/messages-api.ts'
 import { messageStart } from '../support/messages-api-events.ts'
-import { fail, GOOD, SECRET, shown } from './anthropic-failures.ts'
+import { fail, GOOD } from './anthropic-failures.ts'
 import { ask, EAGER, subjectOf } from './anthropic-subject.ts'
+import { SECRET, shown } from './shown.ts'
 
 describe('a request that was not answered', () => {
   test.each([408, 409, 429, 500, 502, 529])(

@@ -1,6 +1,7 @@
 import { onTestFinished } from 'vitest'
 import type { ModelEvent, ModelRequest, Provider } from '../../src/ports/provider.ts'
-import { createAnthropic, type RetryPolicy } from '../../src/providers/anthropic.ts'
+import { createAnthropic } from '../../src/providers/anthropic.ts'
+import type { RetryPolicy } from '../../src/providers/upstream-provider.ts'
 import { collect, requestOf } from '../contracts/provider.ts'
 import { MessagesApi, type Script, stream } from '../support/messages-api.ts'
 import type { Step } from '../support/messages-api-events.ts'

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ChatApi } from '../support/chat-api.ts'
+import { chatAnswer, says } from '../support/chat-api-events.ts'
 import { LiveClient } from '../support/live-server.ts'
 import { ParleyProcess } from '../support/parley-process.ts'
+import { stream } from '../support/stub-server.ts'
 
 /** Milliseconds for a test that starts processes, one of them with a new data directory. */
 const SLOW_MS = 30_000
@@ -130,4 +133,36 @@ describe('a server that cannot start', () => {
       message: expect.stringMatching(/PARLEY_TRANSPORT.*auto.*uws.*ws[\s\S]*PARLEY_QUEUE/),
     })
   })
+})
+
+describe('the server beside a local model', () => {
+  it(
+    'needs its address and no key, says which providers it has, and answers with it',
+    async () => {
+      const api = await ChatApi.listen({ script: () => stream(chatAnswer([says('Hello from here')])) })
+      const server = await ParleyProcess.start({
+        OPENAI_BASE_URL: api.baseURL.replace('//', '//someone:secret@'),
+        PARLEY_MODEL: 'openai/qwen3:8b',
+        PARLEY_FALLBACKS: 'scripted/demo',
+        PARLEY_TITLES: 'off',
+      })
+      try {
+        const said = server.said.join('\n')
+        expect(said).toMatch(/^ {2}model +openai\/qwen3:8b, else scripted\/demo$/m)
+        expect(said).toContain(`providers  openai at ${new URL(api.url).host}`)
+        expect(said).not.toContain('secret')
+        const client = await LiveClient.connect(portOf(server), randomUUID())
+        await client.ask('hello')
+        expect(client.events.at(-1)).toMatchObject({
+          type: 'RUN_FINISHED',
+          usage: [{ provider: 'openai', model: 'qwen3:8b' }],
+        })
+        expect(api.requests.map(({ headers }) => headers.authorization)).toEqual([undefined])
+      } finally {
+        await server.dispose()
+        await api.close()
+      }
+    },
+    SLOW_MS,
+  )
 })

@@ -26,6 +26,7 @@ export type LiveOptions = {
   /** Default: the scripted model, as fast as it can, counting at its own pace. */
   readonly providers?: readonly Provider[]
   readonly model?: string
+  readonly fallbacks?: readonly string[]
   readonly chat?: Partial<ChatSettings>
   /** Default: any free one. */
   readonly port?: number
@@ -63,7 +64,13 @@ export class LiveServer {
         metricsPublic: false,
         access: ACCESS,
         chat: { ...DEFAULT_SETTINGS, titles: false, ...options.chat },
-        models: { default: options.model ?? 'scripted/demo', others: [], outputTokens: 8192, contextTokens: 100_000 },
+        models: {
+          default: options.model ?? 'scripted/demo',
+          others: [],
+          fallbacks: options.fallbacks ?? [],
+          outputTokens: 8192,
+          contextTokens: 100_000,
+        },
       },
     })
     return new LiveServer(await server.listen(options.port ?? 0), server, store)

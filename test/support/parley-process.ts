@@ -40,6 +40,7 @@ export class ParleyProcess {
       PARLEY_RECONNECT: '200ms',
       ANTHROPIC_API_KEY: '',
       OPENAI_API_KEY: '',
+      OPENAI_BASE_URL: '',
       DATABASE_URL: '',
       ...this.#env,
     }

@@ -1,7 +1,5 @@
-import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages'
-import type { ModelEvent } from '../ports/provider.ts'
+import { type ModelEvent, type ModelRequest, ProviderUnavailable } from '../ports/provider.ts'
 import { ParleyError } from '../protocol/errors.ts'
-import { AnthropicEvents } from './anthropic-events.ts'
 import { EventQueue } from './event-queue.ts'
 import { SseParser } from './sse.ts'
 import type { UpstreamBody } from './upstream-exchange.ts'
@@ -11,11 +9,24 @@ const PAUSE_ABOVE_BYTES = 256 * 1024
 /** Milliseconds that a whole answer's body may stay open before its connection is cut instead of kept for the next request. */
 const LINGER_MS = 50
 
+/** What an error that came inside a stream means. */
+export type ToError = (error: object) => ParleyError
+
+/** Makes the port's events from the data of one answer's events, in its API's words. */
+export interface EventReader {
+  /** True when it was the last one of a whole answer. Throws what ends the answer instead. */
+  take(data: string, toError: ToError): boolean
+  /** The body ended before a last event came. True when the answer is whole all the same. */
+  ended(): boolean
+}
+
+/** Makes the reader of one answer; what it reads goes to `push`. */
+export type MakeReader = (request: ModelRequest, push: (event: ModelEvent) => void) => EventReader
+
 /** A success whose body has begun. */
 export type Answer = {
   readonly body: UpstreamBody
-  /** What the data of an `error` event means. */
-  readonly toError: (event: object) => ParleyError
+  readonly toError: ToError
   /** Gives the place among the concurrent requests back. */
   readonly release: () => void
 }
@@ -23,29 +34,27 @@ export type Answer = {
 /** Sends the request. Throws ParleyError; after an abort it may throw anything. */
 export type Open = (signal: AbortSignal) => Promise<Answer>
 
-type WireEvent = RawMessageStreamEvent | { readonly type: 'error' }
-
 /**
  * One answer as events. Nothing is sent before the first `next`. Everything that ends it goes through `#finish`, once; an
  * abort, a reader that leaves and a broken stream also end the upstream request, in whichever phase it is.
  */
-export class AnthropicStream implements AsyncIterableIterator<readonly ModelEvent[], undefined> {
+export class UpstreamStream implements AsyncIterableIterator<readonly ModelEvent[], undefined> {
   readonly #open: Open
   readonly #signal: AbortSignal
   /** Ends the request before its headers are there; after that, leaving the body does. */
   readonly #upstream = new AbortController()
   readonly #queue = new EventQueue<ModelEvent>(() => this.#goOn())
-  readonly #events: AnthropicEvents
+  readonly #reader: EventReader
   #started = false
   #waitingBytes = 0
   #paused = false
   #lingering: NodeJS.Timeout | undefined
   #answer: Answer | undefined
 
-  constructor(open: Open, model: string, signal: AbortSignal) {
+  constructor(open: Open, makeReader: MakeReader, request: ModelRequest, signal: AbortSignal) {
     this.#open = open
     this.#signal = signal
-    this.#events = new AnthropicEvents(model, (event) => this.#queue.push(event))
+    this.#reader = makeReader(request, (event) => this.#queue.push(event))
   }
 
   [Symbol.asyncIterator](): this {
@@ -85,10 +94,9 @@ export class AnthropicStream implements AsyncIterableIterator<readonly ModelEven
     const parser = new SseParser((data) => this.#take(data, toError))
     body.read({
       chunk: (bytes) => this.#chunk(bytes, parser, body),
-      // Also after an end without `message_stop`: only that says that the answer is whole.
       ended: (error) => {
         clearTimeout(this.#lingering)
-        this.#cut({ error: toProviderError(error ?? new Error('the answer was cut')) })
+        this.#end(error ?? new Error('the answer was cut'))
       },
     })
   }
@@ -107,20 +115,18 @@ export class AnthropicStream implements AsyncIterableIterator<readonly ModelEven
     body.pause()
   }
 
-  #take(data: string, toError: Answer['toError']): void {
-    const event: WireEvent = JSON.parse(data)
-    switch (event.type) {
-      case 'content_block_delta':
-        this.#events.delta(event)
-        break
-      case 'message_stop':
-        this.#events.finish()
-        this.#complete()
-        break
-      case 'error':
-        throw toError(event)
-      default:
-        this.#events.other(event)
+  #take(data: string, toError: ToError): void {
+    if (!this.#queue.ended && this.#reader.take(data, toError)) this.#complete()
+  }
+
+  /** Only its API's own last word says that an answer is whole; one that was cut before is nobody's fault but the network's. */
+  #end(cause: Error): void {
+    if (this.#queue.ended) return
+    try {
+      if (this.#reader.ended()) this.#finish({})
+      else this.#cut({ error: new ProviderUnavailable('provider_error', { cause }) })
+    } catch (error) {
+      this.#cut({ error: toProviderError(error) })
     }
   }
 

@@ -1,0 +1,64 @@
+import type { APIError } from 'openai'
+import type { Provider } from '../ports/provider.ts'
+import { Dialects } from './openai-dialects.ts'
+import { readOpenAiError } from './openai-errors.ts'
+import { OPENAI, toRequestBody } from './openai-messages.ts'
+import { OpenAiReader } from './openai-reader.ts'
+import { createUpstreamFetch } from './upstream-fetch.ts'
+import { type UpstreamApi, type UpstreamOptions, UpstreamProvider } from './upstream-provider.ts'
+import type { MakeReader } from './upstream-stream.ts'
+
+const DEFAULT_BASE_URL = 'https://api.openai.com/v1'
+/** The SDK insists on a key; where there is none, the header that would carry it is left out. */
+const NO_KEY = { apiKey: 'none', defaultHeaders: { Authorization: null } } as const
+
+export type OpenAiOptions = UpstreamOptions & {
+  /** Absent: nothing is sent, as servers of one's own want it. */
+  readonly apiKey?: string
+  /** Up to and with the `/v1`. Absent: OpenAI's own. */
+  readonly baseURL?: string
+}
+
+/** Every server that speaks Chat Completions: OpenAI, vLLM, llama.cpp, Ollama, gateways. */
+export function createOpenAi(options: OpenAiOptions): Provider {
+  const load = (): Promise<UpstreamApi> => connect(options)
+  const makeReader: MakeReader = (request, push) => new OpenAiReader(request, push)
+  return new UpstreamProvider({ name: OPENAI, connect: load, makeReader }, options)
+}
+
+/**
+ * The SDK takes a while to load, so only who needs it waits for it. What it would read of the environment (keys, address,
+ * organization, project, log) is given or turned off; its log would hold message text.
+ */
+async function connect({ apiKey, baseURL }: OpenAiOptions): Promise<UpstreamApi> {
+  const [module, { fetch, bodyOf }] = await Promise.all([import('openai'), createUpstreamFetch()])
+  const { OpenAI, APIConnectionError, APIError: ErrorOfApi } = module
+  const client = new OpenAI({
+    ...(apiKey === undefined ? NO_KEY : { apiKey }),
+    baseURL: baseURL ?? DEFAULT_BASE_URL,
+    fetch,
+    organization: null,
+    project: null,
+    adminAPIKey: null,
+    webhookSecret: null,
+    logLevel: 'off',
+  })
+  const dialects = new Dialects(baseURL === undefined)
+  const isUnreached = (thrown: unknown): boolean => thrown instanceof APIConnectionError
+  const isError = (thrown: unknown): thrown is APIError => thrown instanceof ErrorOfApi && !isUnreached(thrown)
+  return {
+    send: (request, signal) =>
+      dialects.speak(
+        request.model,
+        // The SDK's own retries obey any Retry-After, however long: ours end with the window.
+        (dialect) =>
+          client.chat.completions.create(toRequestBody(request, dialect), { signal, maxRetries: 0 }).asResponse(),
+        isError,
+      ),
+    bodyOf,
+    isUnreached,
+    readError: (thrown) => (isError(thrown) ? readOpenAiError(thrown, Date.now()) : undefined),
+    readEvent: (error, headers) =>
+      readOpenAiError(new ErrorOfApi(undefined, error, undefined, headers), Date.now()).error,
+  }
+}
