@@ -37,7 +37,9 @@ create table keys (
   created_at timestamptz not null,
   expires_at timestamptz,
   revoked_at timestamptz,
-  last_used_at timestamptz
+  last_used_at timestamptz,
+  -- IP addresses and networks that it may be used from; empty: all.
+  addresses jsonb not null default '[]'
 );
 
 create table key_apps (
@@ -128,4 +130,4 @@ create table changes (
 );
 create index changes_by_time on changes (at);
 
-insert into schema_version (version) values (3);
+insert into schema_version (version) values (4);

@@ -8,6 +8,7 @@ import { Guesses, type GuessLimits } from './guesses.ts'
 import type { Hosts } from './hosts.ts'
 import { sha256 } from './keys.ts'
 import { type AddressLimits, Limits } from './limits.ts'
+import { isWithin } from './networks.ts'
 import { ANONYMOUS, DEFAULT_APP, type Verdict } from './principals.ts'
 import { Revocations } from './revocations.ts'
 import { Verdicts } from './verdicts.ts'
@@ -72,6 +73,7 @@ class Gate implements RunningAccess {
     this.#revocations.used(verdict.keyId, verdict.expiresAt)
     if ((await this.#apps.get(app)) === undefined) throw new ParleyError('app_not_found')
     checkKeyUse(verdict, app, request.header('origin'))
+    this.#checkAddress(verdict, request)
     this.#checkSecure(request)
     return verdict.principal
   }
@@ -109,6 +111,13 @@ class Gate implements RunningAccess {
     this.#checkPage(request)
     this.#checkSecure(request)
     return ANONYMOUS
+  }
+
+  #checkAddress({ networks }: Verdict, request: AccessRequest): void {
+    if (networks === undefined) return
+    const client = this.#addresses.clientOf(request)
+    if (client === undefined || !networks.some((network) => isWithin(client, network)))
+      throw new ParleyError('forbidden', { message: 'This key may not be used from this address' })
   }
 
   #checkSecure(request: AccessRequest): void {

@@ -89,12 +89,12 @@ export class Verdicts {
     }
     if (digest === undefined || verdict === undefined) return false
     const lost = [...verdict.apps].some((app) => !row.apps.includes(app))
-    if (!lost) return false
-    this.#dead.add(verdict.principal)
-    // Its secret was proven: the Apps that it keeps cost no second hash.
-    this.#byDigest.set(digest, verdictOf(row))
+    if (lost) this.#dead.add(verdict.principal)
+    // Its secret was proven: the Apps that it keeps, and another expiry, cost no second hash.
+    const fresh = verdictOf(row)
+    this.#byDigest.set(digest, lost ? fresh : { ...verdict, expiresAt: fresh.expiresAt })
     this.#digests.set(keyId, digest)
-    return true
+    return lost
   }
 
   async #lookUp(presented: PresentedKey, digest: string, address: string): Promise<Verdict> {

@@ -187,11 +187,16 @@ export type KeyRow = {
   readonly scopes: readonly Scope[]
   /** Publishable keys: exact origins that may use it. */
   readonly origins: readonly string[]
+  /** IP addresses and networks in CIDR form that it may be used from; empty: all. */
+  readonly addresses: readonly string[]
   readonly createdAt: number
   readonly expiresAt?: number
   readonly revokedAt?: number
   readonly lastUsedAt?: number
 }
+
+/** What a key that takes another's place has of its own. */
+export type Successor = Pick<KeyRow, 'id' | 'hash' | 'createdAt' | 'expiresAt'>
 
 export interface KeyStore {
   findKey(id: string): Promise<KeyRow | undefined>
@@ -200,6 +205,8 @@ export interface KeyStore {
   listKeys(): Promise<readonly KeyRow[]>
   /** False when there is no such key; a revoked one stays revoked at its first time. */
   revokeKey(id: string, at: number): Promise<boolean>
+  /** Makes `successor` with all else as key `id` has it; that one expires at `until` or when it would have. False when it is not live. */
+  rotateKey(id: string, successor: Successor, until: number): Promise<boolean>
   touchKeys(ids: readonly string[], at: number): Promise<void>
 }
 

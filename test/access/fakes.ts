@@ -3,7 +3,16 @@ import { Hosts } from '../../src/access/hosts.ts'
 import { type MintedKey, mintKey } from '../../src/access/keys.ts'
 import { createApps } from '../../src/apps/registry.ts'
 import type { AccessRequest } from '../../src/ports/access.ts'
-import type { AppRow, AppStore, Change, ChangeFeed, KeyKind, KeyRow, KeyStore } from '../../src/ports/store.ts'
+import type {
+  AppRow,
+  AppStore,
+  Change,
+  ChangeFeed,
+  KeyKind,
+  KeyRow,
+  KeyStore,
+  Successor,
+} from '../../src/ports/store.ts'
 import type { Telemetry } from '../../src/ports/telemetry.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 
@@ -55,6 +64,17 @@ export class FakeStore implements KeyStore, AppStore, ChangeFeed {
     if (row === undefined) return false
     this.keys.set(id, { ...row, revokedAt: row.revokedAt ?? at })
     this.tell({ kind: 'key', id })
+    return true
+  }
+
+  async rotateKey(id: string, successor: Successor, until: number): Promise<boolean> {
+    this.#use(`rotateKey ${id}`)
+    const row = this.keys.get(id)
+    if (row === undefined || row.revokedAt !== undefined) return false
+    this.keys.set(id, { ...row, expiresAt: Math.min(until, row.expiresAt ?? until) })
+    const { expiresAt: _mine, ...kept } = row
+    this.keys.set(successor.id, { ...kept, ...successor })
+    for (const each of [id, successor.id]) this.tell({ kind: 'key', id: each })
     return true
   }
 
@@ -166,6 +186,7 @@ export function openGate({ host = '127.0.0.1', origins = [], ...settings }: Gate
       apps: ['alpha'],
       scopes: ['read', 'write'],
       origins: kind === 'publishable' ? ['https://shop.example'] : [],
+      addresses: [],
       createdAt: 0,
       ...over,
     }

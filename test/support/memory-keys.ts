@@ -1,4 +1,4 @@
-import type { AppRow, AppStore, KeyRow, KeyStore } from '../../src/ports/store.ts'
+import type { AppRow, AppStore, KeyRow, KeyStore, Successor } from '../../src/ports/store.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 import type { MemoryWorld } from './memory-world.ts'
 
@@ -37,6 +37,19 @@ export class MemoryKeys implements KeyStore, AppStore {
     if (!row) return false
     this.#data.keys.set(id, { ...row, revokedAt: row.revokedAt ?? at })
     this.#data.tell({ kind: 'key', id })
+    return true
+  }
+
+  async rotateKey(id: string, successor: Successor, until: number): Promise<boolean> {
+    await this.#answer()
+    const row = this.#data.keys.get(id)
+    const expiresAt = Math.min(until, row?.expiresAt ?? until)
+    if (!row || row.revokedAt !== undefined || (row.expiresAt ?? Number.POSITIVE_INFINITY) <= successor.createdAt)
+      return false
+    const { expiresAt: _mine, lastUsedAt: _used, ...kept } = row
+    this.#data.keys.set(id, { ...row, expiresAt })
+    this.#data.keys.set(successor.id, { ...kept, ...successor })
+    for (const each of [id, successor.id]) this.#data.tell({ kind: 'key', id: each })
     return true
   }
 
