@@ -98,6 +98,13 @@ const access = v.object({
     '2',
     '24 ms of CPU and 19 MiB each; more wait or are shed',
   ),
+  ticketMs: row(
+    'PARLEY_TICKET_LIFETIME',
+    duration('1s', '59s'),
+    '30s',
+    'From minting to the handshake, on a slow phone',
+  ),
+  returnMs: row('PARLEY_RETURN_LIFETIME', duration('10s', '1h'), '10m', 'A client that a ticket let in may come back'),
   verdicts: row('PARLEY_KEYS_IN_MEMORY', count(1, 1e6), '10000', 'Checked keys are not hashed again; 1 KiB each'),
 })
 

@@ -2,10 +2,13 @@ import { Hono } from 'hono'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Peer } from '../ports/transport.ts'
 import { ParleyError } from '../protocol/errors.ts'
+import { authTestRoutes } from './auth-test.ts'
+import { allowPages } from './cors.ts'
 import { type OpsParts, opsRoutes } from './ops.ts'
 import { type PageParts, pageRoutes } from './page.ts'
 import { type HttpEnv, respondError } from './responses.ts'
 import { type SessionParts, sessionRoutes } from './sessions.ts'
+import { ticketRoutes } from './tickets.ts'
 
 export type HttpParts = OpsParts & PageParts & SessionParts & { readonly telemetry: Telemetry }
 
@@ -15,7 +18,10 @@ export function createHttp(parts: HttpParts): (request: Request, peer: Peer) => 
   app.onError((thrown) => respondError(thrown, parts.telemetry))
   app.notFound(() => respondError(new ParleyError('not_found', { message: NOTHING_HERE }), parts.telemetry))
   app.route('/', opsRoutes(parts))
+  allowPages(app, '/v1/*')
+  app.route('/', authTestRoutes(parts.access))
   app.route('/', sessionRoutes(parts))
+  app.route('/', ticketRoutes(parts.access))
   app.route('/', pageRoutes(parts))
   return async (request, peer) => app.fetch(request, { peer })
 }

@@ -14,13 +14,16 @@ import type {
   Successor,
 } from '../../src/ports/store.ts'
 import type { Telemetry } from '../../src/ports/telemetry.ts'
+import type { TicketStore } from '../../src/ports/tickets.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 
 /** Keys and Apps in maps, with what was asked of them; `down` makes every call fail as a lost store does. */
-export class FakeStore implements KeyStore, AppStore, ChangeFeed {
+export class FakeStore implements KeyStore, AppStore, TicketStore, ChangeFeed {
   readonly keys = new Map<string, KeyRow>()
   readonly apps = new Map<string, AppRow>()
   readonly touched: string[][] = []
+  readonly tickets = new Set<string>()
+  secret: string | undefined
   readonly asked: string[] = []
   down = false
   /** Runs after a key was read and before it is handed out. */
@@ -83,6 +86,19 @@ export class FakeStore implements KeyStore, AppStore, ChangeFeed {
     this.touched.push([...ids])
   }
 
+  async signingSecret(candidate: string): Promise<string> {
+    this.#use('signingSecret')
+    this.secret ??= candidate
+    return this.secret
+  }
+
+  async useTicket(id: string): Promise<boolean> {
+    this.#use('useTicket')
+    const isNew = !this.tickets.has(id)
+    this.tickets.add(id)
+    return isNew
+  }
+
   async getApp(id: string): Promise<AppRow | undefined> {
     this.#use(`getApp ${id}`)
     return this.apps.get(id)
@@ -139,6 +155,8 @@ export const SETTINGS: AccessSettings = {
   runsAtOnce: 3,
   guessesPerMinute: 10,
   hashesAtOnce: 2,
+  ticketMs: 30_000,
+  returnMs: 600_000,
   verdicts: 100,
 }
 
@@ -202,11 +220,12 @@ type RequestParts = {
   readonly secure?: boolean
   readonly key?: string
   readonly ticket?: string
+  readonly session?: string
 }
 
 /** A request from another machine unless told otherwise. */
 export function request(parts: RequestParts = {}): AccessRequest {
-  const { headers = {}, address = '203.0.113.7', secure = false, key, ticket } = parts
+  const { headers = {}, address = '203.0.113.7', secure = false, key, ticket, session } = parts
   const all: Readonly<Record<string, string>> = { host: '127.0.0.1:8080', ...headers }
   return {
     header: (name) => all[name],
@@ -214,6 +233,7 @@ export function request(parts: RequestParts = {}): AccessRequest {
     secure,
     ...(key === undefined ? {} : { key }),
     ...(ticket === undefined ? {} : { ticket }),
+    ...(session === undefined ? {} : { session }),
   }
 }
 

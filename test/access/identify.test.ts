@@ -267,7 +267,7 @@ describe('a request without a credential', () => {
     expect((await refusal(access.identify(request(), 'default'))).code).toBe('unauthorized')
   })
 
-  it('with an empty key header is one; with a ticket it is none, because none are minted', async () => {
+  it('with an empty key header is one; with anything for a ticket it is none', async () => {
     const { access } = open()
     expect((await access.identify(keyed(''), 'default')).kind).toBe('anonymous')
     expect((await refusal(access.identify(request({ ticket: 't' }), 'default'))).code).toBe('unauthorized')

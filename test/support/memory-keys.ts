@@ -1,9 +1,10 @@
 import type { AppRow, AppStore, KeyRow, KeyStore, Successor } from '../../src/ports/store.ts'
+import type { TicketStore } from '../../src/ports/tickets.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 import type { MemoryWorld } from './memory-world.ts'
 
 /** Keys and Apps of a store in memory. */
-export class MemoryKeys implements KeyStore, AppStore {
+export class MemoryKeys implements KeyStore, AppStore, TicketStore {
   readonly #data: MemoryWorld
   readonly #answer: () => Promise<void>
 
@@ -59,6 +60,19 @@ export class MemoryKeys implements KeyStore, AppStore {
       const row = this.#data.keys.get(id)
       if (row) this.#data.keys.set(id, { ...row, lastUsedAt: Math.max(at, row.lastUsedAt ?? at) })
     }
+  }
+
+  async signingSecret(candidate: string): Promise<string> {
+    await this.#answer()
+    this.#data.secret ??= candidate
+    return this.#data.secret
+  }
+
+  async useTicket(id: string): Promise<boolean> {
+    await this.#answer()
+    const isNew = !this.#data.tickets.has(id)
+    this.#data.tickets.add(id)
+    return isNew
   }
 
   async getApp(id: string): Promise<AppRow | undefined> {
