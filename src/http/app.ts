@@ -14,6 +14,11 @@ export type HttpParts = OpsParts & PageParts & SessionParts & { readonly telemet
 
 /** Everything that Parley serves besides the WebSocket. The answer never rejects. */
 export function createHttp(parts: HttpParts): (request: Request, peer: Peer) => Promise<Response> {
+  const app = routesOf(parts)
+  return async (request, peer) => app.fetch(request, { peer })
+}
+
+export function routesOf(parts: HttpParts): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>()
   app.onError((thrown) => respondError(thrown, parts.telemetry))
   app.notFound(() => respondError(new ParleyError('not_found', { message: NOTHING_HERE }), parts.telemetry))
@@ -23,7 +28,7 @@ export function createHttp(parts: HttpParts): (request: Request, peer: Peer) => 
   app.route('/', sessionRoutes(parts))
   app.route('/', ticketRoutes(parts.access))
   app.route('/', pageRoutes(parts))
-  return async (request, peer) => app.fetch(request, { peer })
+  return app
 }
 
 const NOTHING_HERE = 'There is nothing at this path'

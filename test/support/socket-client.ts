@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { WebSocket } from 'ws'
 
 export type CloseInfo = { readonly code: number; readonly reason: string }
-export type ConnectOptions = { readonly headers?: Record<string, string>; readonly protocols?: string[] }
+export type ConnectOptions = { readonly headers?: Readonly<Record<string, string>>; readonly protocols?: string[] }
 
 /** The server answered the handshake with plain HTTP. */
 export class HandshakeRefused extends Error {
