@@ -98,6 +98,7 @@ class AssembledServer implements Server {
       metricsPublic: settings.metricsPublic,
       assets: ports.assets,
       isKnownHost,
+      requireHttps: settings.access.requireHttps,
     }
     this.#transport = ports.transport({
       upgrade: (request) => this.#chat.handshake(request),

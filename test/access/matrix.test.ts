@@ -144,7 +144,13 @@ function readMatrix(): ReadonlyMap<string, Row> {
 /** Every route that the code has, as `GET /v1/sessions/:id`; what answers "another method" to all others is none. */
 function routes(): string[] {
   const { access, telemetry } = openGate()
-  const ops = { metricsPublic: false, isKnownHost: () => true, ready: async () => [], metricsText: async () => '' }
+  const ops = {
+    metricsPublic: false,
+    requireHttps: false,
+    isKnownHost: () => true,
+    ready: async () => [],
+    metricsText: async () => '',
+  }
   const sessions = { list: async () => [], rename: async () => {}, delete: async () => {} }
   const { routes: all } = routesOf({ ...ops, access, telemetry, sessions, assets: '/nonexistent' })
   return [...new Set(all.filter(({ method }) => method !== 'ALL').map(({ method, path }) => `${method} ${path}`))]
