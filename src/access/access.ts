@@ -92,11 +92,11 @@ class Gate implements RunningAccess {
   }
 
   async mintTicket(principal: Principal, app: string, grant: Grant): Promise<Ticket> {
-    const { keyId, account, keyKind, scopes } = principal
-    if (keyId === undefined || account === undefined) throw new ParleyError('unauthorized')
+    const { keyId, keyKind, scopes } = principal
+    if (keyId === undefined) throw new ParleyError('unauthorized')
     if (keyKind !== 'secret') throw new ParleyError('forbidden', { message: 'Tickets are minted with a secret key' })
     if (!grant.scopes.every((scope) => scopes.includes(scope))) throw new ParleyError('forbidden')
-    return this.#tickets.mint({ ...grant, app, account, keyId }, Date.now())
+    return this.#tickets.mint({ ...grant, app, keyId }, Date.now())
   }
 
   async reconnectToken(principal: Principal): Promise<string | undefined> {
@@ -146,7 +146,7 @@ class Gate implements RunningAccess {
   /** A ticket stands for the key that minted it, and is used up by nothing but a handshake that passes all else. */
   async #identifyBearer(ticket: string, request: AccessRequest, app: string): Promise<Principal> {
     const claims = await this.#tickets.read(ticket)
-    const { keyId, account, user, session, scopes, app: own } = claims.bearer
+    const { keyId, user, session, scopes, app: own } = claims.bearer
     const issuer = await this.#verdicts.issuer(keyId)
     this.#revocations.used(keyId, issuer.expiresAt)
     await this.#findApp(app)
@@ -154,7 +154,15 @@ class Gate implements RunningAccess {
     this.#checkSecure(request)
     if (session !== request.session) throw new ParleyError('session_not_found')
     await this.#tickets.use(claims)
-    const principal: Principal = Object.freeze({ kind: 'ticket', keyId, account, user, session, scopes, apps: [app] })
+    const principal: Principal = Object.freeze({
+      kind: 'ticket',
+      keyId,
+      account: issuer.account,
+      user,
+      session,
+      scopes,
+      apps: [app],
+    })
     this.#verdicts.bind(principal, issuer)
     this.#claims.set(principal, claims)
     return principal

@@ -15,6 +15,7 @@ export const ANONYMOUS: Principal = Object.freeze({ kind: 'anonymous', scopes: V
 export type Verdict = {
   readonly principal: Principal
   readonly keyId: string
+  readonly account: string
   readonly publishable: boolean
   readonly apps: ReadonlySet<string>
   readonly origins: ReadonlySet<string>
@@ -36,6 +37,7 @@ export function verdictOf(row: KeyRow): Verdict {
   return {
     principal,
     keyId: row.id,
+    account: row.account,
     publishable: row.kind === 'publishable',
     apps: new Set(row.apps),
     origins: new Set(row.origins),

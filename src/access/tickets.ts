@@ -26,8 +26,8 @@ export type TicketSettings = {
   readonly returnMs: number
 }
 
-/** Who is let in: one user of one account, to one session of one App, by the word of one key. */
-type Bearer = Grant & { readonly app: string; readonly account: string; readonly keyId: string }
+/** Who is let in: one user to one session of one App, by the word of one key, whose account it is. */
+type Bearer = Grant & { readonly app: string; readonly keyId: string }
 
 const ClaimsSchema = v.object({
   /** `ticket` opens one connection; `return` brings a client back. */
@@ -42,7 +42,6 @@ const ClaimsSchema = v.object({
     user: v.string(),
     scopes: v.array(v.picklist(['read', 'write', 'delete'])),
     app: v.string(),
-    account: v.string(),
     keyId: v.string(),
   }),
 })

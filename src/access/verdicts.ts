@@ -22,6 +22,7 @@ export class Verdicts {
   readonly #guesses: Guesses
   readonly #byDigest: LRUCache<string, Verdict>
   readonly #digests = new Map<string, string>()
+  /** By digest; those that only ask who let someone in, by the key's id. */
   readonly #flights = new Map<string, Promise<Verdict>>()
   readonly #refused = new LRUCache<string, true>({ max: MAX_REFUSED, ttl: REFUSED_MS })
   readonly #gone = new LRUCache<string, true>({ max: MAX_GONE })
@@ -80,11 +81,10 @@ export class Verdicts {
   async issuer(keyId: string): Promise<Verdict> {
     const known = this.#inMemory(keyId).find((verdict) => Date.now() < verdict.expiresAt)
     if (known !== undefined) return known
-    const row = await this.#readCurrent(keyId)
-    if (!isLive(row, Date.now())) throw new ParleyError('unauthorized')
-    const verdict = verdictOf(row)
-    this.#issuers.set(keyId, verdict)
-    return verdict
+    const place = `id ${keyId}`
+    const flight = this.#flights.get(place) ?? this.#readIssuer(keyId).finally(() => this.#flights.delete(place))
+    this.#flights.set(place, flight)
+    return flight
   }
 
   /** `principal` stands and falls with the key that let it in. */
@@ -119,6 +119,14 @@ export class Verdicts {
     }
     if (issuer !== undefined) this.#issuers.set(keyId, this.#renew(issuer, row))
     return [shown, issuer].some((verdict) => verdict !== undefined && this.#dead.has(verdict.principal))
+  }
+
+  async #readIssuer(keyId: string): Promise<Verdict> {
+    const row = await this.#readCurrent(keyId)
+    if (!isLive(row, Date.now())) throw new ParleyError('unauthorized')
+    const verdict = verdictOf(row)
+    this.#issuers.set(keyId, verdict)
+    return verdict
   }
 
   #renew(verdict: Verdict, row: KeyRow): Verdict {

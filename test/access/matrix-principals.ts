@@ -67,7 +67,7 @@ export class World {
   }
 
   async ticket(session: string, user: string, keyId: string, times = LIFETIME): Promise<string> {
-    const bearer = { session, user, keyId, scopes: [...SCOPES], app: APP, account: ACCOUNT }
+    const bearer = { session, user, keyId, scopes: [...SCOPES], app: APP }
     return (await new Tickets(this.#server.store, times).mint(bearer, Date.now())).ticket
   }
 

@@ -133,6 +133,19 @@ describe('a ticket', () => {
   })
 })
 
+describe('a storm of tickets', () => {
+  it('reads the key that minted them once, in a process that never saw it', async () => {
+    const minted = await mint()
+    const tickets = await Promise.all(
+      Array.from({ length: 50 }, async () => (await gate.access.mintTicket(minted.principal, 'alpha', GRANT)).ticket),
+    )
+    const other = neighbour(gate.store)
+    await Promise.all(tickets.map((ticket) => show(ticket, SESSION, 'alpha', other)))
+    expect(other.store.asked.filter((what) => what.startsWith('findKey'))).toEqual([`findKey ${minted.keyId}`])
+    await other.access.close()
+  })
+})
+
 describe('minting', () => {
   it('P-111: gives no scope that the key lacks, and is for secret keys only', async () => {
     const { access, addKey } = gate

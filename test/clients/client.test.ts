@@ -241,6 +241,23 @@ describe('a ticket source', () => {
     expect(environment.sockets).toHaveLength(1)
   })
 
+  it('that fails is asked again after a while, as a server that is away', async () => {
+    let fails = true
+    const credential = async () => {
+      if (fails) throw new TypeError('Failed to fetch')
+      return { kind: 'ticket' as const, ticket: 'one' }
+    }
+    const client = clientWith({ credential })
+    client.connect()
+    await settle()
+    expect(client.state.connection).toMatchObject({ phase: 'reconnecting', attempt: 1, why: { code: 'unreachable' } })
+    fails = false
+    await settle(10_000)
+    environment.socket.receive(...server.welcome(undefined))
+    expect(client.state.connection.phase).toBe('ready')
+    expect(environment.sockets.map((each) => each.protocols[2])).toEqual(['parley.ticket.one'])
+  })
+
   it('is not asked while the token for coming back is good', async () => {
     const tickets = ['one', 'two']
     const client = clientWith({ credential: async () => ({ kind: 'ticket', ticket: tickets.shift() ?? '' }) })
