@@ -19,7 +19,7 @@ function pem(kind: string, body: Buffer): string {
 
 /** A certificate for localhost and 127.0.0.1 that signs itself, and its key, both in PEM; made anew for each caller. */
 export function makeCertificate(): { readonly cert: string; readonly key: string } {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
   const algorithm = der(SEQUENCE, der(OID, ECDSA_WITH_SHA256))
   const name = der(SEQUENCE, der(SET, der(SEQUENCE, der(OID, COMMON_NAME), der(UTF8, Buffer.from('localhost')))))
   const time = (text: string): Buffer => der(TIME, Buffer.from(text))
