@@ -37,7 +37,9 @@ create table keys (
   created_at timestamptz not null,
   expires_at timestamptz,
   revoked_at timestamptz,
-  last_used_at timestamptz
+  last_used_at timestamptz,
+  -- IP addresses and networks that it may be used from; empty: all.
+  addresses jsonb not null default '[]'
 );
 
 create table key_apps (
@@ -121,6 +123,20 @@ create table message_tails (
   primary key (session_id, run_id, message_id, start)
 );
 
+-- What the server signs with, made at its first use. All processes on this database share it.
+create table secrets (
+  name text primary key,
+  value text not null,
+  created_at timestamptz not null default now()
+);
+
+-- Tickets that opened a connection: none opens a second. Rows go an hour after the ticket's time.
+create table used_tickets (
+  id text primary key,
+  expires_at timestamptz not null
+);
+create index used_tickets_by_expiry on used_tickets (expires_at);
+
 -- What other processes must hear of. Rows are removed after a while; see changes.ts.
 create table changes (
   id bigint generated always as identity primary key,
@@ -130,4 +146,4 @@ create table changes (
 );
 create index changes_by_time on changes (at);
 
-insert into schema_version (version) values (4);
+insert into schema_version (version) values (6);

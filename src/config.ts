@@ -140,6 +140,10 @@ type Rule = (config: Config) => string | undefined
 
 /** What one variable alone cannot tell. */
 const RULES: readonly Rule[] = [
+  ({ server }) =>
+    (server.tlsCertFile === undefined) === (server.tlsKeyFile === undefined)
+      ? undefined
+      : 'TLS_CERT_FILE and TLS_KEY_FILE must be set together',
   ({ chat }) =>
     chat.behindBytes < chat.outboxBytes ? undefined : 'PARLEY_BEHIND_SIZE must be smaller than PARLEY_OUTBOX_SIZE',
   ({ chat }) =>

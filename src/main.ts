@@ -4,7 +4,7 @@ import { type Config, ConfigError, readConfig, unknownNames } from './config.ts'
 import { Log } from './log.ts'
 import type { Provider } from './ports/provider.ts'
 import type { Telemetry } from './ports/telemetry.ts'
-import type { TransportOptions } from './ports/transport.ts'
+import type { TlsFiles, TransportOptions } from './ports/transport.ts'
 import { ParleyError } from './protocol/errors.ts'
 import { MAX_READABLE_FRAME_BYTES } from './protocol/limits.ts'
 import { createAnthropic } from './providers/anthropic.ts'
@@ -14,6 +14,7 @@ import { createScripted } from './providers/scripted.ts'
 import { createServer, type ServerSettings } from './server.ts'
 import { type OpenedStorage, openStorage, type StorageOptions } from './storage/open.ts'
 import { BUILTIN_TOOLS } from './tools/builtin.ts'
+import { readCertificate } from './transports/certificate.ts'
 import { type ChosenTransport, chooseTransport } from './transports/choose.ts'
 
 /** Upstream requests at once; each holds a socket and a buffer. More is refused as overloaded. */
@@ -32,6 +33,9 @@ export type Running = {
 /** Starts everything that `config` names. What was started is stopped again when a later part fails. */
 export async function start(config: Config): Promise<Running> {
   const log = new Log({ level: config.server.logLevel })
+  const tls = tlsOf(config)
+  // Before a database is started for nothing.
+  if (tls !== undefined) readCertificate(tls)
   const transport = await chooseTransport(config.server.transport, config.server.headerBytes)
   const storage = await openStorage(storageOptions(config), log)
   try {
@@ -54,7 +58,8 @@ async function listen(config: Config, log: Log, storage: OpenedStorage, transpor
     settings: serverSettings(config),
   })
   const port = await server.listen(config.server.port)
-  const url = `http://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${port}`
+  const scheme = tlsOf(config) === undefined ? 'http' : 'https'
+  const url = `${scheme}://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${port}`
   let closing: Promise<void> | undefined
   const closeAll = async (drainMs: number): Promise<void> => {
     await server.close(drainMs)
@@ -96,7 +101,9 @@ function reach(baseURL: string | undefined): { readonly baseURL?: string } {
   return baseURL === undefined ? {} : { baseURL }
 }
 
-function transportOptions({ server, chat }: Config): TransportOptions {
+function transportOptions(config: Config): TransportOptions {
+  const { server, chat } = config
+  const tls = tlsOf(config)
   return {
     webSocketPath: WEB_SOCKET_PATH,
     maxReadableFrameBytes: MAX_READABLE_FRAME_BYTES,
@@ -104,7 +111,13 @@ function transportOptions({ server, chat }: Config): TransportOptions {
     handshakeTimeoutMs: server.handshakeMs,
     maxHeaderBytes: server.headerBytes,
     maxBodyBytes: server.bodyBytes,
+    ...(tls === undefined ? {} : { tls }),
   }
+}
+
+function tlsOf({ server: { tlsCertFile, tlsKeyFile } }: Config): TlsFiles | undefined {
+  if (tlsCertFile === undefined || tlsKeyFile === undefined) return undefined
+  return { certFile: resolve(tlsCertFile), keyFile: resolve(tlsKeyFile) }
 }
 
 function serverSettings(config: Config): ServerSettings {

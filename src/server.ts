@@ -9,13 +9,14 @@ import { createHttp } from './http/app.ts'
 import type { Providers } from './ports/provider.ts'
 import type { AppStore, ChangeFeed, KeyStore, SessionStore } from './ports/store.ts'
 import type { Telemetry } from './ports/telemetry.ts'
+import type { TicketStore } from './ports/tickets.ts'
 import type { Tool } from './ports/tool.ts'
 import type { Transport, TransportHandlers } from './ports/transport.ts'
 import { createTools } from './tools/registry.ts'
 
 /** What a server is assembled from. `main` names the adapters; tests and the bench bring their own. */
 export type ServerPorts = {
-  readonly store: SessionStore & KeyStore & AppStore & ChangeFeed
+  readonly store: SessionStore & KeyStore & TicketStore & AppStore & ChangeFeed
   readonly providers: Providers
   /** Every tool that Apps may name; the `default` App has all of them. */
   readonly tools: readonly Tool[]
@@ -98,6 +99,7 @@ class AssembledServer implements Server {
       metricsPublic: settings.metricsPublic,
       assets: ports.assets,
       isKnownHost,
+      requireHttps: settings.access.requireHttps,
     }
     this.#transport = ports.transport({
       upgrade: (request) => this.#chat.handshake(request),

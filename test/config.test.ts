@@ -126,6 +126,15 @@ describe('the configuration', () => {
   })
 })
 
+describe('TLS', () => {
+  it('needs certificate and key together', () => {
+    const both = { TLS_CERT_FILE: '/a/cert.pem', TLS_KEY_FILE: '/a/key.pem' }
+    expect(readConfig(both).server).toMatchObject({ tlsCertFile: '/a/cert.pem', tlsKeyFile: '/a/key.pem' })
+    for (const name of ['TLS_CERT_FILE', 'TLS_KEY_FILE'])
+      expect(faults({ [name]: '/a/file.pem' })).toEqual(['TLS_CERT_FILE and TLS_KEY_FILE must be set together'])
+  })
+})
+
 describe('the default App', () => {
   const key = { ANTHROPIC_API_KEY: 'k' }
 

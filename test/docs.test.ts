@@ -118,7 +118,7 @@ describe('docs/operations.md', () => {
   })
 })
 
-describe('docs/apps-and-keys.md', () => {
+describe('docs/apps-and-keys.md and docs/access.md', () => {
   const page = read('docs/apps-and-keys.md')
   const example = read('examples/support-app.json')
 
@@ -131,7 +131,8 @@ describe('docs/apps-and-keys.md', () => {
     const tables = readTables(page)
     const tools = tables.find(({ header }) => header[1] === 'does')?.rows.map(([name]) => name)
     expect(tools).toEqual(BUILTIN_TOOLS.map(({ spec }) => spec.name))
-    const told = tables.find(({ header }) => header[2] === 'code')?.rows.map((row) => row.slice(0, 3)) ?? []
+    const refusals = readTables(read('docs/access.md'))
+    const told = refusals.find(({ header }) => header[2] === 'code')?.rows.map((row) => row.slice(0, 3)) ?? []
     const rows = Object.entries(ERRORS).map(([code, row]) => [
       String(row.status),
       'close' in row ? String(row.close) : '',

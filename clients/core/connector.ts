@@ -11,6 +11,10 @@ import { type Down, Link, type Why } from './link.ts'
 /** Milliseconds a connection must have held for the next cut to count as the first again. */
 const STABLE_MS = 5_000
 
+/** The page's own source of credentials failed. */
+const FAILED = 'failed' as const
+const NO_CREDENTIAL: Why = { code: 'unreachable', message: 'The page could not sign in to the chat' }
+
 export type ConnectionState =
   | { readonly phase: 'closed' }
   /** `attempt` 0 is the first connect; later ones follow a cut, and `why` says which. */
@@ -92,8 +96,10 @@ export class Connector {
     this.#leave()
     const era = this.#era
     this.#become({ phase: 'connecting', attempt: this.#attempt, ...(why === undefined ? {} : { why }) })
-    const credential = await this.#credentials.get()
+    const credential = await this.#credentials.get().catch(() => FAILED)
     if (era !== this.#era) return
+    // Whoever gives tickets may be away as any server may.
+    if (credential === FAILED) return this.#onDown({ final: false, why: NO_CREDENTIAL, floorMs: 0 })
     if (credential !== undefined && !fitsSubprotocol(credential)) {
       this.#become({ phase: 'refused', code: 'unauthorized', message: ERRORS.unauthorized.message })
       return

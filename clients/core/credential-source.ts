@@ -2,8 +2,8 @@ import type { Credential } from '../../src/protocol/handshake.ts'
 
 export type CredentialOption = Credential | (() => Promise<Credential | undefined>)
 
-/** Refusals that a new ticket may cure. */
-const STALE = new Set(['ticket_used', 'ticket_expired', 'unauthorized'])
+/** Refusals that a new ticket cures: one may be old when it is shown, as on a page that was kept. */
+const STALE = new Set(['ticket_used', 'ticket_expired'])
 /** What RFC 9110 calls a token: a browser takes nothing else as a subprotocol. */
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/
 
@@ -15,8 +15,10 @@ export function fitsSubprotocol(credential: Credential): boolean {
 export class CredentialSource {
   readonly #option: CredentialOption | undefined
   #token: string | undefined
-  /** The source was asked since the server last accepted: once more would only repeat the refusal. */
+  /** The source was asked since the server last accepted. */
   #asked = false
+  /** It was asked once more because of a refusal: a third time would only repeat that. */
+  #askedAgain = false
 
   constructor(option: CredentialOption | undefined) {
     this.#option = option
@@ -31,13 +33,16 @@ export class CredentialSource {
 
   accepted(reconnectToken: string | undefined): void {
     this.#token = reconnectToken
-    this.#asked = false
+    this.#asked = this.#askedAgain = false
   }
 
   /** True when another try with another credential makes sense. */
   refused(code: string): boolean {
-    if (!STALE.has(code) || typeof this.#option !== 'function' || this.#asked) return false
+    if (typeof this.#option !== 'function' || this.#askedAgain) return false
+    // What is wrong with a token for coming back need not be wrong with a ticket; a ticket that is no good is no accident.
+    if (!STALE.has(code) && (code !== 'unauthorized' || this.#asked)) return false
     this.#token = undefined
+    this.#askedAgain = true
     return true
   }
 }

@@ -1,10 +1,12 @@
 import { browserEnvironment } from '../core/browser-environment.ts'
 import { createParleyClient, type ParleyClient } from '../core/client.ts'
+import type { ConnectorOptions } from '../core/connector.ts'
 import { iconButton } from '../ui/buttons.ts'
 import { Chat } from '../ui/chat.ts'
 import { el } from '../ui/dom.ts'
 import { icon } from '../ui/icons.ts'
 import { browserStorage } from '../ui/storage.ts'
+import { ticketsFrom } from './ticket-source.ts'
 
 /** The widget's style sheet, bundled and put in by the build. */
 declare const WIDGET_CSS: string
@@ -77,12 +79,12 @@ export class ParleyChatElement extends HTMLElement {
 
   #start(id: string): Session {
     this.#storage.set(this.#idName, id)
-    const { app = 'default', key, server = location.origin, title, greeting } = this.dataset
+    const { app = 'default', server = location.origin, title, greeting } = this.dataset
     const client = createParleyClient({
       url: `${server.replace(/^http/, 'ws')}/ws`,
       app,
       sessionId: id,
-      ...(key === undefined ? {} : { credential: { kind: 'key', key } }),
+      ...this.#credential(id),
       environment: browserEnvironment,
     })
     const startOver = (): void => this.#startOver()
@@ -103,6 +105,13 @@ export class ParleyChatElement extends HTMLElement {
     this.#panel?.replaceChildren(chat.element)
     client.connect()
     return { client, chat }
+  }
+
+  /** What lets this visitor in: the site's own word on who they are, the site's key, or nothing. */
+  #credential(session: string): Pick<ConnectorOptions, 'credential'> {
+    const { key, tickets } = this.dataset
+    if (tickets !== undefined) return { credential: ticketsFrom(tickets, session) }
+    return key === undefined ? {} : { credential: { kind: 'key', key } }
   }
 
   #startOver(): void {

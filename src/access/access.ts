@@ -1,19 +1,23 @@
-import type { Access, AccessRequest, Admission, Principal, Release } from '../ports/access.ts'
+import type { Access, AccessRequest, Admission, Grant, Principal, Release, Ticket } from '../ports/access.ts'
 import type { Apps } from '../ports/apps.ts'
 import type { ChangeFeed, KeyStore, Scope } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
+import type { TicketStore } from '../ports/tickets.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { Addresses } from './addresses.ts'
 import { Guesses, type GuessLimits } from './guesses.ts'
 import type { Hosts } from './hosts.ts'
 import { sha256 } from './keys.ts'
 import { type AddressLimits, Limits } from './limits.ts'
+import { isWithin } from './networks.ts'
 import { ANONYMOUS, DEFAULT_APP, type Verdict } from './principals.ts'
 import { Revocations } from './revocations.ts'
+import { type Claims, type TicketSettings, Tickets } from './tickets.ts'
 import { Verdicts } from './verdicts.ts'
 
 export type AccessSettings = GuessLimits &
-  AddressLimits & {
+  AddressLimits &
+  TicketSettings & {
     /** Does the `default` App answer without a credential? */
     readonly defaultApp: boolean
     readonly requireHttps: boolean
@@ -24,7 +28,7 @@ export type AccessSettings = GuessLimits &
   }
 
 export type AccessParts = {
-  readonly keys: KeyStore
+  readonly keys: KeyStore & TicketStore
   readonly apps: Apps
   readonly changes: ChangeFeed
   readonly hosts: Hosts
@@ -50,6 +54,9 @@ class Gate implements RunningAccess {
   readonly #limits: Limits
   readonly #verdicts: Verdicts
   readonly #revocations: Revocations
+  readonly #tickets: Tickets
+  /** What those came in with whom a ticket let in. */
+  readonly #claims = new WeakMap<Principal, Claims>()
 
   constructor({ keys, apps, changes, hosts, telemetry, settings }: AccessParts) {
     this.#apps = apps
@@ -59,21 +66,42 @@ class Gate implements RunningAccess {
     this.#limits = new Limits(settings)
     this.#verdicts = new Verdicts(keys, new Guesses(settings), settings.verdicts)
     this.#revocations = new Revocations(keys, changes, this.#verdicts, telemetry)
+    this.#tickets = new Tickets(keys, settings)
   }
 
-  // The order of refusals is the protocol's: 401, 404 of the App, 403. A key in memory costs a digest, a lookup and one await.
+  // The order of refusals is the protocol's: 401, 404 of the App, 403.
   async identify(request: AccessRequest, app: string): Promise<Principal> {
     const key = presentedKey(request)
-    if (key === undefined) return this.#identifyVisitor(request, app)
-    const digest = sha256(key)
-    const verdict =
-      this.#verdicts.peek(digest, Date.now()) ??
-      (await this.#verdicts.prove(key, digest, this.addressOf(request).address))
-    this.#revocations.used(verdict.keyId, verdict.expiresAt)
-    if ((await this.#apps.get(app)) === undefined) throw new ParleyError('app_not_found')
-    checkKeyUse(verdict, app, request.header('origin'))
-    this.#checkSecure(request)
+    if (key === undefined)
+      return request.ticket === undefined
+        ? this.#identifyVisitor(request, app)
+        : this.#identifyBearer(request.ticket, request, app)
+    const verdict = await this.#verdictOn(key, request)
+    await this.#findApp(app)
+    if (!verdict.apps.has(app)) throw new ParleyError('forbidden')
+    this.#checkUse(verdict, request)
     return verdict.principal
+  }
+
+  async authenticate(request: AccessRequest): Promise<Principal> {
+    const key = presentedKey(request)
+    if (key === undefined) throw new ParleyError('unauthorized')
+    const verdict = await this.#verdictOn(key, request)
+    this.#checkUse(verdict, request)
+    return verdict.principal
+  }
+
+  async mintTicket(principal: Principal, app: string, grant: Grant): Promise<Ticket> {
+    const { keyId, keyKind, scopes } = principal
+    if (keyId === undefined) throw new ParleyError('unauthorized')
+    if (keyKind !== 'secret') throw new ParleyError('forbidden', { message: 'Tickets are minted with a secret key' })
+    if (!grant.scopes.every((scope) => scopes.includes(scope))) throw new ParleyError('forbidden')
+    return this.#tickets.mint({ ...grant, app, keyId }, Date.now())
+  }
+
+  async reconnectToken(principal: Principal): Promise<string | undefined> {
+    const claims = this.#claims.get(principal)
+    return claims && this.#tickets.token(claims, Date.now())
   }
 
   require(principal: Principal, scope: Scope): void {
@@ -101,14 +129,66 @@ class Gate implements RunningAccess {
     return this.#revocations.close()
   }
 
-  /** Without a credential there is one App. A ticket is none yet: nothing mints them. */
-  async #identifyVisitor(request: AccessRequest, app: string): Promise<Principal> {
-    const mayVisit = app === DEFAULT_APP && this.#settings.defaultApp && request.ticket === undefined
-    if (!mayVisit) throw new ParleyError('unauthorized')
+  /** A key in memory costs a digest and a lookup. */
+  async #verdictOn(key: string, request: AccessRequest): Promise<Verdict> {
+    const digest = sha256(key)
+    const verdict =
+      this.#verdicts.peek(digest, Date.now()) ??
+      (await this.#verdicts.prove(key, digest, this.addressOf(request).address))
+    this.#revocations.used(verdict.keyId, verdict.expiresAt)
+    return verdict
+  }
+
+  async #findApp(app: string): Promise<void> {
     if ((await this.#apps.get(app)) === undefined) throw new ParleyError('app_not_found')
+  }
+
+  /** A ticket stands for the key that minted it, and is used up by nothing but a handshake that passes all else. */
+  async #identifyBearer(ticket: string, request: AccessRequest, app: string): Promise<Principal> {
+    const claims = await this.#tickets.read(ticket)
+    const { keyId, user, session, scopes, app: own } = claims.bearer
+    const issuer = await this.#verdicts.issuer(keyId)
+    this.#revocations.used(keyId, issuer.expiresAt)
+    await this.#findApp(app)
+    if (app !== own || !issuer.apps.has(app)) throw new ParleyError('forbidden')
+    this.#checkSecure(request)
+    if (session !== request.session) throw new ParleyError('session_not_found')
+    await this.#tickets.use(claims)
+    const principal: Principal = Object.freeze({
+      kind: 'ticket',
+      keyId,
+      account: issuer.account,
+      user,
+      session,
+      scopes,
+      apps: [app],
+    })
+    this.#verdicts.bind(principal, issuer)
+    this.#claims.set(principal, claims)
+    return principal
+  }
+
+  /** Without a credential there is one App. */
+  async #identifyVisitor(request: AccessRequest, app: string): Promise<Principal> {
+    if (app !== DEFAULT_APP || !this.#settings.defaultApp) throw new ParleyError('unauthorized')
+    await this.#findApp(app)
     this.#checkPage(request)
     this.#checkSecure(request)
     return ANONYMOUS
+  }
+
+  /** What holds of a key whichever App it is used for. */
+  #checkUse(verdict: Verdict, request: AccessRequest): void {
+    checkOrigin(verdict, request.header('origin'))
+    this.#checkAddress(verdict, request)
+    this.#checkSecure(request)
+  }
+
+  #checkAddress({ networks }: Verdict, request: AccessRequest): void {
+    if (networks === undefined) return
+    const client = this.#addresses.clientOf(request)
+    if (client === undefined || !networks.some((network) => isWithin(client, network)))
+      throw new ParleyError('forbidden', { message: 'This key may not be used from this address' })
   }
 
   #checkSecure(request: AccessRequest): void {
@@ -136,8 +216,7 @@ function presentedKey(request: AccessRequest): string | undefined {
   return BEARER.exec(request.header('authorization')?.trim() ?? '')?.[1] ?? request.key
 }
 
-function checkKeyUse(verdict: Verdict, app: string, origin: string | undefined): void {
-  if (!verdict.apps.has(app)) throw new ParleyError('forbidden')
+function checkOrigin(verdict: Verdict, origin: string | undefined): void {
   if (!verdict.publishable) {
     // A secret key in a browser is a secret no more.
     if (origin !== undefined)

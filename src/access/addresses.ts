@@ -1,8 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import type { AccessRequest, Admission } from '../ports/access.ts'
-
-type Address = ReturnType<typeof ipaddr.process>
-type Network = ReturnType<typeof ipaddr.parseCIDR>
+import { type Address, isWithin, type Network, readAddress, readNetworks } from './networks.ts'
 
 /** Any of these says that the peer speaks for someone else. */
 const FORWARDING_HEADERS = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-forwarded-host', 'x-forwarded-proto', 'via']
@@ -19,14 +17,17 @@ export class Addresses {
 
   /** `trustedProxies`: IP addresses and networks in CIDR form. */
   constructor(trustedProxies: readonly string[]) {
-    this.#trusted = trustedProxies.map(readNetwork)
+    this.#trusted = readNetworks(trustedProxies)
   }
 
   addressOf(request: AccessRequest): Admission {
+    return { address: placeOf(this.clientOf(request)), forwarded: isForwarded(request) }
+  }
+
+  /** The address itself, for lists of who may; undefined when it cannot be read. */
+  clientOf(request: AccessRequest): Address | undefined {
     const peer = readAddress(request.address)
-    if (!isForwarded(request)) return { address: placeOf(peer), forwarded: false }
-    const client = this.#isTrusted(peer) ? this.#walk(peer, request.header('x-forwarded-for') ?? '') : peer
-    return { address: placeOf(client), forwarded: true }
+    return this.#isTrusted(peer) ? this.#walk(peer, request.header('x-forwarded-for') ?? '') : peer
   }
 
   /** Over TLS, or so says a trusted proxy. */
@@ -60,22 +61,6 @@ export function isExempt({ address, forwarded }: Admission): boolean {
 
 function isForwarded(request: AccessRequest): boolean {
   return FORWARDING_HEADERS.some((name) => request.header(name) !== undefined)
-}
-
-function readNetwork(text: string): Network {
-  if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text)
-  const address = ipaddr.process(text)
-  return [address, address.toByteArray().length * 8]
-}
-
-/** v4-mapped v6 comes out as v4; a zone (`%eth0`) is of no use to us. */
-function readAddress(text: string): Address | undefined {
-  const [bare = ''] = text.split('%', 1)
-  return ipaddr.isValid(bare) ? ipaddr.process(bare) : undefined
-}
-
-function isWithin(address: Address, [base, bits]: Network): boolean {
-  return address.kind() === base.kind() && address.match(base, bits)
 }
 
 /** `1.2.3.4:5` and `[::1]:5`, as some proxies write. */

@@ -1,5 +1,6 @@
 import type { Principal } from '../ports/access.ts'
 import type { KeyRow, Scope } from '../ports/store.ts'
+import { type Network, readNetworks } from './networks.ts'
 
 /** The App that answers without a credential. */
 export const DEFAULT_APP = 'default'
@@ -14,9 +15,12 @@ export const ANONYMOUS: Principal = Object.freeze({ kind: 'anonymous', scopes: V
 export type Verdict = {
   readonly principal: Principal
   readonly keyId: string
+  readonly account: string
   readonly publishable: boolean
   readonly apps: ReadonlySet<string>
   readonly origins: ReadonlySet<string>
+  /** From where it may be used; undefined: from everywhere. */
+  readonly networks: readonly Network[] | undefined
   /** Milliseconds since 1970; Infinity: never. */
   readonly expiresAt: number
 }
@@ -33,9 +37,12 @@ export function verdictOf(row: KeyRow): Verdict {
   return {
     principal,
     keyId: row.id,
+    account: row.account,
     publishable: row.kind === 'publishable',
     apps: new Set(row.apps),
     origins: new Set(row.origins),
+    // What cannot be read lets nobody in.
+    networks: row.addresses.length === 0 ? undefined : readNetworks(row.addresses),
     expiresAt: row.expiresAt ?? Number.POSITIVE_INFINITY,
   }
 }

@@ -93,7 +93,9 @@ export class Revocations {
   }
 
   #reconcile(id: string, row: KeyRow | undefined, now: number): void {
-    if (this.#verdicts.reconcile(id, row, now)) this.#tellGone(id)
+    if (this.#verdicts.reconcile(id, row, now)) return this.#tellGone(id)
+    // A key that is rotated gets an expiry while its connections are open.
+    if (row?.expiresAt !== undefined) this.#expiring.set(id, row.expiresAt)
   }
 
   #tellGone(id: string): void {

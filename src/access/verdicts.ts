@@ -22,16 +22,21 @@ export class Verdicts {
   readonly #guesses: Guesses
   readonly #byDigest: LRUCache<string, Verdict>
   readonly #digests = new Map<string, string>()
+  /** By digest; those that only ask who let someone in, by the key's id. */
   readonly #flights = new Map<string, Promise<Verdict>>()
   readonly #refused = new LRUCache<string, true>({ max: MAX_REFUSED, ttl: REFUSED_MS })
   readonly #gone = new LRUCache<string, true>({ max: MAX_GONE })
   readonly #dead = new WeakSet<Principal>()
+  /** Of keys by whose word others came in, by id; the key itself may never have been shown to this process. */
+  readonly #issuers: LRUCache<string, Verdict>
+  readonly #issuerOf = new WeakMap<Principal, Principal>()
   /** Steps with every change of any key: what was read before a step is read again. */
   #generation = 0
 
   constructor(keys: KeyStore, guesses: Guesses, max: number) {
     this.#keys = keys
     this.#guesses = guesses
+    this.#issuers = new LRUCache({ max })
     this.#byDigest = new LRUCache({
       max,
       dispose: (verdict, digest) => {
@@ -60,7 +65,7 @@ export class Verdicts {
   /** False once the key was revoked, has expired or lost an App since `principal` was let in. */
   holds(principal: Principal): boolean {
     if (principal.keyId === undefined) return true
-    return !this.#dead.has(principal) && !this.#gone.has(principal.keyId)
+    return !this.#dead.has(this.#issuerOf.get(principal) ?? principal) && !this.#gone.has(principal.keyId)
   }
 
   /** Something about keys changed; what is being looked up right now may be old. */
@@ -69,43 +74,89 @@ export class Verdicts {
     this.#refused.clear()
   }
 
+  /**
+   * The verdict on the key of this id, for what it let in: its secret was proven when it did. Throws `unauthorized` when the
+   * key is gone.
+   */
+  async issuer(keyId: string): Promise<Verdict> {
+    const known = this.#inMemory(keyId).find((verdict) => Date.now() < verdict.expiresAt)
+    if (known !== undefined) return known
+    const place = `id ${keyId}`
+    const flight = this.#flights.get(place) ?? this.#readIssuer(keyId).finally(() => this.#flights.delete(place))
+    this.#flights.set(place, flight)
+    return flight
+  }
+
+  /** `principal` stands and falls with the key that let it in. */
+  bind(principal: Principal, issuer: Verdict): void {
+    this.#issuerOf.set(principal, issuer.principal)
+  }
+
   /** Ids of the keys in memory that may use `app`. */
   idsWith(app: string): string[] {
-    return [...this.#byDigest.values()].filter((verdict) => verdict.apps.has(app)).map((verdict) => verdict.keyId)
+    return this.ids().filter((id) => this.#inMemory(id).some((verdict) => verdict.apps.has(app)))
   }
 
   ids(): string[] {
-    return [...this.#digests.keys()]
+    return [...new Set([...this.#digests.keys(), ...this.#issuers.keys()])]
   }
 
   /** Holds what is remembered of a key against its row; true when connections of the key must close. */
   reconcile(keyId: string, row: KeyRow | undefined, now: number): boolean {
     const digest = this.#digests.get(keyId)
-    const verdict = digest === undefined ? undefined : this.#byDigest.peek(digest)
+    const shown = digest === undefined ? undefined : this.#byDigest.peek(digest)
+    const issuer = this.#issuers.peek(keyId)
     if (!isLive(row, now)) {
       if (digest !== undefined) this.#byDigest.delete(digest)
+      this.#issuers.delete(keyId)
       this.#gone.set(keyId, true)
       return true
     }
-    if (digest === undefined || verdict === undefined) return false
-    const lost = [...verdict.apps].some((app) => !row.apps.includes(app))
-    if (!lost) return false
-    this.#dead.add(verdict.principal)
-    // Its secret was proven: the Apps that it keeps cost no second hash.
-    this.#byDigest.set(digest, verdictOf(row))
-    this.#digests.set(keyId, digest)
-    return true
+    // Its secret was proven: the Apps that it keeps, and another expiry, cost no second hash.
+    if (digest !== undefined && shown !== undefined) {
+      this.#byDigest.set(digest, this.#renew(shown, row))
+      this.#digests.set(keyId, digest)
+    }
+    if (issuer !== undefined) this.#issuers.set(keyId, this.#renew(issuer, row))
+    return [shown, issuer].some((verdict) => verdict !== undefined && this.#dead.has(verdict.principal))
+  }
+
+  async #readIssuer(keyId: string): Promise<Verdict> {
+    const row = await this.#readCurrent(keyId)
+    if (!isLive(row, Date.now())) throw new ParleyError('unauthorized')
+    const verdict = verdictOf(row)
+    this.#issuers.set(keyId, verdict)
+    return verdict
+  }
+
+  #renew(verdict: Verdict, row: KeyRow): Verdict {
+    const fresh = verdictOf(row)
+    const lost = [...verdict.apps].some((app) => !fresh.apps.has(app))
+    if (lost) this.#dead.add(verdict.principal)
+    return lost ? fresh : { ...verdict, expiresAt: fresh.expiresAt }
+  }
+
+  #inMemory(keyId: string): Verdict[] {
+    const digest = this.#digests.get(keyId)
+    const shown = digest === undefined ? undefined : this.#byDigest.get(digest)
+    return [shown, this.#issuers.get(keyId)].filter((verdict) => verdict !== undefined)
+  }
+
+  /** A key that was changed while it was read is read again. */
+  async #readCurrent(keyId: string): Promise<KeyRow | undefined> {
+    for (;;) {
+      const generation = this.#generation
+      const row = await this.#keys.findKey(keyId)
+      if (generation === this.#generation) return row
+    }
   }
 
   async #lookUp(presented: PresentedKey, digest: string, address: string): Promise<Verdict> {
-    let generation = this.#generation
-    let row = await this.#keys.findKey(presented.id)
-    if (!(await this.#isProven(row, presented, address))) throw this.#refuse(digest)
+    const generation = this.#generation
+    const found = await this.#keys.findKey(presented.id)
+    if (!(await this.#isProven(found, presented, address))) throw this.#refuse(digest)
     // The key may have been revoked while its secret was hashed.
-    while (generation !== this.#generation) {
-      generation = this.#generation
-      row = await this.#keys.findKey(presented.id)
-    }
+    const row = generation === this.#generation ? found : await this.#readCurrent(presented.id)
     if (!isLive(row, Date.now())) throw this.#refuse(digest)
     const verdict = verdictOf(row)
     this.#byDigest.set(digest, verdict)

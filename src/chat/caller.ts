@@ -12,6 +12,8 @@ export type Caller = {
   readonly from: Admission
   /** The position that it came with, if any. */
   readonly cursor: Cursor | undefined
+  /** With what it may come back, where a ticket let it in. */
+  readonly reconnectToken?: string | undefined
 }
 
 /** What a handler made of its command. `after` runs once the acknowledgement was written. */

@@ -53,11 +53,12 @@ async function open(hub: Hub, form: Form): Promise<SocketHandler> {
   const from = core.access.addressOf(form.access)
   // Looked at here so that a flood is refused before it costs a socket; taken when the socket opens, as a peer may leave until then.
   core.access.admitConnection(from)()
+  const reconnectToken = await core.access.reconnectToken(principal)
   const session = await hub.sessions.open(form.sessionId, ownerOf(principal, form.app))
   // That wire is a run's events, and those of a run of another process come from there only.
   if (form.alias !== undefined && session.activity.kind === 'elsewhere')
     throw new ParleyError('overloaded', { retryAfterMs: BUSY_ELSEWHERE_RETRY_MS })
-  const caller = { session, app, principal, from, cursor: form.cursor }
+  const caller = { session, app, principal, from, cursor: form.cursor, reconnectToken }
   return form.alias === undefined ? new Connection(hub, caller) : new AliasConnection(hub, caller, form.alias)
 }
 
@@ -93,6 +94,7 @@ function readForm(request: HandshakeRequest, offered: OfferedProtocols): Form {
       header: request.header,
       address: request.address,
       secure: request.secure,
+      session: sessionId,
       ...(offered.credential?.kind === 'key' ? { key: offered.credential.key } : {}),
       ...(ticket === undefined ? {} : { ticket }),
     },

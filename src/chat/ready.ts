@@ -5,6 +5,7 @@ import type { SessionReady, SessionUpdated } from '../protocol/frames.ts'
 import type { Cursor } from '../protocol/ids.ts'
 import { MAX_PAGE_MESSAGES } from '../protocol/limits.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
+import type { Caller } from './caller.ts'
 import { toWirePending } from './open-calls.ts'
 import type { Session } from './session.ts'
 import type { ChatSettings } from './settings.ts'
@@ -13,7 +14,7 @@ import { toQueueItems } from './wire-messages.ts'
 
 /** The first frame: what this session is now, and the position that the tail or snapshot after it starts from. */
 export function readyFrame(
-  { session, app }: { readonly session: Session; readonly app: App },
+  { session, app, reconnectToken }: Pick<Caller, 'session' | 'app' | 'reconnectToken'>,
   settings: ChatSettings,
   start: Cursor,
   resumed: SessionReady['resumed'],
@@ -44,6 +45,7 @@ export function readyFrame(
       queuedSends: settings.queuedSends,
       pageMessages: MAX_PAGE_MESSAGES,
     },
+    ...(reconnectToken === undefined ? {} : { reconnectToken }),
   }
 }
 

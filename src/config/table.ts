@@ -55,6 +55,7 @@ const MODEL = /^[a-z0-9-]{1,40}\/[A-Za-z0-9._:/@-]{1,160}$/
 const MODEL_KIND = text(MODEL, 'provider/model, such as anthropic/claude-sonnet-5-5')
 const POSTGRES = secret((value) => isUrl(value, 'postgres:', 'postgresql:'), 'a postgres:// URL')
 const KEY = secret((key) => key !== '', 'a key')
+const PATH = text(/^[^\0]{1,1024}$/, 'a path')
 const WEB_URL: Kind<string> = {
   schema: v.pipe(
     v.string(),
@@ -68,8 +69,10 @@ const [KIB_64, KIB_32] = [`${MAX_INBOUND_FRAME_BYTES / 1024}KiB`, `${MAX_MESSAGE
 const server = v.object({
   port: row('PORT', count(0, 65_535), '8080', 'Where the page, HTTP and WebSocket are; 0 takes any free port'),
   host: row('HOST', text(/^[A-Za-z0-9.:-]{1,255}$/, 'an address or a host name'), '127.0.0.1', 'Only this machine'),
+  tlsCertFile: optional('TLS_CERT_FILE', PATH, 'none', 'Certificate with its chain (PEM): TLS without a proxy'),
+  tlsKeyFile: optional('TLS_KEY_FILE', PATH, 'none', 'Its key (PEM)'),
   databaseUrl: optional('DATABASE_URL', POSTGRES, 'the embedded server', 'Another Postgres than the embedded one'),
-  dataDir: row('PARLEY_DATA_DIR', text(/^[^\0]{1,1024}$/, 'a path'), '.parley', 'Data of the embedded Postgres'),
+  dataDir: row('PARLEY_DATA_DIR', PATH, '.parley', 'Data of the embedded Postgres'),
   transport: row('PARLEY_TRANSPORT', choice('auto', 'uws', 'ws'), 'auto', 'uws where its binary loads, else ws'),
   logLevel: row('LOG_LEVEL', LEVELS, 'info', 'What happens once per connection or run, and what fails'),
   metrics: row('PARLEY_METRICS', choice('local', 'public'), 'local', 'Who may read /metrics: this machine, or all'),
@@ -98,6 +101,13 @@ const access = v.object({
     '2',
     '24 ms of CPU and 19 MiB each; more wait or are shed',
   ),
+  ticketMs: row(
+    'PARLEY_TICKET_LIFETIME',
+    duration('1s', '59s'),
+    '30s',
+    'From minting to the handshake, on a slow phone',
+  ),
+  returnMs: row('PARLEY_RETURN_LIFETIME', duration('10s', '1h'), '10m', 'A client that a ticket let in may come back'),
   verdicts: row('PARLEY_KEYS_IN_MEMORY', count(1, 1e6), '10000', 'Checked keys are not hashed again; 1 KiB each'),
 })
 

@@ -2,22 +2,52 @@ import { Hono } from 'hono'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Peer } from '../ports/transport.ts'
 import { ParleyError } from '../protocol/errors.ts'
+import { authTestRoutes } from './auth-test.ts'
+import { allowPages } from './cors.ts'
 import { type OpsParts, opsRoutes } from './ops.ts'
 import { type PageParts, pageRoutes } from './page.ts'
 import { type HttpEnv, respondError } from './responses.ts'
 import { type SessionParts, sessionRoutes } from './sessions.ts'
+import { ticketRoutes } from './tickets.ts'
 
-export type HttpParts = OpsParts & PageParts & SessionParts & { readonly telemetry: Telemetry }
+export type HttpParts = OpsParts &
+  PageParts &
+  SessionParts & {
+    readonly telemetry: Telemetry
+    /** Browsers that came over TLS are told to come by nothing else. */
+    readonly requireHttps: boolean
+  }
+
+/** Seconds that a browser keeps that in mind: a year, the usual. */
+const STRICT_TRANSPORT = 'max-age=31536000'
 
 /** Everything that Parley serves besides the WebSocket. The answer never rejects. */
 export function createHttp(parts: HttpParts): (request: Request, peer: Peer) => Promise<Response> {
-  const app = new Hono<HttpEnv>()
-  app.onError((thrown) => respondError(thrown, parts.telemetry))
-  app.notFound(() => respondError(new ParleyError('not_found', { message: NOTHING_HERE }), parts.telemetry))
-  app.route('/', opsRoutes(parts))
-  app.route('/', sessionRoutes(parts))
-  app.route('/', pageRoutes(parts))
+  const app = routesOf(parts)
   return async (request, peer) => app.fetch(request, { peer })
 }
 
+export function routesOf(parts: HttpParts): Hono<HttpEnv> {
+  const app = new Hono<HttpEnv>()
+  app.onError((thrown) => respondError(thrown, parts.telemetry))
+  app.notFound(() => respondError(new ParleyError('not_found', { message: NOTHING_HERE }), parts.telemetry))
+  if (parts.requireHttps) sayHttpsOnly(app)
+  app.route('/', opsRoutes(parts))
+  allowPages(app, '/v1/*')
+  app.route('/', authTestRoutes(parts.access))
+  app.route('/', sessionRoutes(parts))
+  app.route('/', ticketRoutes(parts.access))
+  app.route('/', pageRoutes(parts))
+  return app
+}
+
 const NOTHING_HERE = 'There is nothing at this path'
+
+/** Said over TLS only (RFC 6797 7.2). Who names a scheme that is not theirs binds nobody but themselves. */
+function sayHttpsOnly(routes: Hono<HttpEnv>): void {
+  routes.use('*', async (c, next) => {
+    await next()
+    if (c.env.peer.secure || c.req.header('x-forwarded-proto') === 'https')
+      c.res.headers.set('strict-transport-security', STRICT_TRANSPORT)
+  })
+}

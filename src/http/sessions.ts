@@ -2,14 +2,14 @@ import { Hono } from 'hono'
 import * as v from 'valibot'
 import type { Access, Principal } from '../ports/access.ts'
 import type { SessionDirectory } from '../ports/sessions.ts'
-import type { Owner, Scope, SessionSummary } from '../ports/store.ts'
+import type { Owner, SessionSummary } from '../ports/store.ts'
 import { SessionUpdateSchema } from '../protocol/commands.ts'
 import { ParleyError } from '../protocol/errors.ts'
-import { AppIdSchema, isRandomSessionId, SessionIdSchema } from '../protocol/ids.ts'
+import { isRandomSessionId, SessionIdSchema } from '../protocol/ids.ts'
 import { MAX_PAGE_MESSAGES } from '../protocol/limits.ts'
-import { allowPages } from './cors.ts'
+import { AppQuery, admit, UserSchema } from './admit.ts'
 import { readInput, readJson } from './input.ts'
-import { API_HEADERS, accessRequestOf, type HttpContext, type HttpEnv, refuseMethod } from './responses.ts'
+import { API_HEADERS, type HttpContext, type HttpEnv, refuseMethod } from './responses.ts'
 
 export type SessionParts = { readonly access: Access; readonly sessions: SessionDirectory }
 
@@ -18,11 +18,12 @@ const ONE = '/v1/sessions/:id'
 /** Sessions in a list when nobody says how many: a screen or two. */
 const DEFAULT_LIMIT = 50
 
-const AppQuery = v.object({ app: v.optional(AppIdSchema, 'default') })
-const OneQuery = v.object({ ...AppQuery.entries, session: SessionIdSchema })
+/** `user`: a server asks for one of its users, as with a ticket. */
+const OwnerQuery = v.object({ ...AppQuery.entries, user: v.optional(UserSchema) })
+const OneQuery = v.object({ ...OwnerQuery.entries, session: SessionIdSchema })
 const Limit = v.pipe(v.string(), v.regex(/^\d{1,4}$/, 'must be a number'), v.transform(Number))
 const ListQuery = v.object({
-  ...AppQuery.entries,
+  ...OwnerQuery.entries,
   limit: v.optional(v.pipe(Limit, v.minValue(1), v.maxValue(MAX_PAGE_MESSAGES)), String(DEFAULT_LIMIT)),
   /** The `updatedAt` of the last one of the page before. */
   before: v.optional(
@@ -39,7 +40,6 @@ const TitleBody = v.strictObject({ title: v.unwrap(SessionUpdateSchema.entries.t
 /** Sessions by HTTP: what a list of conversations needs. Bodies and refusals as in the protocol's README. */
 export function sessionRoutes(parts: SessionParts): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>()
-  allowPages(routes, '/v1/*')
   routes.get(LIST, (c) => list(c, parts))
   routes.all(LIST, refuseMethod('GET, HEAD'))
   routes.patch(ONE, (c) => rename(c, parts))
@@ -49,37 +49,32 @@ export function sessionRoutes(parts: SessionParts): Hono<HttpEnv> {
 }
 
 async function list(c: HttpContext, { access, sessions }: SessionParts): Promise<Response> {
-  const { app, limit, before } = readInput(ListQuery, c.req.query())
+  const { app, user, limit, before } = readInput(ListQuery, c.req.query())
   const principal = await admit(c, access, app, 'read')
-  const found = mayList(principal) ? await sessions.list(ownerOf(principal, app), limit, before) : []
+  const owner = ownerOf(principal, app, user)
+  const found = mayList(principal) ? await sessions.list(owner, limit, before) : []
   return Response.json({ sessions: found.map(toJson) }, { headers: API_HEADERS })
 }
 
 async function rename(c: HttpContext, { access, sessions }: SessionParts): Promise<Response> {
-  const { app, session } = readOne(c)
+  const { app, user, session } = readOne(c)
   const { title } = readInput(TitleBody, await readJson(c))
   const principal = await admit(c, access, app, 'write')
   checkSessionId(principal, session)
-  await sessions.rename(ownerOf(principal, app), session, title)
+  await sessions.rename(ownerOf(principal, app, user), session, title)
   return Response.json({ id: session, title }, { headers: API_HEADERS })
 }
 
 async function remove(c: HttpContext, { access, sessions }: SessionParts): Promise<Response> {
-  const { app, session } = readOne(c)
+  const { app, user, session } = readOne(c)
   const principal = await admit(c, access, app, 'delete')
   checkSessionId(principal, session)
-  await sessions.delete(ownerOf(principal, app), session)
+  await sessions.delete(ownerOf(principal, app, user), session)
   return new Response(null, { status: 204, headers: API_HEADERS })
 }
 
 function readOne(c: HttpContext): v.InferOutput<typeof OneQuery> {
   return readInput(OneQuery, { ...c.req.query(), session: c.req.param('id') })
-}
-
-async function admit(c: HttpContext, access: Access, app: string, scope: Scope): Promise<Principal> {
-  const principal = await access.identify(accessRequestOf(c), app)
-  access.require(principal, scope)
-  return principal
 }
 
 /** All who share a publishable key share its account: to them the list of that account would be other people's talks. */
@@ -93,7 +88,11 @@ function checkSessionId(principal: Principal, session: string): void {
   if (!isTrusted && !isRandomSessionId(session)) throw new ParleyError('session_not_found')
 }
 
-function ownerOf({ account, user }: Principal, app: string): Owner {
+/** A secret key speaks for each user of its account: it could let itself in with a ticket for them. */
+function ownerOf({ account, user: own, keyKind }: Principal, app: string, asked: string | undefined): Owner {
+  if (asked !== undefined && keyKind !== 'secret')
+    throw new ParleyError('forbidden', { message: 'user: needs a secret key' })
+  const user = asked ?? own
   return { app, ...(account === undefined ? {} : { account }), ...(user === undefined ? {} : { user }) }
 }
 

@@ -1,12 +1,14 @@
 import type { KeyKind, Scope } from './store.ts'
 
-/** Who a connection or request is. One object per key, shared by its connections. */
+/** Who a connection or request is. One object per key, shared by its connections; one per connection that a ticket opened. */
 export type Principal = {
   readonly kind: 'anonymous' | 'key' | 'ticket'
   readonly keyId?: string
   readonly keyKind?: KeyKind
   readonly account?: string
   readonly user?: string
+  /** The only session that it may open. */
+  readonly session?: string
   readonly scopes: readonly Scope[]
   readonly apps: readonly string[]
 }
@@ -19,7 +21,21 @@ export type AccessRequest = {
   /** From a subprotocol or the query, when no header carries one. */
   readonly key?: string
   readonly ticket?: string
+  /** The session that is asked for. */
+  readonly session?: string
 }
+
+/** What a ticket lets into one session. */
+export type Grant = {
+  readonly session: string
+  /** Whoever the minting server says it is; the session is this user's from its first message on. */
+  readonly user: string
+  readonly scopes: readonly ChatScope[]
+}
+export type ChatScope = Exclude<Scope, 'admin'>
+
+/** `expiresAt` in milliseconds since 1970. */
+export type Ticket = { readonly ticket: string; readonly expiresAt: number }
 
 /** Gives back what an admission took (a place among the concurrent runs). Idempotent. */
 export type Release = () => void
@@ -30,8 +46,16 @@ export interface Access {
   /**
    * Who is this, and may they use App `app` at all? In this order: `unauthorized` (credential), `app_not_found` (only told to
    * a valid credential), `forbidden`, `origin_not_allowed`, `insecure_connection`; `rate_limit_exceeded` or `overloaded` when too many guesses come in.
+   * With a ticket also `ticket_expired` in the place of `unauthorized`, and last `session_not_found` (another session than the
+   * ticket's) and `ticket_used`: what is refused for another reason is not used up.
    */
   identify(request: AccessRequest, app: string): Promise<Principal>
+  /** Whose key is it? As `identify`, for all of its Apps; a request without a key is `unauthorized`. */
+  authenticate(request: AccessRequest): Promise<Principal>
+  /** By a secret key, for a session of `app`; throws `forbidden` for scopes that the key lacks and for other principals. */
+  mintTicket(principal: Principal, app: string, grant: Grant): Promise<Ticket>
+  /** With what a principal that a ticket let in may come back to its session; undefined for all others. */
+  reconnectToken(principal: Principal): Promise<string | undefined>
   /** Throws `forbidden` when the principal lacks the scope. Asked for every command. */
   require(principal: Principal, scope: Scope): void
   /** The address that limits count by: the peer, or what a trusted proxy says. */

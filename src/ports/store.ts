@@ -21,20 +21,17 @@ export type SessionRow = Owner & {
   readonly updatedAt: number
 }
 
-/**
- * `queued` and `running` are open; the others have ended. `removed` left the queue before it started.
- * At most one run of a session is `running` (a partial unique index).
- */
+/** `queued` and `running` (at most one of a session) are open; the others have ended. `removed` left the queue before it started. */
 export type RunStatus = 'queued' | 'running' | 'finished' | 'cancelled' | 'failed' | 'interrupted' | 'removed'
 
-/** A tool call that a run left open when it ended: for the browser to execute (`client`), or for a person to approve. */
+/** A tool call that a run left open when it ended: for the browser to execute, or for a person to approve. */
 export type PendingCall = {
   readonly toolCallId: string
   readonly toolName: string
   readonly kind: 'client' | 'approval'
   /** A person said yes: the run that goes on executes it. */
   readonly approved?: true
-  /** Which connection executes it, until when (milliseconds since 1970). */
+  /** Which connection executes it, until when. */
   readonly claim?: { readonly by: string; readonly until: number }
 }
 
@@ -200,11 +197,16 @@ export type KeyRow = {
   readonly scopes: readonly Scope[]
   /** Publishable keys: exact origins that may use it. */
   readonly origins: readonly string[]
+  /** IP addresses and networks in CIDR form that it may be used from; empty: all. */
+  readonly addresses: readonly string[]
   readonly createdAt: number
   readonly expiresAt?: number
   readonly revokedAt?: number
   readonly lastUsedAt?: number
 }
+
+/** What a key that takes another's place has of its own. */
+export type Successor = Pick<KeyRow, 'id' | 'hash' | 'createdAt' | 'expiresAt'>
 
 export interface KeyStore {
   findKey(id: string): Promise<KeyRow | undefined>
@@ -213,6 +215,8 @@ export interface KeyStore {
   listKeys(): Promise<readonly KeyRow[]>
   /** False when there is no such key; a revoked one stays revoked at its first time. */
   revokeKey(id: string, at: number): Promise<boolean>
+  /** Makes `successor` with all else as key `id` has it; that one expires at `until` or when it would have. False when it is not live. */
+  rotateKey(id: string, successor: Successor, until: number): Promise<boolean>
   touchKeys(ids: readonly string[], at: number): Promise<void>
 }
 

@@ -65,6 +65,9 @@ export type TransportHandlers = {
   fetch(request: Request, peer: Peer): Promise<Response>
 }
 
+/** Paths of files in PEM form: the certificate with those between it and its root, and its key. */
+export type TlsFiles = { readonly certFile: string; readonly keyFile: string }
+
 export type TransportOptions = {
   readonly webSocketPath: string
   /** Bytes of one inbound frame above which the socket is cut. */
@@ -77,6 +80,8 @@ export type TransportOptions = {
   readonly maxHeaderBytes: number
   /** Bytes of an HTTP request's body; above: 413. */
   readonly maxBodyBytes: number
+  /** TLS ends here; absent: in front of us, or there is none. */
+  readonly tls?: TlsFiles
 }
 
 /** Sockets and HTTP on one port. */

@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres'
-import type { KeyRow, KeyStore } from '../ports/store.ts'
+import type { KeyRow, KeyStore, Successor } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { notify, recordChange } from './changes.ts'
 import type { Pool } from './connection.ts'
@@ -18,6 +18,7 @@ type KeyRecord = {
   readonly expires_at: Time | null
   readonly revoked_at: Time | null
   readonly last_used_at: Time | null
+  readonly addresses: readonly string[]
 }
 
 const toDate = (millis: number | undefined) => (millis === undefined ? null : new Date(millis))
@@ -35,27 +36,7 @@ export function createKeyStore(pool: Pool): KeyStore {
       return record && toKey(record)
     },
     async createKey(row) {
-      const [result] = await pool.query((sql) => {
-        return sql<{ missing: number }[]>`
-          with wanted as (
-            select distinct value as id from json_array_elements_text(${JSON.stringify(row.apps)}::text::json)
-          ), missing as materialized (
-            select id from wanted where id not in (select id from apps)
-          ), account as (
-            insert into accounts (id) select ${row.account} where not exists (select from missing) on conflict do nothing
-          ), made as (
-            insert into keys (id, account, kind, hash, label, scopes, origins, created_at, expires_at, revoked_at, last_used_at)
-            select ${row.id}, ${row.account}, ${row.kind}::key_kind, ${row.hash}, ${row.label ?? null},
-              ${JSON.stringify(row.scopes)}::text::jsonb, ${JSON.stringify(row.origins)}::text::jsonb,
-              ${toDate(row.createdAt)}::timestamptz, ${toDate(row.expiresAt)}::timestamptz,
-              ${toDate(row.revokedAt)}::timestamptz, ${toDate(row.lastUsedAt)}::timestamptz
-            where not exists (select from missing)
-            returning id
-          ), scoped as (
-            insert into key_apps (key_id, app_id) select made.id, wanted.id from made, wanted
-          ), ${recordChange(sql, 'key', sql`select id from made`)}
-          select count(*)::integer as missing, ${notify(sql)} from missing`
-      })
+      const [result] = await pool.query((sql) => insertKey(sql, row))
       if (result && result.missing > 0) throw new ParleyError('app_not_found')
     },
     async listKeys() {
@@ -74,6 +55,10 @@ export function createKeyStore(pool: Pool): KeyStore {
       })
       return revoked.length > 0
     },
+    async rotateKey(id, successor, until) {
+      const rotated = await pool.query((sql) => replaceKey(sql, id, successor, until))
+      return rotated.length > 0
+    },
     async touchKeys(ids, at) {
       await pool.query((sql) => {
         return sql`
@@ -82,6 +67,50 @@ export function createKeyStore(pool: Pool): KeyStore {
       })
     },
   }
+}
+
+function insertKey(sql: Sql, row: KeyRow) {
+  return sql<{ missing: number }[]>`
+    with wanted as (
+      select distinct value as id from json_array_elements_text(${JSON.stringify(row.apps)}::text::json)
+    ), missing as materialized (
+      select id from wanted where id not in (select id from apps)
+    ), account as (
+      insert into accounts (id) select ${row.account} where not exists (select from missing) on conflict do nothing
+    ), made as (
+      insert into keys (id, account, kind, hash, label, scopes, origins, created_at, expires_at, revoked_at, last_used_at,
+        addresses)
+      select ${row.id}, ${row.account}, ${row.kind}::key_kind, ${row.hash}, ${row.label ?? null},
+        ${JSON.stringify(row.scopes)}::text::jsonb, ${JSON.stringify(row.origins)}::text::jsonb,
+        ${toDate(row.createdAt)}::timestamptz, ${toDate(row.expiresAt)}::timestamptz,
+        ${toDate(row.revokedAt)}::timestamptz, ${toDate(row.lastUsedAt)}::timestamptz,
+        ${JSON.stringify(row.addresses)}::text::jsonb
+      where not exists (select from missing)
+      returning id
+    ), scoped as (
+      insert into key_apps (key_id, app_id) select made.id, wanted.id from made, wanted
+    ), ${recordChange(sql, 'key', sql`select id from made`)}
+    select count(*)::integer as missing, ${notify(sql)} from missing`
+}
+
+/** One row when it was done: the new key's. */
+function replaceKey(sql: Sql, id: string, successor: Successor, until: number) {
+  const createdAt = sql`${toDate(successor.createdAt)}::timestamptz`
+  return sql`
+    with old as (
+      update keys set expires_at = least(expires_at, ${toDate(until)}::timestamptz)
+      where id = ${id} and revoked_at is null and (expires_at is null or expires_at > ${createdAt})
+      returning *
+    ), made as (
+      insert into keys (id, account, kind, hash, label, scopes, origins, created_at, expires_at, addresses)
+      select ${successor.id}, account, kind, ${successor.hash}, label, scopes, origins, ${createdAt},
+        ${toDate(successor.expiresAt)}::timestamptz, addresses
+      from old
+      returning id
+    ), scoped as (
+      insert into key_apps (key_id, app_id) select made.id, app_id from made, key_apps where key_id = ${id}
+    ), ${recordChange(sql, 'key', sql`select id from old union all select id from made`)}
+    select id, ${notify(sql)} from made`
 }
 
 function toKey(record: KeyRecord): KeyRow {
@@ -94,6 +123,7 @@ function toKey(record: KeyRecord): KeyRow {
     apps: record.apps,
     scopes: record.scopes,
     origins: record.origins,
+    addresses: record.addresses,
     createdAt: toMillis(record.created_at),
     ...(record.expires_at === null ? {} : { expiresAt: toMillis(record.expires_at) }),
     ...(record.revoked_at === null ? {} : { revokedAt: toMillis(record.revoked_at) }),

@@ -1,5 +1,6 @@
 import type { AppStore, ChangeFeed, KeyStore, SessionStore } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
+import type { TicketStore } from '../ports/tickets.ts'
 import { createAppStore } from './apps.ts'
 import { Changes } from './changes.ts'
 import { type Connection, PATIENCE, type Patience, Pool } from './connection.ts'
@@ -10,6 +11,7 @@ import { createKeyStore } from './keys.ts'
 import { Line } from './line.ts'
 import { makeLockName, takeLock } from './node-lock.ts'
 import { createSessionStore } from './sessions.ts'
+import { createTicketStore } from './tickets.ts'
 import { writeStatement } from './write-statement.ts'
 
 export type PostgresOptions = {
@@ -26,6 +28,7 @@ export type PostgresOptions = {
 export type PostgresStorage = SessionStore &
   KeyStore &
   AppStore &
+  TicketStore &
   ChangeFeed & {
     /** Saves what is queued, within a bound, and leaves. Idempotent. */
     close(): Promise<void>
@@ -75,6 +78,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSt
     },
     ...createKeyStore(pool),
     ...createAppStore(pool),
+    ...createTicketStore(pool),
     subscribe: (listener) => changes.subscribe(listener),
     close: () => {
       closing ??= close()

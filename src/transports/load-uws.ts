@@ -1,7 +1,10 @@
 import type * as Library from 'uWebSockets.js'
 
 /** The part of the library that is used. */
-export type UwsLibrary = Pick<typeof Library, 'App' | 'DISABLED' | 'us_listen_socket_close' | 'us_socket_local_port'>
+export type UwsLibrary = Pick<
+  typeof Library,
+  'App' | 'SSLApp' | 'DISABLED' | 'us_listen_socket_close' | 'us_socket_local_port'
+>
 
 declare module 'uWebSockets.js' {
   interface TemplatedApp {

@@ -7,7 +7,8 @@ import type {
   WebSocket,
 } from 'uWebSockets.js'
 import type { Telemetry } from '../ports/telemetry.ts'
-import type { Transport, TransportHandlers, TransportOptions } from '../ports/transport.ts'
+import type { TlsFiles, Transport, TransportHandlers, TransportOptions } from '../ports/transport.ts'
+import { readCertificate } from './certificate.ts'
 import { FRAME_TOO_LARGE, TOO_LARGE_REASON } from './close-codes.ts'
 import { type Accepted, decide } from './handshake.ts'
 import { handshakeFault, headerOf, isWebSocketUpgrade, type RequestHead, splitTarget } from './http-request.ts'
@@ -32,8 +33,6 @@ const READABLE_SLACK = 2
 const IDLE_TIMEOUT_S = 900
 /** Milliseconds that the library gives a connection to send the headers of its (next) request; compiled into it. */
 const LIBRARY_HANDSHAKE_MS = 10_000
-/** TLS ends in front of us. `SSLApp` with its key and certificate takes the place of `App` when it ends here, and this is true. */
-const SECURE = false
 
 /** Sockets and HTTP by uWebSockets.js. */
 export function createUwsTransport(
@@ -70,6 +69,7 @@ class UwsTransport implements Transport {
   readonly #options: TransportOptions
   readonly #telemetry: Telemetry
   readonly #app: TemplatedApp
+  readonly #secure: boolean
   readonly #closings = new Closings()
   /** The socket that an upgrade has just opened. */
   readonly #entered: WebSocket<UserData>[] = []
@@ -81,7 +81,8 @@ class UwsTransport implements Transport {
     this.#handlers = handlers
     this.#options = options
     this.#telemetry = telemetry
-    this.#app = library.App()
+    this.#secure = options.tls !== undefined
+    this.#app = makeApp(library, options.tls)
     this.#routeSockets()
     this.#app.any('/*', (res, req) => this.#request(res, req))
   }
@@ -146,7 +147,7 @@ class UwsTransport implements Transport {
   }
 
   #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
-    const head = headFromUws(res, req, SECURE)
+    const head = headFromUws(res, req, this.#secure)
     if (!isWebSocketUpgrade(head)) {
       req.setYield(true)
       return
@@ -191,7 +192,7 @@ class UwsTransport implements Transport {
   // HTTP
 
   #request(res: HttpResponse, req: HttpRequest): void {
-    const head = headFromUws(res, req, SECURE)
+    const head = headFromUws(res, req, this.#secure)
     const exchange = exchangeFromUws(head, res, this.#options.maxBodyBytes, () => this.#draining)
     const missed = isWebSocketUpgrade(head) && splitTarget(head.target).path === this.#options.webSocketPath
     const fault = missed ? handshakeFault(head) : undefined
@@ -199,4 +200,11 @@ class UwsTransport implements Transport {
     if (fault !== undefined) return void sendResponse(errorResponse(fault), exchange.sink, head.method)
     void serveHttp(this.#handlers, exchange, this.#telemetry)
   }
+}
+
+function makeApp(library: UwsLibrary, tls: TlsFiles | undefined): TemplatedApp {
+  if (tls === undefined) return library.App()
+  // The library says of a bad file only that it is one.
+  readCertificate(tls)
+  return library.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile })
 }

@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { Socket as TcpSocket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
@@ -6,6 +7,7 @@ import type { Telemetry } from '../ports/telemetry.ts'
 import type { Peer, Transport, TransportHandlers, TransportOptions } from '../ports/transport.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { addressText } from './address.ts'
+import { readCertificate } from './certificate.ts'
 import { CLOSE_TIMEOUT_MS, SLOW_CONSUMER, SLOW_REASON } from './close-codes.ts'
 import { textFrame } from './frames.ts'
 import { type Accepted, decide } from './handshake.ts'
@@ -25,8 +27,6 @@ const KEEP_ALIVE_MS = 10_000
  * tenth; one that never ends would hold its connection for node's own five minutes. Answers may stream for longer.
  */
 const REQUEST_TIMEOUT_MS = 30_000
-/** TLS ends in front of us. `https.createServer` takes the place of `createServer` when it ends here, and this is true. */
-const SECURE = false
 
 /** Sockets by `ws`, HTTP by node. */
 export function createWsTransport(
@@ -56,14 +56,7 @@ class WsTransport implements Transport {
     this.#options = options
     this.#telemetry = telemetry
     this.#shared = { groups: new Map(), sockets: new Set(), maxBufferedBytes: options.maxBufferedBytes }
-    this.#server = createServer({
-      maxHeaderSize: options.maxHeaderBytes,
-      headersTimeout: options.handshakeTimeoutMs,
-      // Node refuses one that is shorter than the headers'.
-      requestTimeout: Math.max(REQUEST_TIMEOUT_MS, options.handshakeTimeoutMs),
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: TIMEOUT_SWEEP_MS,
-    })
+    this.#server = makeServer(options)
     // The library's types do not know it yet.
     const closeTimeout = { closeTimeout: CLOSE_TIMEOUT_MS }
     this.#upgrader = new WebSocketServer({
@@ -125,7 +118,7 @@ class WsTransport implements Transport {
     const forget = () => this.#detached.delete(socket)
     socket.once('close', forget)
     const waiting = new WaitingPeer(socket, early)
-    const head = headFromNode(req, peerOf(socket))
+    const head = headFromNode(req, this.#peerOf(socket))
     if (!isWebSocketUpgrade(head) || splitTarget(head.target).path !== this.#options.webSocketPath) {
       waiting.release()
       return this.#declineUpgrade(head, req, socket)
@@ -150,7 +143,7 @@ class WsTransport implements Transport {
   // HTTP
 
   async #request(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const head = headFromNode(req, peerOf(req.socket))
+    const head = headFromNode(req, this.#peerOf(req.socket))
     const exchange = exchangeFromNode(head, req, res, this.#options.maxBodyBytes, () => this.#draining)
     await serveHttp(this.#handlers, exchange, this.#telemetry)
   }
@@ -162,8 +155,22 @@ class WsTransport implements Transport {
     if (hasBody(head)) return sendResponse(errorResponse(new ParleyError('bad_request')), sink, head.method)
     await serveHttp(this.#handlers, { head, body: undefined, sink }, this.#telemetry)
   }
+
+  #peerOf(socket: TcpSocket): Peer {
+    return { address: addressText(socket.remoteAddress), secure: this.#options.tls !== undefined }
+  }
 }
 
-function peerOf(socket: TcpSocket): Peer {
-  return { address: addressText(socket.remoteAddress), secure: SECURE }
+function makeServer({ maxHeaderBytes, handshakeTimeoutMs, tls }: TransportOptions): Server {
+  const http: ServerOptions = {
+    maxHeaderSize: maxHeaderBytes,
+    headersTimeout: handshakeTimeoutMs,
+    // Node refuses one that is shorter than the headers'.
+    requestTimeout: Math.max(REQUEST_TIMEOUT_MS, handshakeTimeoutMs),
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: TIMEOUT_SWEEP_MS,
+  }
+  if (tls === undefined) return createServer(http)
+  // A peer that takes its time over TLS is given no more than over its headers.
+  return createTlsServer({ ...http, ...readCertificate(tls), handshakeTimeout: handshakeTimeoutMs })
 }

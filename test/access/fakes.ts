@@ -3,15 +3,27 @@ import { Hosts } from '../../src/access/hosts.ts'
 import { type MintedKey, mintKey } from '../../src/access/keys.ts'
 import { createApps } from '../../src/apps/registry.ts'
 import type { AccessRequest } from '../../src/ports/access.ts'
-import type { AppRow, AppStore, Change, ChangeFeed, KeyKind, KeyRow, KeyStore } from '../../src/ports/store.ts'
+import type {
+  AppRow,
+  AppStore,
+  Change,
+  ChangeFeed,
+  KeyKind,
+  KeyRow,
+  KeyStore,
+  Successor,
+} from '../../src/ports/store.ts'
 import type { Telemetry } from '../../src/ports/telemetry.ts'
+import type { TicketStore } from '../../src/ports/tickets.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 
 /** Keys and Apps in maps, with what was asked of them; `down` makes every call fail as a lost store does. */
-export class FakeStore implements KeyStore, AppStore, ChangeFeed {
+export class FakeStore implements KeyStore, AppStore, TicketStore, ChangeFeed {
   readonly keys = new Map<string, KeyRow>()
   readonly apps = new Map<string, AppRow>()
   readonly touched: string[][] = []
+  readonly tickets = new Set<string>()
+  secret: string | undefined
   readonly asked: string[] = []
   down = false
   /** Runs after a key was read and before it is handed out. */
@@ -58,9 +70,33 @@ export class FakeStore implements KeyStore, AppStore, ChangeFeed {
     return true
   }
 
+  async rotateKey(id: string, successor: Successor, until: number): Promise<boolean> {
+    this.#use(`rotateKey ${id}`)
+    const row = this.keys.get(id)
+    if (row === undefined || row.revokedAt !== undefined) return false
+    this.keys.set(id, { ...row, expiresAt: Math.min(until, row.expiresAt ?? until) })
+    const { expiresAt: _mine, ...kept } = row
+    this.keys.set(successor.id, { ...kept, ...successor })
+    for (const each of [id, successor.id]) this.tell({ kind: 'key', id: each })
+    return true
+  }
+
   async touchKeys(ids: readonly string[]): Promise<void> {
     this.#use('touchKeys')
     this.touched.push([...ids])
+  }
+
+  async signingSecret(candidate: string): Promise<string> {
+    this.#use('signingSecret')
+    this.secret ??= candidate
+    return this.secret
+  }
+
+  async useTicket(id: string): Promise<boolean> {
+    this.#use('useTicket')
+    const isNew = !this.tickets.has(id)
+    this.tickets.add(id)
+    return isNew
   }
 
   async getApp(id: string): Promise<AppRow | undefined> {
@@ -119,6 +155,8 @@ export const SETTINGS: AccessSettings = {
   runsAtOnce: 3,
   guessesPerMinute: 10,
   hashesAtOnce: 2,
+  ticketMs: 30_000,
+  returnMs: 600_000,
   verdicts: 100,
 }
 
@@ -166,6 +204,7 @@ export function openGate({ host = '127.0.0.1', origins = [], ...settings }: Gate
       apps: ['alpha'],
       scopes: ['read', 'write'],
       origins: kind === 'publishable' ? ['https://shop.example'] : [],
+      addresses: [],
       createdAt: 0,
       ...over,
     }
@@ -181,11 +220,12 @@ type RequestParts = {
   readonly secure?: boolean
   readonly key?: string
   readonly ticket?: string
+  readonly session?: string
 }
 
 /** A request from another machine unless told otherwise. */
 export function request(parts: RequestParts = {}): AccessRequest {
-  const { headers = {}, address = '203.0.113.7', secure = false, key, ticket } = parts
+  const { headers = {}, address = '203.0.113.7', secure = false, key, ticket, session } = parts
   const all: Readonly<Record<string, string>> = { host: '127.0.0.1:8080', ...headers }
   return {
     header: (name) => all[name],
@@ -193,6 +233,7 @@ export function request(parts: RequestParts = {}): AccessRequest {
     secure,
     ...(key === undefined ? {} : { key }),
     ...(ticket === undefined ? {} : { ticket }),
+    ...(session === undefined ? {} : { session }),
   }
 }
 

@@ -206,6 +206,53 @@ describe('a publishable key', () => {
   })
 })
 
+describe('a key with a list of addresses', () => {
+  const list = ['203.0.113.0/24', '198.51.100.1/32', '2001:db8:1::/48']
+  const from = (key: string, address: string, headers: Readonly<Record<string, string>> = {}) =>
+    request({ headers: { 'x-api-key': key, ...headers }, address })
+
+  it.each(['203.0.113.255', '198.51.100.1', '2001:db8:1:ffff::9', '::ffff:203.0.113.9', '::ffff:cb00:7109'])(
+    'opens from %s',
+    async (address) => {
+      const { access, addKey } = open()
+      const { key, id } = await addKey('secret', { addresses: list })
+      expect((await access.identify(from(key, address), 'alpha')).keyId).toBe(id)
+    },
+  )
+
+  it.each(['203.0.114.0', '198.51.100.2', '2001:db8:2::1', '::1', '127.0.0.1', 'nonsense', '::cb00:7109'])(
+    'is forbidden from %s',
+    async (address) => {
+      const { access, addKey } = open()
+      const { key } = await addKey('secret', { addresses: list })
+      expect((await refusal(access.identify(from(key, address), 'alpha'))).code).toBe('forbidden')
+    },
+  )
+
+  it('goes by what a trusted proxy says of the client, and by nobody else', async () => {
+    const { access, addKey } = open({ trustedProxies: ['10.0.0.0/8'] })
+    const { key, id } = await addKey('secret', { addresses: list })
+    const said = { 'x-forwarded-for': '203.0.113.9' }
+    expect((await access.identify(from(key, '10.0.0.1', said), 'alpha')).keyId).toBe(id)
+    expect((await refusal(access.identify(from(key, '10.0.0.1'), 'alpha'))).code).toBe('forbidden')
+    expect((await refusal(access.identify(from(key, '192.0.2.1', said), 'alpha'))).code).toBe('forbidden')
+  })
+
+  it('of entries that cannot be read opens from nowhere', async () => {
+    const { access, addKey } = open()
+    const { key } = await addKey('secret', { addresses: ['everywhere'] })
+    expect((await refusal(access.identify(from(key, '203.0.113.7'), 'alpha'))).code).toBe('forbidden')
+  })
+
+  it('is told the App and the origin before the address', async () => {
+    const { access, addKey } = open()
+    const { key } = await addKey('publishable', { addresses: list })
+    const evil = { origin: 'https://evil.example' }
+    expect((await refusal(access.identify(from(key, '192.0.2.1', evil), 'nowhere'))).code).toBe('app_not_found')
+    expect((await refusal(access.identify(from(key, '192.0.2.1', evil), 'alpha'))).code).toBe('origin_not_allowed')
+  })
+})
+
 describe('a request without a credential', () => {
   it('opens the default App and no other; those are not even told apart', async () => {
     const { access } = open()
@@ -220,7 +267,7 @@ describe('a request without a credential', () => {
     expect((await refusal(access.identify(request(), 'default'))).code).toBe('unauthorized')
   })
 
-  it('with an empty key header is one; with a ticket it is none, because none are minted', async () => {
+  it('with an empty key header is one; with anything for a ticket it is none', async () => {
     const { access } = open()
     expect((await access.identify(keyed(''), 'default')).kind).toBe('anonymous')
     expect((await refusal(access.identify(request({ ticket: 't' }), 'default'))).code).toBe('unauthorized')

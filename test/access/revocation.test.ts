@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { mintKey } from '../../src/access/keys.ts'
 import { type Gate, keyed, openGate, refusal } from './fakes.ts'
 
 let gate: Gate
@@ -52,6 +53,36 @@ describe('I9: a key', () => {
     expect(gone).toEqual([id])
     expect(() => access.require(principal, 'read')).toThrow(expect.objectContaining({ code: 'unauthorized' }))
     expect((await refusal(access.identify(keyed(key), 'alpha'))).code).toBe('unauthorized')
+  })
+
+  it('that is rotated works for the overlap beside its successor, then closes what it opened', async () => {
+    const { access, store, addKey } = gate
+    const [old, next] = [await addKey('secret'), await mintKey('secret')]
+    const principal = await access.identify(keyed(old.key), 'alpha')
+    const successor = { id: next.id, hash: next.hash, createdAt: Date.now() }
+    await store.rotateKey(old.id, successor, Date.now() + 5000)
+    await settle()
+    expect((await access.identify(keyed(next.key), 'alpha')).keyId).toBe(next.id)
+    await vi.advanceTimersByTimeAsync(4900)
+    expect(await access.identify(keyed(old.key), 'alpha')).toBe(principal)
+    expect(gone).toEqual([])
+    await vi.advanceTimersByTimeAsync(1100)
+    expect(gone).toEqual([old.id])
+    expect(() => access.require(principal, 'read')).toThrow(expect.objectContaining({ code: 'unauthorized' }))
+    expect((await refusal(access.identify(keyed(old.key), 'alpha'))).code).toBe('unauthorized')
+    expect((await access.identify(keyed(next.key), 'alpha')).keyId).toBe(next.id)
+  })
+
+  it('that was pushed out of memory and then rotated still closes what it opened', async () => {
+    const small = openGate({ verdicts: 1 })
+    small.access.onRevoked((id) => gone.push(id))
+    const [first, second] = [await small.addKey('secret'), await small.addKey('secret')]
+    await small.access.identify(keyed(first.key), 'alpha')
+    await small.access.identify(keyed(second.key), 'alpha')
+    await small.store.rotateKey(first.id, { id: 'next', hash: '', createdAt: Date.now() }, Date.now() + 2000)
+    await vi.advanceTimersByTimeAsync(3000)
+    expect(gone).toEqual([first.id])
+    await small.access.close()
   })
 
   it('that loses an App closes what it opened and keeps its other Apps', async () => {

@@ -19,6 +19,19 @@ const BAD_FRAMES: readonly (readonly [string, string])[] = [
   ['nests too deep', `{"type":"run.resume","id":"x","resume":${'['.repeat(40)}${']'.repeat(40)}}`],
 ]
 
+describe('a connection that a ticket opened', () => {
+  it('P-114: is told with what it may come back, with a snapshot and with a tail', async () => {
+    const rig = new ChatRig({ identify: async ({ session = '' }) => ({ ...ANYONE, kind: 'ticket', session }) })
+    const id = randomUUID()
+    const client = await rig.ready(id)
+    const { epoch, seq } = client.last('session.ready') ?? {}
+    const back = await rig.ready(id, { cursor: `${epoch}-${seq}` })
+    expect(back.last('session.ready')).toMatchObject({ resumed: 'tail', reconnectToken: `back to ${id}` })
+    expect(client.last('session.ready')).toMatchObject({ resumed: 'new', reconnectToken: `back to ${id}` })
+    expect((await new ChatRig().ready()).last('session.ready')).not.toHaveProperty('reconnectToken')
+  })
+})
+
 describe('a connection', () => {
   it.each(BAD_FRAMES)('P-10: lives after a frame that %s, and says what is wrong', async (_what, text) => {
     const client = await new ChatRig().ready()

@@ -141,7 +141,20 @@ describe('parley keys create', () => {
     expect(row.expiresAt).toBeLessThanOrEqual(Date.now() + 90 * 86_400_000)
   })
 
+  it('takes addresses and networks, v4-mapped ones as what they are', async () => {
+    const terminal = open()
+    const ips = ['--ip', '203.0.113.7,10.1.2.3/8', '--ip', '::ffff:198.51.100.0/120', '--ip', '2001:DB8::1/32']
+    const row = await create(terminal, '--app', 'shop', '--scopes', 'read', ...ips)
+    expect(row.addresses).toEqual(['203.0.113.7/32', '10.0.0.0/8', '198.51.100.0/24', '2001:db8::/32'])
+    expect(row.scopes).toEqual(['read'])
+  })
+
   it.each([
+    ['an address of three parts', ['--app', 'shop', '--ip', '10.1.2']],
+    ['an address that is a number', ['--app', 'shop', '--ip', '0x7f000001']],
+    ['a network that is too narrow', ['--app', 'shop', '--ip', '10.0.0.0/33']],
+    ['a name', ['--app', 'shop', '--ip', 'office.example']],
+    ['an address with a zone', ['--app', 'shop', '--ip', 'fe80::1%eth0']],
     ['no App', []],
     ['a bad App', ['--app', 'No App']],
     ['another kind', ['--app', 'shop', '--kind', 'public']],
@@ -194,5 +207,47 @@ describe('parley keys list and revoke', () => {
     expect(terminal.outLines.at(-1)).toContain(row.id)
     expect(await terminal.run('keys', 'revoke', 'nobody')).toBe(1)
     expect(await terminal.run('keys', 'revoke')).toBe(2)
+  })
+})
+
+describe('parley keys rotate', () => {
+  const DAY = 86_400_000
+
+  it('makes a key with all that the old one may, which expires after the overlap', async () => {
+    const terminal = open()
+    const options = ['--scopes', 'read', '--ip', '203.0.113.7', '--label', 'door', '--expires', '30d']
+    const old = await create(terminal, '--app', 'shop', ...options)
+    const before = Date.now()
+    expect(await terminal.run('keys', 'rotate', terminal.outLines[0] ?? '', '--overlap', '2h')).toBe(0)
+    const key = parseKey(terminal.outLines[1] ?? '')
+    const row = terminal.store.keys.get(key?.id ?? '')
+    expect(await provesSecret(row?.hash ?? '', key?.secret ?? '')).toBe(true)
+    expect(row).toMatchObject({ apps: ['shop'], scopes: ['read'], addresses: ['203.0.113.7/32'], label: 'door' })
+    expect(row?.expiresAt).toBeGreaterThanOrEqual(before + 30 * DAY)
+    const until = terminal.store.keys.get(old.id)?.expiresAt ?? 0
+    expect(until - before).toBeGreaterThanOrEqual(2 * 3_600_000)
+    expect(until - before).toBeLessThan(2 * 3_600_000 + 60_000)
+    expect(terminal.errLines.at(-1)).toContain(old.id)
+    expect(terminal.errLines.join()).not.toContain(key?.secret)
+  })
+
+  it('gives a day of overlap and no expiry of its own unless told', async () => {
+    const terminal = open()
+    const old = await create(terminal, '--app', 'shop')
+    expect(await terminal.run('keys', 'rotate', old.id)).toBe(0)
+    const rows = [...terminal.store.keys.values()]
+    expect(rows.map(({ expiresAt }) => expiresAt === undefined)).toEqual([false, true])
+    expect((rows[0]?.expiresAt ?? 0) - Date.now()).toBeGreaterThan(DAY - 60_000)
+  })
+
+  it('refuses a key that is not there, or revoked, and prints none', async () => {
+    const terminal = open()
+    const old = await create(terminal, '--app', 'shop')
+    expect(await terminal.run('keys', 'rotate', 'nobody')).toBe(1)
+    expect(await terminal.run('keys', 'revoke', old.id)).toBe(0)
+    const printed = terminal.outLines.length
+    expect(await terminal.run('keys', 'rotate', old.id)).toBe(1)
+    expect(await terminal.run('keys', 'rotate', old.id, '--overlap', '24')).toBe(2)
+    expect(terminal.outLines).toHaveLength(printed)
   })
 })

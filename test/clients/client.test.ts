@@ -211,17 +211,51 @@ describe('a frame that cannot be read', () => {
 })
 
 describe('a ticket source', () => {
-  it('is asked once more when the ticket is used up, and not a third time', async () => {
-    const tickets = ['one', 'two', 'three']
-    const client = clientWith({ credential: async () => ({ kind: 'ticket', ticket: tickets.shift() ?? '' }) })
-    const socket = await connected(client)
-    socket.cut(1006)
-    await settle(500)
-    environment.socket.receive(verdict('ticket_used'))
+  it.each(['ticket_used', 'ticket_expired'] as const)(
+    'is asked once more after %s, and not a third time',
+    async (code) => {
+      const tickets = ['one', 'two', 'three', 'four']
+      const client = clientWith({ credential: async () => ({ kind: 'ticket', ticket: tickets.shift() ?? '' }) })
+      const socket = await connected(client)
+      socket.cut(1006)
+      await settle(500)
+      for (let times = 0; times < 2; times++) {
+        environment.socket.receive(verdict(code))
+        environment.socket.cut(4401)
+        await settle()
+      }
+      expect(client.state.connection).toMatchObject({ phase: 'refused', code })
+      const offered = environment.sockets.map((each) => each.protocols[2])
+      expect(offered).toEqual(['parley.ticket.one', 'parley.ticket.two', 'parley.ticket.three'])
+    },
+  )
+
+  it('is not asked again when what it gave is no ticket of the server', async () => {
+    const client = clientWith({ credential: async () => ({ kind: 'ticket', ticket: 'forged' }) })
+    client.connect()
+    await settle()
+    environment.socket.receive(verdict('unauthorized'))
     environment.socket.cut(4401)
     await settle()
-    expect(client.state.connection).toMatchObject({ phase: 'refused', code: 'ticket_used' })
-    expect(environment.sockets.map((each) => each.protocols[2])).toEqual(['parley.ticket.one', 'parley.ticket.two'])
+    expect(client.state.connection).toMatchObject({ phase: 'refused', code: 'unauthorized' })
+    expect(environment.sockets).toHaveLength(1)
+  })
+
+  it('that fails is asked again after a while, as a server that is away', async () => {
+    let fails = true
+    const credential = async () => {
+      if (fails) throw new TypeError('Failed to fetch')
+      return { kind: 'ticket' as const, ticket: 'one' }
+    }
+    const client = clientWith({ credential })
+    client.connect()
+    await settle()
+    expect(client.state.connection).toMatchObject({ phase: 'reconnecting', attempt: 1, why: { code: 'unreachable' } })
+    fails = false
+    await settle(10_000)
+    environment.socket.receive(...server.welcome(undefined))
+    expect(client.state.connection.phase).toBe('ready')
+    expect(environment.sockets.map((each) => each.protocols[2])).toEqual(['parley.ticket.one'])
   })
 
   it('is not asked while the token for coming back is good', async () => {

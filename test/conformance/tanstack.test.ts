@@ -36,6 +36,8 @@ const ACCESS = {
   runsAtOnce: 100,
   guessesPerMinute: 10,
   hashesAtOnce: 2,
+  ticketMs: 30_000,
+  returnMs: 600_000,
 }
 
 async function serve(name: 'ws' | 'uws', store: MemoryStore, chat: Partial<ChatSettings> = {}): Promise<number> {

@@ -23,6 +23,7 @@ export function keyRules(make: MakeStore): void {
         label: 'the shop',
         apps: [await putApp('a-first'), await putApp('b-second')],
         origins: ['https://shop.example'],
+        addresses: ['203.0.113.0/24', '2001:db8::/32'],
         expiresAt: NOW + 1,
         revokedAt: NOW + 2,
         lastUsedAt: NOW + 3,
@@ -55,6 +56,44 @@ export function keyRules(make: MakeStore): void {
       expect((await other().store.findKey(row.id))?.revokedAt).toBe(NOW + 5)
       await expect.poll(() => changes).toContainEqual({ kind: 'key', id: row.id })
       stop()
+    })
+
+    it('I9: puts a key in the place of another, which goes on for a while, and tells of both', async () => {
+      const old: KeyRow = {
+        ...key({ apps: [await putApp('c-first'), await putApp('d-second')] }),
+        kind: 'publishable',
+        label: 'the shop',
+        scopes: ['read'],
+        origins: ['https://shop.example'],
+        addresses: ['203.0.113.7/32'],
+      }
+      await store().createKey(old)
+      await store().touchKeys([old.id], NOW)
+      const { changes, stop } = told(other().store)
+      const successor = { id: `n${randomUUID()}`, hash: 'of the new one', createdAt: NOW + 5, expiresAt: NOW + 100 }
+      expect(await store().rotateKey(old.id, successor, NOW + 50)).toBe(true)
+      expect(await store().findKey(successor.id)).toStrictEqual({ ...old, ...successor })
+      expect(await store().findKey(old.id)).toStrictEqual({ ...old, lastUsedAt: NOW, expiresAt: NOW + 50 })
+      const both = [old.id, successor.id].map((id) => ({ kind: 'key', id }))
+      await expect.poll(() => changes).toEqual(expect.arrayContaining(both))
+      stop()
+    })
+
+    it('never lets a key live longer for being rotated, and rotates none that is dead', async () => {
+      const next = () => ({ id: `n${randomUUID()}`, hash: 'h', createdAt: NOW + 5 })
+      const [brief, revoked, expired] = [
+        key({ expiresAt: NOW + 10 }),
+        key({ revokedAt: NOW }),
+        key({ expiresAt: NOW + 5 }),
+      ]
+      for (const row of [brief, revoked, expired]) await store().createKey(row)
+      expect(await store().rotateKey(brief.id, next(), NOW + 50)).toBe(true)
+      expect((await store().findKey(brief.id))?.expiresAt).toBe(NOW + 10)
+      for (const id of [revoked.id, expired.id, 'nobody']) {
+        const successor = next()
+        expect(await store().rotateKey(id, successor, NOW + 50)).toBe(false)
+        expect(await store().findKey(successor.id)).toBeUndefined()
+      }
     })
 
     it('keeps the latest use of keys', async () => {

@@ -37,6 +37,7 @@ export function key(fields: Partial<KeyRow> = {}): KeyRow {
     apps: [],
     scopes: ['read', 'write'],
     origins: [],
+    addresses: [],
     createdAt: NOW,
     ...fields,
   }

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll } from 'vitest'
 import type { AppStore, ChangeFeed, CommitOptions, KeyStore, SessionStore } from '../../src/ports/store.ts'
+import type { TicketStore } from '../../src/ports/tickets.ts'
 
-export type Storage = SessionStore & KeyStore & AppStore & ChangeFeed
+export type Storage = SessionStore & KeyStore & TicketStore & AppStore & ChangeFeed
 
 export type StoreProcess = {
   readonly store: Storage

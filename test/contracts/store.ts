@@ -6,6 +6,7 @@ import { keyRules } from './store-keys.ts'
 import { sessionRules } from './store-sessions.ts'
 import type { MakeStore } from './store-subject.ts'
 import { tailRules } from './store-tails.ts'
+import { ticketRules } from './store-tickets.ts'
 
 /** What every implementation of src/ports/store.ts does. */
 export function describeStore(name: string, make: MakeStore): void {
@@ -16,5 +17,6 @@ export function describeStore(name: string, make: MakeStore): void {
     fenceRules(make)
     tailRules(make)
     keyRules(make)
+    ticketRules(make)
   })
 }

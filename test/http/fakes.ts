@@ -93,6 +93,7 @@ export function openSite({ metricsPublic = false, assets, ...options }: SiteOpti
     metricsPublic,
     isKnownHost: (host) => hosts.isKnown(host),
     assets: folder,
+    requireHttps: options.requireHttps ?? false,
   })
   return {
     ...gate,

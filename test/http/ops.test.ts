@@ -35,6 +35,32 @@ describe('/healthz and /readyz', () => {
   })
 })
 
+describe('a server where HTTPS is required', () => {
+  const header = async (peer: object, headers = {}): Promise<string | null> =>
+    (await site.ask('/healthz', { headers }, peer)).headers.get('strict-transport-security')
+
+  it('tells browsers that came over TLS to come by nothing else', async () => {
+    open({ requireHttps: true })
+    expect(await header({ secure: true })).toBe('max-age=31536000')
+    expect(await header({}, { 'x-forwarded-proto': 'https' })).toBe('max-age=31536000')
+    expect(await header({})).toBeNull()
+    await site.close()
+    open()
+    expect(await header({ secure: true })).toBeNull()
+  })
+
+  it('refuses what asks for more than files and health without it', async () => {
+    open({ requireHttps: true })
+    const { key } = await site.addKey('secret')
+    const ask = (path: string, peer = {}): Promise<Response> => site.ask(path, { headers: { 'x-api-key': key } }, peer)
+    for (const path of ['/v1/sessions?app=alpha', '/v1/auth/test']) {
+      const refused = await ask(path)
+      expect([refused.status, await refused.text()]).toEqual([403, expect.stringContaining('insecure_connection')])
+      expect((await ask(path, { secure: true })).status).toBe(200)
+    }
+  })
+})
+
 describe('/metrics', () => {
   it('are for this machine', async () => {
     open()

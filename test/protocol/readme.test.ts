@@ -138,6 +138,8 @@ describe('the numbers in the text', () => {
     ['P-87', 'more than 50', [settings.connectionsPerSession], [50]],
     ['P-90', '(25 s)', [settings.pingEveryMs], [25_000]],
     ['P-90', 'After 35 s', [settings.pingEveryMs + settings.deadAfterMs], [35_000]],
+    ['P-112', 'within 30 s', [factsOf(TABLE.entries.access.entries.ticketMs).standard], ['30s']],
+    ['P-114', 'for 10 minutes', [factsOf(TABLE.entries.access.entries.returnMs).standard], ['10m']],
     ['P-91', 'after 30 s', [settings.drainMs], [30_000]],
   ])('%s says "%s", as the code has it', (rule, words, actual, expected) => {
     const text = README.replaceAll(/\s+/g, ' ')

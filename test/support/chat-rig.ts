@@ -221,6 +221,9 @@ export class ChatRig {
     const { identify, admitRun, admitConnection } = this.#options
     return {
       identify: identify ?? (async () => ANYONE),
+      authenticate: () => Promise.reject(new ParleyError('unauthorized')),
+      mintTicket: () => Promise.reject(new ParleyError('unauthorized')),
+      reconnectToken: async ({ session }) => session && `back to ${session}`,
       require: ({ scopes }, scope) => {
         if (!scopes.includes(scope)) throw new ParleyError('forbidden')
       },

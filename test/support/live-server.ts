@@ -96,6 +96,8 @@ const ACCESS = {
   runsAtOnce: 3,
   guessesPerMinute: 10,
   hashesAtOnce: 2,
+  ticketMs: 30_000,
+  returnMs: 600_000,
 }
 
 const MIB = 1024 * 1024

@@ -1,9 +1,10 @@
-import type { AppRow, AppStore, KeyRow, KeyStore } from '../../src/ports/store.ts'
+import type { AppRow, AppStore, KeyRow, KeyStore, Successor } from '../../src/ports/store.ts'
+import type { TicketStore } from '../../src/ports/tickets.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 import type { MemoryWorld } from './memory-world.ts'
 
 /** Keys and Apps of a store in memory. */
-export class MemoryKeys implements KeyStore, AppStore {
+export class MemoryKeys implements KeyStore, AppStore, TicketStore {
   readonly #data: MemoryWorld
   readonly #answer: () => Promise<void>
 
@@ -40,12 +41,38 @@ export class MemoryKeys implements KeyStore, AppStore {
     return true
   }
 
+  async rotateKey(id: string, successor: Successor, until: number): Promise<boolean> {
+    await this.#answer()
+    const row = this.#data.keys.get(id)
+    const expiresAt = Math.min(until, row?.expiresAt ?? until)
+    if (!row || row.revokedAt !== undefined || (row.expiresAt ?? Number.POSITIVE_INFINITY) <= successor.createdAt)
+      return false
+    const { expiresAt: _mine, lastUsedAt: _used, ...kept } = row
+    this.#data.keys.set(id, { ...row, expiresAt })
+    this.#data.keys.set(successor.id, { ...kept, ...successor })
+    for (const each of [id, successor.id]) this.#data.tell({ kind: 'key', id: each })
+    return true
+  }
+
   async touchKeys(ids: readonly string[], at: number): Promise<void> {
     await this.#answer()
     for (const id of ids) {
       const row = this.#data.keys.get(id)
       if (row) this.#data.keys.set(id, { ...row, lastUsedAt: Math.max(at, row.lastUsedAt ?? at) })
     }
+  }
+
+  async signingSecret(candidate: string): Promise<string> {
+    await this.#answer()
+    this.#data.secret ??= candidate
+    return this.#data.secret
+  }
+
+  async useTicket(id: string): Promise<boolean> {
+    await this.#answer()
+    const isNew = !this.#data.tickets.has(id)
+    this.#data.tickets.add(id)
+    return isNew
   }
 
   async getApp(id: string): Promise<AppRow | undefined> {

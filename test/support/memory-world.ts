@@ -29,6 +29,8 @@ export class MemoryWorld {
   readonly sessions = new Map<string, StoredSession>()
   readonly keys = new Map<string, KeyRow>()
   readonly apps = new Map<string, AppRow>()
+  readonly tickets = new Set<string>()
+  secret: string | undefined
   readonly nodes = new Set<string>()
   /** With the process that listens. */
   readonly listeners = new Map<(change: Change) => void, string>()

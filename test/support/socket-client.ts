@@ -2,7 +2,11 @@ import type { IncomingMessage } from 'node:http'
 import { WebSocket } from 'ws'
 
 export type CloseInfo = { readonly code: number; readonly reason: string }
-export type ConnectOptions = { readonly headers?: Record<string, string>; readonly protocols?: string[] }
+export type ConnectOptions = {
+  readonly headers?: Readonly<Record<string, string>>
+  readonly protocols?: string[]
+  readonly ca?: string
+}
 
 /** The server answered the handshake with plain HTTP. */
 export class HandshakeRefused extends Error {
@@ -49,8 +53,8 @@ export class SocketClient {
   }
 
   /** @throws HandshakeRefused when the server answers with plain HTTP */
-  static connect(url: string, { headers = {}, protocols = [] }: ConnectOptions = {}): Promise<SocketClient> {
-    const ws = new WebSocket(url, protocols, { headers, perMessageDeflate: false })
+  static connect(url: string, { headers = {}, protocols = [], ca }: ConnectOptions = {}): Promise<SocketClient> {
+    const ws = new WebSocket(url, protocols, { headers, perMessageDeflate: false, ca })
     const client = new SocketClient(ws)
     return new Promise((resolve, reject) => {
       ws.once('open', () => resolve(client))

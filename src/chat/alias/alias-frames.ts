@@ -26,6 +26,7 @@ export class AliasFrames {
   async handle(frame: AliasFrame, readOnly: boolean): Promise<void> {
     if (frame.kind === 'abort') return this.#abort(frame.runId)
     if (readOnly) throw new ParleyError('bad_frame', { message: 'This connection only resumes a run' })
+    this.#core.access.require(this.#caller.principal, 'write')
     if (frame.kind === 'resume') throw nothingPending()
     const sending = { aborted: false }
     this.#sending.set(frame.runId, sending)

@@ -1,2 +1,2 @@
--- Tool calls that an ended run left open: for the browser to execute, or for a person to approve. Read and written with their run.
-alter table runs add column pending jsonb;
+-- From where a key may be used: IP addresses and networks; empty: from everywhere.
+alter table keys add column addresses jsonb not null default '[]';

@@ -1,0 +1,41 @@
+import { Hono } from 'hono'
+import * as v from 'valibot'
+import type { Access } from '../ports/access.ts'
+import { SessionIdSchema } from '../protocol/ids.ts'
+import { AppQuery, admit, UserSchema } from './admit.ts'
+import { readInput, readJson } from './input.ts'
+import { API_HEADERS, type HttpContext, type HttpEnv, refuseMethod } from './responses.ts'
+
+const PATH = '/v1/tickets'
+const CREATED = 201
+const SCOPES = ['read', 'write', 'delete'] as const
+
+const Body = v.strictObject({
+  session: SessionIdSchema,
+  user: UserSchema,
+  scopes: v.optional(
+    v.pipe(
+      v.array(v.picklist(SCOPES)),
+      v.maxLength(SCOPES.length),
+      v.check((scopes) => scopes.includes('read'), 'must hold read: nothing opens without it'),
+    ),
+    ['read', 'write'],
+  ),
+})
+
+/** Tickets: with one a server lets one browser into one session, without giving a key away. */
+export function ticketRoutes(access: Access): Hono<HttpEnv> {
+  const routes = new Hono<HttpEnv>()
+  routes.post(PATH, (c) => mint(c, access))
+  routes.all(PATH, refuseMethod('POST'))
+  return routes
+}
+
+async function mint(c: HttpContext, access: Access): Promise<Response> {
+  const { app } = readInput(AppQuery, c.req.query())
+  const grant = readInput(Body, await readJson(c))
+  const principal = await admit(c, access, app, 'write')
+  const { ticket, expiresAt } = await access.mintTicket(principal, app, grant)
+  const body = { ticket, app, ...grant, expiresAt: new Date(expiresAt).toISOString() }
+  return Response.json(body, { status: CREATED, headers: API_HEADERS })
+}
