@@ -9,6 +9,7 @@ import { type Input, reduce } from './reducer.ts'
 import { isCut, NOT_CONNECTED, type Reply, Requests } from './requests.ts'
 import { checkSend } from './send-check.ts'
 import { toCommand } from './send-command.ts'
+import { type ClientTools, ToolRunner } from './tool-runner.ts'
 
 /** Messages asked for at once when going back in history: a few screens. */
 const HISTORY_PAGE = 50
@@ -23,8 +24,11 @@ export type ClientState = {
   readonly loadingOlder: boolean
 }
 
+/** `tools`: what the page executes for the model (the App's tools of type `client`). */
+export type ClientOptions = ConnectorOptions & { readonly tools?: ClientTools }
+
 /** One session, kept in step with the server across cuts. Connects when `connect()` is called. */
-export function createParleyClient(options: ConnectorOptions): ParleyClient {
+export function createParleyClient(options: ClientOptions): ParleyClient {
   return new ParleyClient(options)
 }
 
@@ -32,11 +36,19 @@ export class ParleyClient {
   readonly #environment: ConnectorOptions['environment']
   readonly #connector: Connector
   readonly #requests = new Requests()
+  readonly #tools: ToolRunner
   readonly #listeners = new Set<() => void>()
   #state: ClientState = { connection: { phase: 'closed' }, conversation: EMPTY_CONVERSATION, loadingOlder: false }
 
-  constructor(options: ConnectorOptions) {
-    this.#environment = options.environment
+  constructor(options: ClientOptions) {
+    const { environment, tools = {} } = options
+    this.#environment = environment
+    this.#tools = new ToolRunner({
+      tools,
+      environment,
+      conversation: () => this.#state.conversation,
+      ask: (command) => this.#ask(command),
+    })
     this.#connector = new Connector(options, {
       onState: (connection) => this.#onConnection(connection),
       onFrame: (frame) => this.#onFrame(frame),
@@ -211,5 +223,7 @@ export class ParleyClient {
   #set(change: Partial<ClientState>): void {
     this.#state = { ...this.#state, ...change }
     for (const listener of this.#listeners) listener()
+    const { connection, conversation } = this.#state
+    if (connection.phase === 'ready' && conversation.sync.phase !== 'snapshot') this.#tools.look()
   }
 }

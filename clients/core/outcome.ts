@@ -6,6 +6,8 @@ export type Failure = {
   readonly code: string
   readonly message: string
   readonly retryable: boolean
+  /** Milliseconds after which it may pass. */
+  readonly retryAfterMs?: number
 }
 
 export const DONE: Outcome = { ok: true }

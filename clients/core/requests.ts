@@ -44,8 +44,9 @@ export class Requests {
     this.#answer(ack.ref, { ok: true, ack })
   }
 
-  refuse({ ref, code, message, retryable }: ErrorFrame): void {
-    this.#answer(ref, { ok: false, code, message, retryable })
+  refuse({ ref, code, message, retryable, retryAfterMs }: ErrorFrame): void {
+    const wait = retryAfterMs === undefined ? {} : { retryAfterMs }
+    this.#answer(ref, { ok: false, code, message, retryable, ...wait })
   }
 
   cutOff(): void {

@@ -1,6 +1,7 @@
 import { browserEnvironment } from '../core/browser-environment.ts'
 import { createParleyClient, type ParleyClient } from '../core/client.ts'
 import type { ConnectorOptions } from '../core/connector.ts'
+import type { ClientTools } from '../core/tool-runner.ts'
 import { iconButton } from '../ui/buttons.ts'
 import { Chat } from '../ui/chat.ts'
 import { el } from '../ui/dom.ts'
@@ -22,6 +23,8 @@ type Session = { readonly client: ParleyClient; readonly chat: Chat }
  */
 export class ParleyChatElement extends HTMLElement {
   readonly #storage = browserStorage('local')
+  /** What the page executes for the model, by the tool's name; set before the conversation is first opened. */
+  tools: ClientTools = {}
   #panel: HTMLElement | undefined
   #launcher: HTMLButtonElement | undefined
   #session: Session | undefined
@@ -86,6 +89,7 @@ export class ParleyChatElement extends HTMLElement {
       sessionId: id,
       ...this.#credential(id),
       environment: browserEnvironment,
+      tools: this.tools,
     })
     const startOver = (): void => this.#startOver()
     const chat = new Chat({

@@ -25,7 +25,9 @@ export function seen(text: string): SeenFrame {
 /** A person who is told number after number while others misbehave: misses none, and never waits long for the next. */
 export class CountingReader {
   readonly #waiting = new Map<string, () => void>()
-  readonly #numbers: string[] = []
+  /** Of each answer what it told; a new one is asked for when one has ended. */
+  readonly #answers: string[][] = []
+  #stopping = false
   #heardAt = 0
   #longestMs = 0
   #link: LoadLink | undefined
@@ -52,13 +54,14 @@ export class CountingReader {
     )
     await ready
     const first = reader.#next('TEXT_MESSAGE_CONTENT')
-    reader.#link.send({ type: 'message.send', clientMessageId: 'count', content: `count from 1 to ${COUNT_TO}` })
+    reader.#ask()
     await first
     return reader
   }
 
+  /** Pieces that it was told. */
   get count(): number {
-    return this.#numbers.length
+    return this.#answers.reduce((sum, answer) => sum + answer.length, 0)
   }
 
   /** Milliseconds that it waited at most between two frames since this was last asked. */
@@ -72,19 +75,32 @@ export class CountingReader {
   /** Stops the answer; what was wrong with what it was told. */
   async stop(): Promise<string[]> {
     const ended = this.#next('RUN_FINISHED')
+    this.#stopping = true
     this.#link?.send({ type: 'run.cancel', id: 'stop' })
     await ended
     this.#link?.destroy()
     if (this.#closedBy !== undefined) return [`the connection was closed with ${this.#closedBy}`]
-    const numbers = this.#numbers.join('').match(/\d+/g) ?? []
-    const wrong = numbers.findIndex((number, index) => Number(number) !== index + 1)
-    if (numbers.length === 0) return ['nothing was counted']
-    return wrong === -1 ? [] : [`told ${numbers[wrong]} where ${wrong + 1} was due`]
+    return this.#answers.flatMap((answer, nth) => {
+      const numbers = answer.join('').match(/\d+/g) ?? []
+      const wrong = numbers.findIndex((number, index) => Number(number) !== index + 1)
+      if (wrong !== -1) return [`told ${numbers[wrong]} where ${wrong + 1} was due`]
+      const isWhole = numbers.length === COUNT_TO
+      if (isWhole || (nth === this.#answers.length - 1 && numbers.length > 0)) return []
+      return [`answer ${nth + 1} ended after ${numbers.length} numbers`]
+    })
+  }
+
+  #ask(): void {
+    this.#answers.push([])
+    const clientMessageId = `count-${this.#answers.length}`
+    this.#link?.send({ type: 'message.send', clientMessageId, content: `count from 1 to ${COUNT_TO}` })
   }
 
   #hear({ type, chunk }: SeenFrame): void {
     this.#wait()
-    if (chunk?.type === 'TEXT_MESSAGE_CONTENT') this.#numbers.push(chunk.delta ?? '')
+    if (type === 'ping') this.#link?.send({ type: 'pong' })
+    if (chunk?.type === 'TEXT_MESSAGE_CONTENT') this.#answers.at(-1)?.push(chunk.delta ?? '')
+    if (chunk?.type === 'RUN_FINISHED' && !this.#stopping) this.#ask()
     const word = chunk?.type ?? type ?? ''
     this.#waiting.get(word)?.()
   }

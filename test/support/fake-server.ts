@@ -1,7 +1,14 @@
 import type { Environment, Socket, SocketHandlers } from '../../clients/core/environment.ts'
 import type { CommandInput } from '../../src/protocol/commands.ts'
 import { canJoin, type DeltaEvent, deltaItem, type Event, isDelta } from '../../src/protocol/events.ts'
-import type { ControlFrame, Envelope, QueueItem, SessionReady, SessionStatus } from '../../src/protocol/frames.ts'
+import type {
+  ControlFrame,
+  Envelope,
+  Pending,
+  QueueItem,
+  SessionReady,
+  SessionStatus,
+} from '../../src/protocol/frames.ts'
 import type { Cursor } from '../../src/protocol/ids.ts'
 import type { Message } from '../../src/protocol/messages.ts'
 
@@ -20,6 +27,7 @@ export class FakeSession {
   epoch = 'e1'
   title: string | undefined
   queue: QueueItem[] = []
+  pending: readonly Pending[] = []
   lastRun: SessionReady['lastRun']
   status: SessionStatus = 'idle'
   runId: string | undefined
@@ -97,7 +105,7 @@ export class FakeSession {
       model: 'scripted/demo',
       models: ['scripted/demo', 'scripted/other'],
       queue: [...this.queue],
-      pending: [],
+      pending: [...this.pending],
       heartbeatMs: 25_000,
       limits: { frameBytes: 65_536, messageBytes: 32_768, queuedSends: 10, pageMessages: 100 },
     }

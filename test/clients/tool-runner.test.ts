@@ -1,0 +1,130 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createParleyClient } from '../../clients/core/client.ts'
+import type { ClientTools } from '../../clients/core/tool-runner.ts'
+import type { Event } from '../../src/protocol/events.ts'
+import type { Pending } from '../../src/protocol/frames.ts'
+import { FakeEnvironment, FakeSession, type FakeSocket, runStarted } from '../support/fake-server.ts'
+import { deferred } from '../support/turns.ts'
+
+const LEASE_MS = 30_000
+
+let environment: FakeEnvironment
+let server: FakeSession
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_767_225_600_000 })
+  environment = new FakeEnvironment()
+  server = new FakeSession()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const settle = (ms = 0): Promise<unknown> => vi.advanceTimersByTimeAsync(ms)
+
+const CALLED: readonly Event[] = [
+  runStarted('r1', 'u1', 'Where am I?'),
+  { type: 'TOOL_CALL_START', toolCallId: 't1', toolCallName: 'locate', parentMessageId: 'a1' },
+  { type: 'TOOL_CALL_ARGS', toolCallId: 't1', delta: '{"exact":true}' },
+  { type: 'TOOL_CALL_END', toolCallId: 't1' },
+  { type: 'RUN_FINISHED', threadId: 't', runId: 'r1', outcome: { type: 'success' } },
+]
+const WAITS: Pending = { toolCallId: 't1', toolName: 'locate', runId: 'r1', kind: 'client' }
+
+/** A client that comes to a session in which a call waits. */
+async function arrive(tools: ClientTools, pending: Pending = WAITS) {
+  for (const event of CALLED) server.emit(event)
+  server.pending = [pending]
+  const client = createParleyClient({ url: 'ws://host/ws', app: 'default', sessionId: 's', environment, tools })
+  client.connect()
+  await settle()
+  return welcome(client.state.conversation.cursor)
+}
+
+async function welcome(cursor?: Parameters<FakeSession['welcome']>[0]): Promise<FakeSocket> {
+  environment.socket.receive(...server.welcome(cursor))
+  await settle()
+  return environment.socket
+}
+
+/** Grants the newest claim. */
+async function grant(socket: FakeSocket): Promise<void> {
+  const ref = socket.commands('tool.claim').at(-1)?.id ?? ''
+  socket.receive({ type: 'ack', ref, expiresInMs: LEASE_MS })
+  await settle()
+}
+
+describe('a tool of the page (P-45, P-46)', () => {
+  it('is claimed, gets its arguments, and its result is told', async () => {
+    const locate = vi.fn<ClientTools[string]>(async () => 'Bern')
+    const socket = await arrive({ locate })
+    expect(socket.commands('tool.claim')).toMatchObject([{ toolCallId: 't1' }])
+    expect(locate).not.toHaveBeenCalled()
+    await grant(socket)
+    expect(locate.mock.calls).toEqual([[{ exact: true }]])
+    expect(socket.commands('tool.result')).toMatchObject([{ toolCallId: 't1', content: 'Bern' }])
+    expect(socket.commands('tool.claim')).toHaveLength(1)
+  })
+
+  it('that fails tells the model how', async () => {
+    const socket = await arrive({ locate: () => Promise.reject(new Error('not allowed')) })
+    await grant(socket)
+    expect(socket.commands('tool.result')).toMatchObject([{ content: '', error: 'not allowed' }])
+  })
+
+  it.each([
+    ['another tool', { other: () => 'x' }, WAITS],
+    ['a name that every object has', {}, { ...WAITS, toolName: 'toString' }],
+    ['an approval', { locate: () => 'x' }, { ...WAITS, kind: 'approval' as const }],
+  ])('is not asked for %s', async (_what, tools, pending) => {
+    expect((await arrive(tools, pending)).sent).toEqual([])
+  })
+
+  it('that another tab has is tried again when the lease of that is over', async () => {
+    const locate = vi.fn<ClientTools[string]>(async () => 'Bern')
+    const socket = await arrive({ locate }, { ...WAITS, claimed: true })
+    const ref = socket.commands('tool.claim')[0]?.id ?? ''
+    socket.receive({ type: 'error', ref, code: 'overloaded', message: 'taken', retryable: true, retryAfterMs: 4000 })
+    await settle(3999)
+    expect(socket.commands('tool.claim')).toHaveLength(1)
+    await settle(1)
+    expect(socket.commands('tool.claim')).toHaveLength(2)
+    await grant(socket)
+    expect(socket.commands('tool.result')).toHaveLength(1)
+  })
+
+  it('that takes long keeps its lease', async () => {
+    const work = deferred<string>()
+    const socket = await arrive({ locate: () => work.promise })
+    await grant(socket)
+    await settle(LEASE_MS / 2)
+    expect(socket.commands('tool.claim')).toHaveLength(2)
+    await grant(socket)
+    work.resolve('Bern')
+    await settle(LEASE_MS)
+    expect(socket.commands('tool.claim')).toHaveLength(2)
+    expect(socket.commands('tool.result')).toHaveLength(1)
+  })
+
+  it('is made once, and its result told again, when the line is cut meanwhile', async () => {
+    const work = deferred<string>()
+    const locate = vi.fn<ClientTools[string]>(() => work.promise)
+    const socket = await arrive({ locate })
+    await grant(socket)
+    socket.cut(1006)
+    work.resolve('Bern')
+    await settle(20_000)
+    const next = await welcome()
+    expect(next.commands('tool.result')).toMatchObject([{ toolCallId: 't1', content: 'Bern' }])
+    expect(locate).toHaveBeenCalledTimes(1)
+  })
+
+  it('is told once: an answer that the server has is not told again', async () => {
+    const socket = await arrive({ locate: () => 'Bern' })
+    await grant(socket)
+    socket.receive({ type: 'ack', ref: socket.commands('tool.result')[0]?.id ?? '', duplicate: false, runId: 'r2' })
+    socket.receive({ type: 'session.status', status: 'idle', queued: 0, queue: [] })
+    await settle(LEASE_MS)
+    expect(socket.commands('tool.result')).toHaveLength(1)
+  })
+})
