@@ -4,7 +4,8 @@ export type Series = {
   readonly name: string
   /** Of the style sheet: `line-1` and so on. */
   readonly colour: number
-  readonly points: readonly (readonly [x: number, y: number])[]
+  /** Where there is no value the line is broken. */
+  readonly points: readonly (readonly [x: number, y: number | undefined])[]
 }
 
 export type Chart = {
@@ -37,7 +38,7 @@ type Scale = { readonly at: (value: number) => number; readonly marks: readonly 
 
 /** Empty where there is nothing to draw. */
 export function drawChart({ title, x, y, series, shaded = [] }: Chart): string {
-  const all = series.flatMap(({ points }) => points)
+  const all = series.flatMap(knownOf)
   if (all.length === 0) return ''
   const across = scaleOf(
     x,
@@ -78,15 +79,25 @@ export function drawChart({ title, x, y, series, shaded = [] }: Chart): string {
 
 function lineOf({ points, colour }: Series, left: (x: number) => string, top: (y: number) => string): string {
   const classes = `line line-${colour}`
-  const [only] = points
-  if (only !== undefined && points.length === 1)
-    return `<circle class="${classes}" cx="${left(only[0])}" cy="${top(only[1])}" r="2.5"/>`
-  const path = points.map(([x, y], nth) => `${nth === 0 ? 'M' : 'L'}${left(x)} ${top(y)}`).join('')
-  return `<path class="${classes}" d="${path}"/>`
+  const broken = points.map(([x, y], nth) => {
+    if (y === undefined) return ''
+    const isFirst = points[nth - 1]?.[1] === undefined
+    // A value between two gaps: a line to itself, which round ends make a dot.
+    const isAlone = isFirst && points[nth + 1]?.[1] === undefined
+    const place = `${left(x)} ${top(y)}`
+    return isFirst ? `M${place}${isAlone ? `L${place}` : ''}` : `L${place}`
+  })
+  return `<path class="${classes}" d="${broken.join('')}"/>`
+}
+
+type Known = readonly [x: number, y: number]
+
+function knownOf({ points }: Series): Known[] {
+  return points.flatMap(([x, y]) => (y === undefined ? [] : [[x, y] as const]))
 }
 
 function legendOf(series: readonly Series[]): string {
-  const named = series.filter(({ points }) => points.length > 0)
+  const named = series.filter((one) => knownOf(one).length > 0)
   if (named.length === 0) return ''
   const keys = named.map(({ name, colour }) => `<span class="key"><i class="line-${colour}"></i>${escape(name)}</span>`)
   return `<span class="legend">${keys.join('')}</span>`

@@ -71,19 +71,19 @@ export class Crowd {
   }
 
   /** Gives how many sessions there are now. */
-  async open(target: Target, count: number, ids: readonly string[]): Promise<number> {
+  async open(target: Target, count: number, ids: readonly string[], timed: boolean): Promise<number> {
     for (let from = 0; from < count; from += OPENING) {
       const batch = Array.from({ length: Math.min(OPENING, count - from) }, (_, offset) => ids[from + offset])
-      this.sessions.push(...(await Promise.all(batch.map((id) => this.enter(target, id ?? randomUUID())))))
+      this.sessions.push(...(await Promise.all(batch.map((id) => this.#enter(target, id ?? randomUUID(), timed)))))
     }
     return this.sessions.length
   }
 
-  async enter(target: Target, id: string): Promise<LoadSession> {
+  async #enter(target: Target, id: string, timed: boolean): Promise<LoadSession> {
     const start = performance.now()
     const session = await LoadSession.open(target, id, this.nextPlace(target), this.sink)
     this.came()
-    this.took((performance.now() - start) * 1000)
+    if (timed) this.took((performance.now() - start) * 1000)
     return session
   }
 

@@ -21,7 +21,7 @@ const NINES: readonly (readonly [number, string])[] = [
   [5, '99.999 %'],
 ]
 const PERCENTILE_AXIS: Axis = { label: 'percentile', scale: 'linear', marks: NINES }
-/** Looks that are nearer to each other than this follow each other. */
+/** Between two looks that follow each other: nothing to be shaded. */
 const GAP_SECONDS = 0.1
 const SECONDS: Axis = { label: 'seconds since the measurement began', scale: 'linear' }
 
@@ -89,7 +89,7 @@ function tableOf(lines: readonly Line[], beside: boolean): string {
       if (column === 0) return `<th scope="row">${escape(text)}</th>`
       if (column === 5)
         return `<td class="${text === 'yes' ? 'good' : text === 'NO' ? 'bad' : ''}">${verdict(text)}</td>`
-      return `<td>${escape(text.replaceAll(' - ', ' – '))}</td>`
+      return `<td>${escape(text.replaceAll(' - ', ' – ').replace('<=', '≤').replace('>=', '≥'))}</td>`
     }),
   )
   return `<div class="table"><table>
@@ -107,7 +107,7 @@ function latencyOverTime(scenario: ReportedScenario): string {
   const line = (name: string, colour: number, of: Sample | undefined, key: 'p50' | 'p99'): Series => ({
     name: `${name} ${key}`,
     colour,
-    points: pointsOf(of).flatMap(({ at, latency }) => (latency ? [[at, latency[key]] as const] : [])),
+    points: pointsOf(of).map(({ at, latency }) => [at, latency?.[key]]),
   })
   const [parley, relay] = [scenario.parley.at(-1), scenario.relay.at(-1)]
   const series = [
@@ -128,10 +128,7 @@ function overTime(
   const line = (name: string, colour: number, of: Sample | undefined): Series => ({
     name,
     colour,
-    points: pointsOf(of).flatMap((point) => {
-      const known = value(point)
-      return known === undefined ? [] : [[point.at, known] as const]
-    }),
+    points: pointsOf(of).map((point) => [point.at, value(point)]),
   })
   const series = [line(PARLEY, COLOURS[PARLEY], scenario.parley.at(-1)), line(R, COLOURS[R], scenario.relay.at(-1))]
   return drawOverTime({ title, x: SECONDS, y: { label, scale: 'linear' }, series }, scenario)
@@ -144,18 +141,12 @@ function drawOverTime(chart: Chart, scenario: ReportedScenario): string {
   })
 }
 
-/** Neighbouring points that are not of the measurement, as stretches of time. */
+/** What lies between the points that are measured, from the beginning on: [from, to] in seconds. */
 function unmeasured(points: readonly Point[]): (readonly [number, number])[] {
-  const stretches: [number, number][] = []
-  for (const { at, seconds, measured } of points) {
-    if (measured) continue
-    const last = stretches.at(-1)
-    // Before the first point the server is starting.
-    const from = points[0]?.at === at ? 0 : at - seconds
-    if (last !== undefined && from - last[1] < GAP_SECONDS) last[1] = at
-    else stretches.push([from, at])
-  }
-  return stretches
+  const measured = points.filter((point) => point.measured).map(({ at, seconds }) => [at - seconds, at] as const)
+  const starts = [0, ...measured.map(([, end]) => end)]
+  const ends = [...measured.map(([start]) => start), points.at(-1)?.at ?? 0]
+  return starts.map((from, nth) => [from, ends[nth] ?? from] as const).filter(([from, to]) => to - from > GAP_SECONDS)
 }
 
 /** Tokens, or handshakes where those are the work. */

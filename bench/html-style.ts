@@ -47,7 +47,6 @@ svg { display: block; width: 100%; height: auto }
 .axis, .tick { stroke: var(--soft) }
 .shade { fill: var(--shade) }
 .line { fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linejoin: round; stroke-linecap: round }
-circle.line { fill: currentColor }
 .line-1 { color: var(--c1) } .line-2 { color: var(--c2) } .line-3 { color: var(--c3) } .line-4 { color: var(--c4) }
 footer { margin-top: 20px; color: var(--soft); font-size: 13px }
 @media (max-width: 640px) { body { padding: 20px 12px } section { padding: 16px } }

@@ -3,7 +3,14 @@ import type { Target } from './session.ts'
 
 /** What the bench asks of its load processes. */
 export type LoadCommand =
-  | { readonly do: 'open'; readonly target: Target; readonly count: number; readonly sessionIds?: readonly string[] }
+  | {
+      readonly do: 'open'
+      readonly target: Target
+      readonly count: number
+      readonly sessionIds?: readonly string[]
+      /** The time to `session.ready` is what is measured; else latencies are of tokens. */
+      readonly timed?: boolean
+    }
   /** Every session sends at once and reads its answer. */
   | { readonly do: 'burst'; readonly tokens: number; readonly apart: boolean }
   /** Every session starts an endless paced answer, spread over one token's time and `spreadMs`. */
@@ -94,13 +101,12 @@ export type WindowResult = { readonly tokens: number; readonly latency: LatencyS
 export function partOf(command: LoadCommand, nth: number, of: number): LoadCommand | undefined {
   switch (command.do) {
     case 'open': {
-      const [from, to] = [nth, nth + 1].map((at) => Math.floor((command.count * at) / of))
+      const [from, to] = stretchOf(command.count, nth, of)
       const { sessionIds, ...rest } = command
-      const count = (to ?? 0) - (from ?? 0)
-      return { ...rest, count, ...(sessionIds ? { sessionIds: sessionIds.slice(from, to) } : {}) }
+      return { ...rest, count: to - from, ...(sessionIds ? { sessionIds: sessionIds.slice(from, to) } : {}) }
     }
     case 'resume': {
-      const [from = 0, to = 0] = [nth, nth + 1].map((at) => Math.floor((command.count * at) / of))
+      const [from, to] = stretchOf(command.count, nth, of)
       return { ...command, count: to - from }
     }
     case 'watch':
@@ -114,4 +120,9 @@ export function partOf(command: LoadCommand, nth: number, of: number): LoadComma
     default:
       return command
   }
+}
+
+/** One session is the first one's: it sends. */
+function stretchOf(count: number, nth: number, of: number): readonly [from: number, to: number] {
+  return [Math.ceil((count * nth) / of), Math.ceil((count * (nth + 1)) / of)]
 }

@@ -113,6 +113,7 @@ async function enter(target: Target, ids: readonly string[]): Promise<LatencySum
     const session = await LoadSession.open(target, id, undefined, crowd.sink)
     times.add(nowMicros() - start)
     crowd.took(nowMicros() - start)
+    crowd.came()
     session.leave()
   }
   return times.summary()
@@ -157,7 +158,7 @@ async function handle(text: string): Promise<unknown> {
   if (crowd.fault) throw crowd.fault
   switch (command.do) {
     case 'open':
-      return crowd.orFault(crowd.open(command.target, command.count, command.sessionIds ?? []))
+      return crowd.orFault(crowd.open(command.target, command.count, command.sessionIds ?? [], command.timed ?? false))
     case 'burst':
       return burst(command.tokens, command.apart)
     case 'pace':

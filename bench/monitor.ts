@@ -118,7 +118,8 @@ export class Monitor {
 
   /** One after the other, also when a mark comes while a look is under way. */
   #look(): Promise<void> {
-    this.#looking = this.#looking.then(() => this.#lookNow())
+    // Without a beginning nobody wants to see anything.
+    if (this.#stopped?.signal.aborted === false) this.#looking = this.#looking.then(() => this.#lookNow())
     return this.#looking
   }
 

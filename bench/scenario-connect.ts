@@ -21,10 +21,10 @@ export const connect: Scenario = {
   measure: (rig, start) =>
     measuring(rig, start, async (contender, load) => {
       const { target } = contender
-      const before = await load.do<number>({ do: 'open', target, count: WARM_UP })
+      const before = await load.do<number>({ do: 'open', target, count: WARM_UP, timed: true })
       const started = performance.now()
       const [opened, spent] = await rig.spentBy(contender, load, () =>
-        load.do<number>({ do: 'open', target, count: STORM }),
+        load.do<number>({ do: 'open', target, count: STORM, timed: true }),
       )
       const seconds = (performance.now() - started) / 1000
       const served = opened - before

@@ -71,7 +71,13 @@ export const idle: Scenario = {
 
 async function slope(rig: Rig, contender: Contender, load: Load, sessionIds: readonly string[]): Promise<Sample> {
   const open = (from: number, to: number): Promise<unknown> =>
-    load.do({ do: 'open', target: contender.target, count: to - from, sessionIds: sessionIds.slice(from, to) })
+    load.do({
+      do: 'open',
+      target: contender.target,
+      count: to - from,
+      sessionIds: sessionIds.slice(from, to),
+      timed: true,
+    })
   const memory = async (): Promise<{ readonly rss: number; readonly heap: number }> => {
     const readings: { readonly rss: number; readonly heap: number }[] = []
     while (readings.length < READINGS) {

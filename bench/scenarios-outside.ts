@@ -53,7 +53,7 @@ function connect(count: number): Scenario {
     measure: (rig, start) =>
       measuring(rig, start, async (contender, load) => {
         const [served, spent] = await rig.spentBy(contender, load, () =>
-          load.do<number>({ do: 'open', target: contender.target, count }),
+          load.do<number>({ do: 'open', target: contender.target, count, timed: true }),
         )
         const { latency } = await load.window()
         const loadSide = spent.loadSide / spent.wall

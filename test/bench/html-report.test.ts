@@ -73,6 +73,13 @@ describe('the page of a report', () => {
       expect(page).toContain(`>${label}`)
   })
 
+  it('shades what was not measured, from the beginning to the first point that was', () => {
+    const shades = [...page.matchAll(/<rect class="shade" x="62.0" y="14" width="([\d.]+)"/g)].map(([, width]) => width)
+    // A second of three: in each chart over time.
+    expect(shades).toHaveLength(5)
+    expect(Number(shades[0]) * 3).toBeCloseTo(560 - 62 - 30, 0)
+  })
+
   it('is well-formed, and no place in it is not a number', () => {
     expect(page).not.toMatch(/NaN|Infinity|undefined/)
     const opened = [...page.matchAll(/<(section|figure|svg|table|tr|td|th|span|div|dl|ul|li)[\s>]/g)].length
@@ -121,6 +128,20 @@ describe('a chart', () => {
     })
     expect([...chart.matchAll(/text-anchor="end">([^<]+)/g)].map(([, mark]) => mark)).toEqual(['0.1', '1', '10', '100'])
     expect(chart).not.toContain('NaN')
+  })
+
+  it('breaks a line where there is no value, and shows one that stands alone', () => {
+    const points = [
+      [0, 1],
+      [1, 2],
+      [2, undefined],
+      [3, 4],
+      [4, undefined],
+    ] as const
+    const chart = drawChart({ title: 't', x, y: x, series: [{ name: 'n', colour: 1, points }] })
+    const [, path = ''] = /class="line line-1" d="([^"]+)"/.exec(chart) ?? []
+    expect(path.replaceAll(/[\d. ]/g, '')).toBe('MLML')
+    expect(path.split('M')[2]?.split('L')[0]).toBe(path.split('M')[2]?.split('L')[1])
   })
 
   it('of a line of zeros is flat at the bottom', () => {

@@ -25,6 +25,11 @@ describe('a command to several load processes', () => {
     expect(opens.map((part) => part.count)).toEqual(opens.map((part) => part.sessionIds?.length))
   })
 
+  it('gives one session to the first, which sends', () => {
+    const shared = parts({ do: 'open', target: TARGET, count: 1 }, 3)
+    expect(shared.map((part) => (part?.do === 'open' ? part.count : undefined))).toEqual([1, 0, 0])
+  })
+
   it('is sent by one and read by all', () => {
     const shared = parts({ do: 'watch', rate: 1, tokens: 2 }, 3)
     expect(shared).toEqual([
