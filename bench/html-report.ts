@@ -2,7 +2,7 @@
 import { type Axis, type Chart, drawChart, escape, type Series } from './chart.ts'
 import { STYLE } from './html-style.ts'
 import { Latencies } from './latencies.ts'
-import type { Point } from './monitor.ts'
+import type { Point } from './point.ts'
 import { cellsOf, type Line, notesOf, type Report, type ReportedScenario } from './report.ts'
 import type { Sample } from './scenario.ts'
 

@@ -1,4 +1,4 @@
-import type { Point } from './monitor.ts'
+import type { Point } from './point.ts'
 
 /** Between two lines where nobody can see one change, in ms. */
 const LINE_EVERY_MS = 5000

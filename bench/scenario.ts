@@ -1,6 +1,6 @@
 import type { Contender, Place, Start } from './contender.ts'
 import type { Load } from './loads.ts'
-import type { Watched } from './monitor.ts'
+import type { Watched } from './point.ts'
 import type { Rig } from './rig.ts'
 
 /** What one measurement of one server yields, by metric key. */

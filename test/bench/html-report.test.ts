@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { drawChart, numberText } from '../../bench/chart.ts'
 import { htmlOf } from '../../bench/html-report.ts'
 import { Latencies } from '../../bench/latencies.ts'
-import type { Point } from '../../bench/monitor.ts'
+import type { Point } from '../../bench/point.ts'
 import { linesOf, type Report, tableOf } from '../../bench/report.ts'
 import { atMost, type Sample, type Scenario } from '../../bench/scenario.ts'
 

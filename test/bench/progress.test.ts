@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Point } from '../../bench/monitor.ts'
+import type { Point } from '../../bench/point.ts'
 import { describePoint, Progress } from '../../bench/progress.ts'
 
 const POINT: Point = {
