@@ -2,9 +2,9 @@
  * Two reports of `npm run bench -- --json FILE`, before and after a change: `npm run bench -- compare BEFORE AFTER`. What R was
  * measured beside is compared as a share of R, round by round: the machine's mood is in both.
  */
-import { readFile } from 'node:fs/promises'
 import { median } from './latencies.ts'
-import { drawTable, type Report, type ReportedScenario } from './report.ts'
+import { drawTable, type ReportedScenario } from './report.ts'
+import { readReport } from './report-file.ts'
 
 type Range = { readonly least: number; readonly median: number; readonly most: number }
 
@@ -51,12 +51,6 @@ function rowOf(label: string, key: string, before: ReportedScenario, after: Repo
     return [label, shown(from, one.unit), shown(to, other.unit), '', 'R was measured in one of them only']
   const change = from.median === 0 ? '' : `${((to.median / from.median - 1) * PERCENT).toFixed(1)} %`
   return [label, shown(from, one.unit), shown(to, other.unit), change, verdictOf(from, to)]
-}
-
-async function readReport(file: string): Promise<Report> {
-  const report: Report = JSON.parse(await readFile(file, 'utf8'))
-  if (typeof report.scenarios !== 'object') throw new Error(`${file} is no report of the bench`)
-  return report
 }
 
 const [beforeFile, afterFile] = process.argv.slice(2)

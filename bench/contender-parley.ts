@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres from 'postgres'
-import { type Contender, freePort, type Place, pidOf, type Start, untilAnswers } from './contender.ts'
+import { type Contender, freePort, type Place, type Start, untilAnswers } from './contender.ts'
 import { childrenOf, moveToCore, OTHER_CORE, SERVER_CORE, startNode, stopProcess } from './processes.ts'
 
 /** The bench runs in the project's directory. */
@@ -17,7 +17,6 @@ const APP = {
   name: 'Bench',
   preamble: 'You are measured.',
   model: { default: 'anthropic/bench', allowed: ['anthropic/bench'], maxOutputTokens: 8192, contextTokens: 150_000 },
-  tools: [],
 }
 const SECRET_KEY = /sk_live_\w+/
 
@@ -57,11 +56,10 @@ async function launch(folder: string, place: Place): Promise<Contender> {
   const databasePid = postmasterIn(dataDir)?.pid
   if (databasePid !== undefined)
     for (const pid of [databasePid, ...childrenOf(databasePid)]) moveToCore(pid, OTHER_CORE)
-  const key = await makeKey(folder, env)
+  const key = await makeKey(folder, env, place.tools ?? [])
   return {
     name: 'Parley',
     process: child,
-    pid: pidOf(child),
     target: { port, path: `/ws?app=${APP_ID}`, headers: { 'AOMI-APP-KEY': key }, sessionHeader: 'X-Session-Id' },
     databasePid,
     store: { dataDir, connect: () => connect(dataDir) },
@@ -76,9 +74,9 @@ async function launch(folder: string, place: Place): Promise<Contender> {
   }
 }
 
-async function makeKey(folder: string, env: NodeJS.ProcessEnv): Promise<string> {
+async function makeKey(folder: string, env: NodeJS.ProcessEnv, tools: readonly string[]): Promise<string> {
   const file = join(folder, 'app.json')
-  await writeFile(file, JSON.stringify(APP))
+  await writeFile(file, JSON.stringify({ ...APP, tools }))
   cli(env, ['apps', 'put', file])
   const [key] = SECRET_KEY.exec(cli(env, ['keys', 'create', '--app', APP_ID, '--kind', 'secret'])) ?? []
   if (!key) throw new Error('the CLI printed no key')

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { freePort, pidOf, type Start, untilAnswers } from './contender.ts'
+import { freePort, type Start, untilAnswers } from './contender.ts'
 import { SERVER_CORE, startNode, stopProcess } from './processes.ts'
 
 /** Starts R. */
@@ -20,7 +20,6 @@ export const startRelay: Start = async (place) => {
   return {
     name: 'R',
     process: child,
-    pid: pidOf(child),
     target: { port, path: '/ws', headers: {} },
     databasePid: undefined,
     store: undefined,

@@ -1,13 +1,14 @@
 import type { ChildProcess } from 'node:child_process'
 import { createServer } from 'node:net'
 import type { Sql } from 'postgres'
+import { rssKib } from './processes.ts'
 import type { Target } from './session.ts'
 
 /** A server under measurement, started. */
 export type Contender = {
   readonly name: 'R' | 'Parley'
-  readonly process: ChildProcess
-  readonly pid: number
+  /** Undefined where somebody else started it: then nothing is known of what it takes. */
+  readonly process: ChildProcess | undefined
   readonly target: Target
   /** The database's postmaster where the server launched one: its CPU stands beside the server's. */
   readonly databasePid: number | undefined
@@ -27,6 +28,8 @@ export type Place = {
   readonly outDir: string
   /** More of the server's configuration. */
   readonly env?: Readonly<Record<string, string>>
+  /** Built-in tools that the App has; else none. */
+  readonly tools?: readonly string[]
   /** More arguments of its Node. */
   readonly nodeArgs?: readonly string[]
 }
@@ -36,6 +39,11 @@ export type Start = (place: Place) => Promise<Contender>
 export function pidOf(child: ChildProcess): number {
   if (child.pid === undefined) throw new Error('the process did not start')
   return child.pid
+}
+
+/** Of the server's process; NaN where it is not ours. */
+export function serverRssKib({ process }: Contender): number {
+  return process === undefined ? Number.NaN : rssKib(pidOf(process))
 }
 
 const ATTEMPTS = 300

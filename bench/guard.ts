@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url'
 import type { Start } from './contender.ts'
 import { startParley } from './contender-parley.ts'
 import { startRelay } from './contender-relay.ts'
+import { Monitor } from './monitor.ts'
 import { moveToCore, OTHER_CORE } from './processes.ts'
+import { Progress } from './progress.ts'
 import { Rig } from './rig.ts'
 import type { Sample, Scenario } from './scenario.ts'
 import { shortFull } from './scenario-full.ts'
@@ -61,7 +63,11 @@ async function isWithin(rig: Rig, floor: Floor): Promise<boolean> {
 
 async function main(): Promise<boolean> {
   moveToCore(process.pid, OTHER_CORE)
-  const rig = await Rig.start(dirname(fileURLToPath(import.meta.url)))
+  const rig = await Rig.start({
+    outDir: dirname(fileURLToPath(import.meta.url)),
+    loaders: 1,
+    monitor: new Monitor(new Progress()),
+  })
   try {
     const verdicts: boolean[] = []
     for (const floor of FLOORS) verdicts.push(await holds(rig, floor))

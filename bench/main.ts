@@ -1,12 +1,16 @@
 import { writeFile } from 'node:fs/promises'
-import { cpus, release } from 'node:os'
+import { availableParallelism, cpus, release } from 'node:os'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
-import type { Start } from './contender.ts'
+import type { Contender, Start } from './contender.ts'
+import { greet, outside } from './contender-outside.ts'
 import { startParley } from './contender-parley.ts'
 import { startRelay } from './contender-relay.ts'
+import { htmlOf } from './html-report.ts'
+import { Monitor } from './monitor.ts'
+import { BenchError, type Options, readOptions } from './options.ts'
 import { moveToCore, OTHER_CORE } from './processes.ts'
+import { Progress } from './progress.ts'
 import { linesOf, type Report, type ReportedScenario, type Results, tableOf } from './report.ts'
 import { Rig } from './rig.ts'
 import type { Sample, Scenario } from './scenario.ts'
@@ -15,89 +19,181 @@ import { connect } from './scenario-connect.ts'
 import { fanout } from './scenario-fanout.ts'
 import { apart, full } from './scenario-full.ts'
 import { idle } from './scenario-idle.ts'
+import { mixed } from './scenario-mixed.ts'
 import { paced } from './scenario-paced.ts'
 import { resume } from './scenario-resume.ts'
+import { soak } from './scenario-soak.ts'
 import { stop } from './scenario-stop.ts'
 import { write } from './scenario-write.ts'
+import { outsideScenarios } from './scenarios-outside.ts'
 
-const SCENARIOS: readonly Scenario[] = [full, apart, paced, stop, fanout, connect, resume, cold, write, idle]
-/** Names of several. */
-const GROUPS: Readonly<Record<string, readonly Scenario[]>> = {
-  all: SCENARIOS,
-  stream: [full, apart, paced],
-  interrupt: [stop],
-}
-const HELP = `npm run bench -- [scenario...] [--rounds 3] [--only relay|parley] [--json FILE] [--profile DIR]
+/** Names of several; and `all`. */
+const GROUPS: Readonly<Record<string, readonly string[]>> = { stream: ['full', 'apart', 'paced'], interrupt: ['stop'] }
+const HELP = `npm run bench -- [scenario...] [options]        servers that the bench starts: R and Parley
+npm run bench -- [scenario...] --url ws://127.0.0.1:8080 --app ID --key KEY    a server that runs already
 npm run bench -- compare BEFORE.json AFTER.json
-scenarios: ${SCENARIOS.map(({ name }) => name).join(', ')}; stream (full, apart, paced), interrupt (stop), all (also when none is named)`
+npm run bench -- html REPORT.json REPORT.html
+scenarios: full, apart, paced, stop, fanout, connect, resume, cold, write, idle, mixed, soak; with --url: connect, paced, stop,
+  fanout, resume, mixed, soak; stream (full, apart, paced), interrupt (stop), all (also when none is named)
 
-const { values: options, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: { type: 'string', default: '3' },
-    only: { type: 'string' },
-    json: { type: 'string' },
-    profile: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
-})
+  --rounds N       how often, 3 by default, with --url once
+  --json FILE      every sample, for compare and html
+  --html FILE      a page with charts
+  --loaders N      load processes, 1 by default: more when it says that the load side is the bottleneck
+  --only NAME      relay or parley
+  --profile DIR    a .cpuprofile of each Parley
+  --minutes M      of mixed (1 by default) and soak (2)
+  --arrivals N     people a second at the busiest, of mixed (10 by default) and soak (5)
+  --seed N         of mixed and soak
+with --url:
+  --key KEY        a secret key of the App, or PARLEY_KEY; without one the limits of an address hold
+  --app ID         "default" by default; its model has to be scripted/demo, except for connect
+  --sessions N     connections at once, instead of each scenario's own
+  --rate N         numbers per second of its model, 20 by default: a quarter of its PARLEY_SCRIPTED_RATE
+  --allow-remote   load another machine than this one: only what is yours`
 
-function chosen(): readonly Scenario[] {
-  const named = positionals.length === 0 ? ['all'] : positionals
-  return [
-    ...new Set(
-      named.flatMap((name) => {
-        const found = GROUPS[name] ?? SCENARIOS.filter((scenario) => scenario.name === name)
-        if (found.length === 0) throw new Error(`no scenario ${name}\n${HELP}`)
-        return found
-      }),
-    ),
-  ]
+/** Above this share of its core the load side may be what limits the figures. */
+const LOAD_SIDE_FULL = 0.8
+
+function scenariosOf(options: Options): readonly Scenario[] {
+  const people = [mixed(options), soak(options)]
+  if (options.outside) return [...outsideScenarios(options.outside), ...people]
+  return [full, apart, paced, stop, fanout, connect, resume, cold, write, idle, ...people]
+}
+
+function chosen(options: Options): readonly Scenario[] {
+  const all = scenariosOf(options)
+  const names = (options.names.length === 0 ? ['all'] : options.names).flatMap((name) =>
+    name === 'all' ? all.map((scenario) => scenario.name) : (GROUPS[name] ?? [name]),
+  )
+  return [...new Set(names)].map((name) => {
+    const found = all.find((scenario) => scenario.name === name)
+    if (found !== undefined) return found
+    const known = all.map((scenario) => scenario.name).join(', ')
+    throw new BenchError(`no scenario ${name}${options.outside ? ' with --url' : ''}: ${known}`)
+  })
 }
 
 /** With `--profile DIR`, Node leaves a .cpuprofile of each server there when it ends: for the developer tools of a browser. */
-const startMeasured: Start = (place) => {
-  const { profile } = options
-  if (profile === undefined) return startParley(place)
-  return startParley({ ...place, nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${profile}`] })
+function startMeasured({ profile }: Options): Start {
+  if (profile === undefined) return startParley
+  return (place) => startParley({ ...place, nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${profile}`] })
+}
+
+/** The monitor looks at whatever server is started, also anew. */
+function followed(monitor: Monitor, start: Start): Start {
+  const follow = (contender: Contender): Contender => {
+    monitor.follow(contender)
+    return { ...contender, restart: async () => follow(await contender.restart()) }
+  }
+  return async (place) => follow(await start(place))
+}
+
+async function takeOne(rig: Rig, scenario: Scenario, start: Start, title: string): Promise<Sample> {
+  rig.monitor.begin(title)
+  try {
+    const sample = await scenario.measure(rig, followed(rig.monitor, start))
+    const watched = rig.monitor.end()
+    return { ...sample, notes: [...sample.notes, ...loadSideNotes(watched.loadSide)], watched }
+  } finally {
+    rig.monitor.end()
+  }
+}
+
+function loadSideNotes(share: number): readonly string[] {
+  if (share <= LOAD_SIDE_FULL) return []
+  const advice =
+    availableParallelism() > 2 ? 'measure again with more --loaders' : 'this machine has no core to spare for --loaders'
+  return [
+    `the load side took ${share.toFixed(2)} of its core: throughput is a lower bound, latencies an upper one; ${advice}`,
+  ]
 }
 
 /** R and Parley take turns, so that a change of the machine's mood falls on both. */
-async function measure(rig: Rig, scenario: Scenario, rounds: number): Promise<Results> {
+async function measure(rig: Rig, scenario: Scenario, options: Options): Promise<Results> {
   const relay: Sample[] = []
   const parley: Sample[] = []
   const take = async (name: string, start: Start, into: Sample[], round: number): Promise<void> => {
-    if (options.only ? options.only !== name : scenario.alone === true && name === 'relay') return
-    console.error(`${scenario.name}: ${name}, round ${round + 1} of ${rounds}`)
-    into.push(await scenario.measure(rig, start))
+    if (options.only ? options.only !== name : name === 'relay' && scenario.alone === true) return
+    const title = `${scenario.name}: ${options.outside?.url ?? name}, round ${round + 1} of ${options.rounds}`
+    console.error(title)
+    into.push(await takeOne(rig, scenario, start, title))
   }
-  for (let round = 0; round < rounds; round += 1) {
-    await take('relay', startRelay, relay, round)
-    await take('parley', startMeasured, parley, round)
+  for (let round = 0; round < options.rounds; round += 1) {
+    if (options.outside === undefined) await take('relay', startRelay, relay, round)
+    await take('parley', options.outside ? outside(options.outside) : startMeasured(options), parley, round)
   }
-  return { scenario, relay, parley }
+  return { scenario, relay, parley, outside: options.outside !== undefined }
 }
 
-async function main(): Promise<void> {
-  if (options.help) return console.log(HELP)
-  const scenarios = chosen()
+async function startRig(options: Options): Promise<Rig> {
+  const outDir = dirname(fileURLToPath(import.meta.url))
+  const rig = { outDir, loaders: options.loaders, monitor: new Monitor(new Progress()) }
+  if (options.outside) return Rig.beside(rig)
   moveToCore(process.pid, OTHER_CORE)
-  const rig = await Rig.start(dirname(fileURLToPath(import.meta.url)))
+  return Rig.start(rig)
+}
+
+async function main(options: Options): Promise<void> {
+  if (options.help) return console.log(HELP)
+  const scenarios = chosen(options)
+  if (options.outside)
+    await greet(
+      options.outside,
+      scenarios.some(({ name }) => name !== 'connect'),
+    )
+  const rig = await startRig(options)
   const measured: Record<string, ReportedScenario> = {}
   const machine = `Node ${process.version}, Linux ${release()}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`
+  const began = new Date().toISOString()
   try {
     console.log(`# Bench: ${machine}\n`)
+    if (options.outside)
+      console.log(
+        `Against ${options.outside.url}, which somebody else started: its CPU and memory are not read, and R is not beside it.\n`,
+      )
     for (const scenario of scenarios) {
-      const results = await measure(rig, scenario, Number(options.rounds))
+      const results = await measure(rig, scenario, options)
       console.log(tableOf(results))
       const { relay, parley } = results
-      measured[scenario.name] = { title: scenario.title, lines: linesOf(results), relay, parley }
+      measured[scenario.name] = {
+        title: scenario.title,
+        latency: scenario.latency,
+        lines: linesOf(results),
+        relay,
+        parley,
+      }
     }
   } finally {
     await rig.stop()
   }
-  const report: Report = { machine, scenarios: measured }
+  const report: Report = { machine, began, command: commandLine(), scenarios: measured }
+  if (options.html) await writeFile(options.html, htmlOf(report))
   if (options.json) await writeFile(options.json, `${JSON.stringify(report, undefined, 2)}\n`)
 }
 
-await main()
+/** As it was typed, but for the key. */
+function commandLine(): string {
+  const args = process.argv.slice(2).map((arg, at, all) => {
+    if (all[at - 1] === '--key') return '…'
+    return arg.startsWith('--key=') ? '--key=…' : arg
+  })
+  return `npm run bench -- ${args.join(' ')}`
+}
+
+async function run(): Promise<void> {
+  let isOutside = false
+  try {
+    const options = readOptions(process.argv.slice(2), process.env)
+    isOutside = options.outside !== undefined
+    await main(options)
+  } catch (error) {
+    // What a server says that is not ours is no fault of the bench: in a line. All else with its stack.
+    if (!(error instanceof BenchError) && !isOutside) throw error
+    const [line] = (error instanceof Error ? error.message : String(error)).split('\n')
+    console.error(`bench: ${line?.replace(/^Error: /, '')}`)
+    process.exitCode = 1
+  }
+}
+
+await run()

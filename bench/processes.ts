@@ -13,9 +13,13 @@ const EXIT_TIMEOUT_MS = 20_000
 const TASKSET = 'taskset'
 const canPin = spawnSync(TASKSET, ['-V']).status === 0
 
-/** Starts `node args` on a core, with an IPC channel and its output on stderr. */
-export function startNode(core: number, args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
-  const command = [...(canPin ? [TASKSET, '-c', String(core)] : []), process.execPath, ...args]
+/** Starts `node args` on a core (undefined: on any), with an IPC channel and its output on stderr. */
+export function startNode(
+  core: number | undefined,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): ChildProcess {
+  const command = [...(canPin && core !== undefined ? [TASKSET, '-c', String(core)] : []), process.execPath, ...args]
   const [file = process.execPath, ...rest] = command
   return spawn(file, rest, { env: { ...process.env, ...env }, stdio: ['ignore', 2, 2, 'ipc'] })
 }

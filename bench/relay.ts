@@ -11,6 +11,8 @@ import Anthropic from '@anthropic-ai/sdk'
 type Peer = { run: AbortController | undefined; readonly shared: boolean }
 type Chunk = Readonly<Record<string, unknown>>
 
+/** Of the WebSocket standard: something unexpected. */
+const FAILED_CODE = 1011
 const TOPIC = 'all'
 
 const MAX_TOKENS = 8192
@@ -79,7 +81,10 @@ app
       const abort = new AbortController()
       peer.run = abort
       run(socket, peer, content, abort).catch((error: unknown) => {
-        if (!abort.signal.aborted) console.error(error)
+        if (abort.signal.aborted) return
+        console.error(error)
+        // Else whoever waits for the answer waits forever.
+        socket.end(FAILED_CODE)
       })
     },
     close: (socket) => {

@@ -11,6 +11,7 @@ const PER_THOUSAND = 1000
 export const connect: Scenario = {
   name: 'connect',
   title: `P5 connect: ${STORM} handshakes, 100 under way at a time`,
+  latency: 'from connecting to session.ready (of R: to the 101), 100 under way at a time',
   metrics: [
     { key: 'cpu', label: 'server CPU s per 1,000 handshakes', digits: 3, goal: atMost(2) },
     { key: 'served', label: 'served', digits: 0, goal: absolute(`= ${STORM}`, (served) => served === STORM) },
@@ -20,10 +21,10 @@ export const connect: Scenario = {
   measure: (rig, start) =>
     measuring(rig, start, async (contender, load) => {
       const { target } = contender
-      const before = await load.do<number>({ do: 'open', target, count: WARM_UP })
+      const before = await load.do<number>({ do: 'open', target, count: WARM_UP, timed: true })
       const started = performance.now()
       const [opened, spent] = await rig.spentBy(contender, load, () =>
-        load.do<number>({ do: 'open', target, count: STORM }),
+        load.do<number>({ do: 'open', target, count: STORM, timed: true }),
       )
       const seconds = (performance.now() - started) / 1000
       const served = opened - before

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Contender } from './contender.ts'
 import { median } from './latencies.ts'
-import type { BurstResult, WindowResult } from './load.ts'
-import { type Load, probe, type Rig } from './rig.ts'
-import { absolute, atMost, type Sample, type Scenario } from './scenario.ts'
+import type { BurstResult } from './load-command.ts'
+import type { Load } from './loads.ts'
+import { probe, type Rig } from './rig.ts'
+import { absolute, atMost, FROM_UPSTREAM, measuring, type Sample, type Scenario } from './scenario.ts'
 
 const WATCHERS = 1000
 const TOKENS_PER_SECOND = 50
@@ -21,6 +22,7 @@ const ENVIRONMENT = { PARLEY_CONNECTIONS_PER_SESSION: String(WATCHERS + 1) }
 export const fanout: Scenario = {
   name: 'fanout',
   title: `P7 fanout: one session, ${WATCHERS} watchers, ${TOKENS_PER_SECOND} tokens/s; then ${BURST_TOKENS} tokens at full speed`,
+  latency: FROM_UPSTREAM,
   metrics: [
     { key: 'cpu', label: 'paced: server CPU, share of a core', digits: 3, goal: atMost(1.1) },
     { key: 'p50', label: 'paced: latency p50, ms', digits: 2 },
@@ -33,16 +35,8 @@ export const fanout: Scenario = {
     },
     { key: 'loadSide', label: 'load side, share of its core', digits: 2 },
   ],
-  measure: async (rig, start) => {
-    const contender = await start({ upstreamUrl: rig.upstreamUrl, outDir: rig.outDir, env: ENVIRONMENT })
-    const load = rig.startLoad()
-    try {
-      return await watched(rig, contender, load)
-    } finally {
-      await load.stop()
-      await contender.stop()
-    }
-  },
+  measure: (rig, start) =>
+    measuring(rig, start, (contender, load) => watched(rig, contender, load), { env: ENVIRONMENT }),
 }
 
 async function watched(rig: Rig, contender: Contender, load: Load): Promise<Sample> {
@@ -59,9 +53,9 @@ async function watched(rig: Rig, contender: Contender, load: Load): Promise<Samp
   const shares: { readonly cpu: number; readonly loadSide: number; readonly p50: number }[] = []
   await probe(contender, { do: 'reset' })
   for (let nth = 0; nth < WINDOWS; nth++) {
-    await load.do({ do: 'window' })
+    await load.window()
     const [, spent] = await rig.spentBy(contender, load, () => sleep(WINDOW_MS))
-    const { latency } = await load.do<WindowResult>({ do: 'window' })
+    const { latency } = await load.window()
     shares.push({ cpu: spent.server / spent.wall, loadSide: spent.loadSide / spent.wall, p50: latency.p50 })
   }
   const stall = await probe(contender, { do: 'stall' })

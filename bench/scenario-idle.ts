@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Contender } from './contender.ts'
+import { type Contender, serverRssKib } from './contender.ts'
 import { APP_ID } from './contender-parley.ts'
-import { rssKib } from './processes.ts'
-import { type Load, probe, type Rig } from './rig.ts'
+import type { Load } from './loads.ts'
+import { probe, type Rig } from './rig.ts'
 import { absolute, type Sample, type Scenario } from './scenario.ts'
 import { seedSessions } from './seed.ts'
 
@@ -30,6 +30,7 @@ const ENVIRONMENT = { PARLEY_HISTORY_IDLE: '1s', PARLEY_HISTORY_MEMORY: '4MiB' }
 export const idle: Scenario = {
   name: 'idle',
   title: `P4 idle: RSS from ${FEW} to ${MANY} connections, each on a session of ${MESSAGES} messages of ${MESSAGE_BYTES} B`,
+  latency: 'from connecting to session.ready, 100 under way at a time',
   metrics: [
     {
       key: 'slope',
@@ -70,13 +71,19 @@ export const idle: Scenario = {
 
 async function slope(rig: Rig, contender: Contender, load: Load, sessionIds: readonly string[]): Promise<Sample> {
   const open = (from: number, to: number): Promise<unknown> =>
-    load.do({ do: 'open', target: contender.target, count: to - from, sessionIds: sessionIds.slice(from, to) })
+    load.do({
+      do: 'open',
+      target: contender.target,
+      count: to - from,
+      sessionIds: sessionIds.slice(from, to),
+      timed: true,
+    })
   const memory = async (): Promise<{ readonly rss: number; readonly heap: number }> => {
     const readings: { readonly rss: number; readonly heap: number }[] = []
     while (readings.length < READINGS) {
       await sleep(SETTLE_MS)
       const heap = await probe(contender, { do: 'collect' })
-      readings.push({ rss: rssKib(contender.pid), heap: heap / BYTES_PER_KIB })
+      readings.push({ rss: serverRssKib(contender), heap: heap / BYTES_PER_KIB })
     }
     return { rss: Math.min(...readings.map(({ rss }) => rss)), heap: Math.min(...readings.map(({ heap }) => heap)) }
   }

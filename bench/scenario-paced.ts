@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Contender } from './contender.ts'
 import { median } from './latencies.ts'
-import type { WindowResult } from './load.ts'
-import { type Load, probe, type Rig, type Spent } from './rig.ts'
-import { atMost, atMostPlus, measuring, type Sample, type Scenario } from './scenario.ts'
+import type { WindowResult } from './load-command.ts'
+import type { Load } from './loads.ts'
+import { probe, type Rig, type Spent } from './rig.ts'
+import { atMost, atMostPlus, FROM_UPSTREAM, measuring, type Sample, type Scenario } from './scenario.ts'
 import { watchStore } from './stored.ts'
 
 const TOKENS_PER_SECOND = 50
@@ -38,6 +39,7 @@ function pacedAt(size: Size, title: string): Scenario {
   return {
     name: 'paced',
     title,
+    latency: FROM_UPSTREAM,
     metrics: [
       { key: 'cpu', label: 'server CPU s per million tokens', digits: 1, goal: atMost(0.9) },
       { key: 'p50', label: 'latency p50, ms', digits: 2, goal: atMostPlus(0.3, 'ms') },
@@ -60,10 +62,10 @@ async function windowsOf(rig: Rig, contender: Contender, load: Load, size: Size)
   await sleep(warmUpMs)
   const windows: Window[] = []
   while (windows.length < mostWindows && windows.filter(undisturbed).length < size.windows) {
-    await load.do({ do: 'window' })
+    await load.window()
     await probe(contender, { do: 'reset' })
     const [, spent] = await rig.spentBy(contender, load, () => sleep(windowMs))
-    const result = await load.do<WindowResult>({ do: 'window' })
+    const result = await load.window()
     windows.push({ ...result, spent, stall: await probe(contender, { do: 'stall' }) })
   }
   await load.do({ do: 'cancel' })
@@ -78,7 +80,10 @@ function undisturbed({ spent }: Window): boolean {
 function summary(all: readonly Window[], { windows: enough }: Size): Sample {
   const clean = all.filter(undisturbed)
   const windows = clean.length >= enough ? clean : all
-  const middle = (value: (window: Window) => number): number => median(windows.map(value))
+  // A server that fell far behind may have nothing more to say in a window: of none there is no figure.
+  const spoken = windows.filter(({ latency }) => latency.count > 0)
+  const middle = (value: (window: Window) => number): number =>
+    spoken.length === 0 ? Number.NaN : median(spoken.map(value))
   const values = {
     cpu: middle(({ spent, tokens }) => (spent.server / tokens) * MILLION),
     p50: middle(({ latency }) => latency.p50),
@@ -88,6 +93,8 @@ function summary(all: readonly Window[], { windows: enough }: Size): Sample {
     loadSide: middle(({ spent }) => spent.loadSide / spent.wall),
     clean: clean.length,
   }
+  const silent =
+    spoken.length === 0 ? ['no token came while it was measured: it fell behind, the machine is too busy'] : []
   const disturbed = clean.length < enough ? [`only ${clean.length} of ${all.length} windows undisturbed: all used`] : []
-  return { values, notes: disturbed }
+  return { values, notes: [...silent, ...disturbed] }
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { median } from './latencies.ts'
-import type { BurstResult } from './load.ts'
+import type { BurstResult } from './load-command.ts'
 import { absolute, type Scenario } from './scenario.ts'
 
 const CLIENTS = 1000
@@ -17,6 +17,7 @@ export const resume: Scenario = {
   name: 'resume',
   title: `P9 resume: a tail of ${EVENTS} events to ${CLIENTS} clients that come back at once`,
   alone: true,
+  latency: 'from the moment when all come back to the whole tail',
   metrics: [
     {
       key: 'seconds',
@@ -35,10 +36,11 @@ export const resume: Scenario = {
       const { target } = contender
       await load.do({ do: 'open', target, count: 1, sessionIds: [sessionId] })
       await load.do({ do: 'watch', rate: TOKENS_PER_SECOND, tokens: EVENTS })
+      const cursor = await load.do<string>({ do: 'cursor' })
       const storms: { readonly seconds: number; readonly cpu: number; readonly loadSide: number }[] = []
       for (let nth = 0; nth < STORMS; nth++) {
         const [{ seconds }, spent] = await rig.spentBy(contender, load, () =>
-          load.do<BurstResult>({ do: 'resume', target, sessionId, count: CLIENTS, tokens: EVENTS }),
+          load.do<BurstResult>({ do: 'resume', target, sessionId, cursor, count: CLIENTS, tokens: EVENTS }),
         )
         storms.push({ seconds, cpu: (spent.server / CLIENTS) * PER_THOUSAND, loadSide: spent.loadSide / spent.wall })
       }

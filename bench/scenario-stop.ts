@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Latencies } from './latencies.ts'
-import type { StopsResult } from './load.ts'
-import { absolute, atMost, atMostPlus, measuring, type Scenario } from './scenario.ts'
+import type { StopsResult } from './load-command.ts'
+import { absolute, atMost, atMostPlus, FROM_UPSTREAM, measuring, type Scenario } from './scenario.ts'
 
 const SESSIONS = 200
 const TOKENS_PER_SECOND = 50
@@ -14,6 +14,7 @@ const LAST_ABORT_MS = 2000
 export const stop: Scenario = {
   name: 'stop',
   title: `P6 stop: ${SESSIONS} sessions x ${TOKENS_PER_SECOND} tokens/s, each stopped every 2 s or so`,
+  latency: FROM_UPSTREAM,
   metrics: [
     { key: 'p50', label: 'stop to upstream aborted p50, ms', digits: 2, goal: atMostPlus(1, 'ms') },
     { key: 'p99', label: 'stop to upstream aborted p99, ms', digits: 2, goal: atMost(1) },

@@ -14,6 +14,7 @@ export const write: Scenario = {
   name: 'write',
   title: 'P8 write: a message, its run and its session, durable; one sender, then 500',
   alone: true,
+  latency: 'none: no client takes part',
   metrics: [
     { key: 'commitP50', label: 'one sender: to the acknowledgement p50, ms', digits: 3 },
     { key: 'insertP50', label: 'one sender: a plain INSERT p50, ms', digits: 3 },

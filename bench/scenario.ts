@@ -1,8 +1,19 @@
-import type { Contender, Start } from './contender.ts'
-import type { Load, Rig } from './rig.ts'
+import type { Contender, Place, Start } from './contender.ts'
+import type { Load } from './loads.ts'
+import type { Watched } from './point.ts'
+import type { Rig } from './rig.ts'
 
 /** What one measurement of one server yields, by metric key. */
-export type Sample = { readonly values: Readonly<Record<string, number>>; readonly notes: readonly string[] }
+export type Sample = {
+  /** What is NaN is not known, and shown nowhere. */
+  readonly values: Readonly<Record<string, number>>
+  readonly notes: readonly string[]
+  /** How it went. */
+  readonly watched?: Watched
+}
+
+/** What most latencies are. */
+export const FROM_UPSTREAM = "from the upstream's write of a token to the client's read"
 
 /** A goal of docs/performance.md, judged on medians. */
 export type Goal = { readonly text: string; readonly reached: (parley: number, relay: number) => boolean }
@@ -19,6 +30,8 @@ export type Scenario = {
   readonly title: string
   /** R does nothing of the kind: Parley is measured alone. */
   readonly alone?: boolean
+  /** What the latencies over time and their percentiles are of, for the report. */
+  readonly latency: string
   readonly metrics: readonly Metric[]
   readonly measure: (rig: Rig, start: Start) => Promise<Sample>
 }
@@ -28,8 +41,9 @@ export async function measuring(
   rig: Rig,
   start: Start,
   measure: (contender: Contender, load: Load) => Promise<Sample>,
+  more: Pick<Place, 'env' | 'tools'> = {},
 ): Promise<Sample> {
-  const contender = await start({ upstreamUrl: rig.upstreamUrl, outDir: rig.outDir })
+  const contender = await start({ upstreamUrl: rig.upstreamUrl, outDir: rig.outDir, ...more })
   const load = rig.startLoad()
   try {
     return await measure(contender, load)

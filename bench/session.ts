@@ -1,56 +1,94 @@
 import { nowMicros } from './clock.ts'
-import { type Order, orderText, TokenReader } from './order.ts'
+import { CountReader, countText, type Order, orderText, type Reader, TokenReader } from './order.ts'
 import { LoadSocket, type Place } from './socket.ts'
 
 /** Where a load session connects and how it names itself. */
 export type Target = {
+  /** Without one: 127.0.0.1. */
+  readonly host?: string
   readonly port: number
+  /** TLS. */
+  readonly secure?: boolean
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   /** The header that carries the session id, where the server knows sessions; it then says `session.ready`. */
   readonly sessionHeader?: string
+  /** Numbers per second of a model that only counts: the server is not the bench's, and neither is its model. */
+  readonly countsPerSecond?: number
 }
 
 /** Both servers speak `{chunk}` with AG-UI events and bare control frames; R numbers nothing. */
 type Frame = {
+  readonly id?: string
   readonly epoch?: string
   readonly seq?: number
   readonly resumed?: string
-  readonly chunk?: { readonly type: string; readonly delta?: string; readonly message?: string }
+  readonly model?: string
+  readonly chunk?: {
+    readonly type: string
+    readonly delta?: string
+    readonly message?: string
+    readonly content?: string
+  }
   readonly type?: string
   readonly code?: string
   readonly message?: string
   readonly ref?: string
 }
 
-/** A run as the client saw it. */
+/** What a run left behind. */
+export type Ended = { readonly tokens: number; readonly toolResults: number; readonly stopped: boolean }
+
+/** A run as the client saw it. Times in microseconds of the machine's clock. */
 type Run = {
-  readonly reader: TokenReader
-  readonly finished: () => void
+  readonly reader: Reader
+  readonly asked: number
+  readonly finished: (ended: Ended) => void
+  toolResults: number
+  /** When it was asked to stop. */
+  stopAsked: number | undefined
   cancelRef: string | undefined
   cancelled: boolean
 }
 
-/** Where sessions report; `latency` in microseconds from the upstream's write to this client's read. */
+/** Where sessions report; times in microseconds. */
 export type Sink = {
-  token: (latency: number) => void
-  tokenAfterAck: () => void
-  fault: (error: Error) => void
+  /** `latency`: from when the token was due, or written by the upstream, to this client's read; 0 when nobody knows. */
+  readonly token: (latency: number) => void
+  /** From asking to the first token. */
+  readonly first: (latency: number) => void
+  /** From asking to stop to the end of the run. */
+  readonly stopped: (latency: number) => void
+  readonly tokenAfterAck: () => void
+  readonly fault: (error: Error) => void
 }
 
-/** A session that sends, reads every token in order, and can stop. */
+/** A session that sends, reads every token in order, can stop, can lose its line and come back. */
 export class LoadSession {
+  readonly #target: Target
+  readonly #sessionId: string
   readonly #sink: Sink
   #socket: LoadSocket | undefined
   #ready: () => void = () => {}
   #run: Run | undefined
   #serial = 0
+  /** Counts connections: what an earlier one still says is not heard. */
+  #line = 0
+  #seq = 0
+  /** When the server took it in, the first time or again. */
+  #since = 0
   /** Where the session stood when this client came, as `cursor` says it to the server. */
+  opened = ''
+  /** What this client has applied. */
   cursor = ''
   /** How the server took it in: `new`, `snapshot` or `tail`. */
   resumed = ''
+  /** What answers, as the server says it. */
+  model = ''
 
-  private constructor(sink: Sink) {
+  private constructor(target: Target, sessionId: string, sink: Sink) {
+    this.#target = target
+    this.#sessionId = sessionId
     this.#sink = sink
   }
 
@@ -61,36 +99,50 @@ export class LoadSession {
     sink: Sink,
     prepare: (session: LoadSession) => void = () => {},
   ): Promise<LoadSession> {
-    const session = new LoadSession(sink)
+    const session = new LoadSession(target, sessionId, sink)
     prepare(session)
-    const ready = new Promise<void>((resolve) => {
-      session.#ready = resolve
-    })
-    const headers = target.sessionHeader ? { ...target.headers, [target.sessionHeader]: sessionId } : target.headers
-    const place = { port: target.port, path: target.path, headers, ...from }
-    session.#socket = await LoadSocket.open(place, {
-      text: (text) => session.#read(text),
-      close: (code) => session.#fail(`the server closed with ${code ?? 'no code'}`),
-    })
-    if (target.sessionHeader) await ready
+    await session.#connect(target.path, from)
+    session.opened = session.cursor
     return session
   }
 
-  /** Sends one message; resolves when its run has ended. */
-  run(order: Order): Promise<void> {
+  async #connect(path: string, from: Place | undefined): Promise<void> {
+    const { sessionHeader, headers: own } = this.#target
+    const line = ++this.#line
+    const ready = new Promise<void>((resolve) => {
+      this.#ready = resolve
+    })
+    const headers = sessionHeader ? { ...own, [sessionHeader]: this.#sessionId } : own
+    this.#socket = await LoadSocket.open(
+      { ...this.#target, path, headers, ...from },
+      {
+        text: (text) => line === this.#line && this.#read(text),
+        close: (code) => line === this.#line && this.#fail(`the server closed with ${code ?? 'no code'}`),
+      },
+    )
+    if (sessionHeader) await ready
+  }
+
+  /** Sends one message; resolves when its run has ended. `asked` is when it was to be sent, where that is not now. */
+  run(order: Order, asked: number = nowMicros()): Promise<Ended> {
     return new Promise((resolve) => {
-      this.#run = { reader: new TokenReader(), finished: resolve, cancelRef: undefined, cancelled: false }
+      this.#begin(resolve, asked)
       const id = `${order.tag}-${++this.#serial}`
-      const message = { type: 'message.send', id, clientMessageId: id, content: orderText(order) }
-      this.#socket?.send(JSON.stringify(message))
+      const content = this.#target.countsPerSecond === undefined ? orderText(order) : countText(order)
+      this.#socket?.send(JSON.stringify({ type: 'message.send', id, clientMessageId: id, content }))
     })
   }
 
   /** Reads the next run, which someone else asks for; resolves when it has ended. */
-  watch(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#run = { reader: new TokenReader(), finished: resolve, cancelRef: undefined, cancelled: false }
-    })
+  watch(): Promise<Ended> {
+    return new Promise((resolve) => this.#begin(resolve, nowMicros()))
+  }
+
+  #begin(finished: (ended: Ended) => void, asked: number): void {
+    const rate = this.#target.countsPerSecond
+    const reader = rate === undefined ? new TokenReader() : new CountReader(1_000_000 / rate, nowMicros)
+    const fresh = { toolResults: 0, stopAsked: undefined, cancelRef: undefined, cancelled: false }
+    this.#run = { reader, asked, finished, ...fresh }
   }
 
   get tokens(): number {
@@ -100,12 +152,25 @@ export class LoadSession {
   /** Asks to stop; returns the time of asking. */
   stop(): number {
     const id = `stop-${++this.#serial}`
-    if (this.#run) this.#run.cancelRef = id
+    const now = nowMicros()
+    if (this.#run) {
+      this.#run.cancelRef = id
+      this.#run.stopAsked = now
+    }
     this.#socket?.send(JSON.stringify({ type: 'run.cancel', id }))
-    return nowMicros()
+    return now
   }
 
+  /** Comes back after `leave` with what it has; throws unless the server goes on from exactly there. */
+  async back(from: Place | undefined): Promise<void> {
+    const { path } = this.#target
+    await this.#connect(`${path}${path.includes('?') ? '&' : '?'}cursor=${this.cursor}`, from)
+    if (this.resumed !== 'tail') throw new Error(`came back with a cursor and got "${this.resumed}", no tail`)
+  }
+
+  /** Without a word to the server, as a line that is cut. */
   leave(): void {
+    this.#line += 1
     this.#ready = () => {}
     this.#socket?.destroy()
     this.#socket = undefined
@@ -113,8 +178,22 @@ export class LoadSession {
 
   #read(text: string): void {
     const frame: Frame = JSON.parse(text)
-    if (frame.chunk) this.#chunk(frame.chunk)
+    if (frame.chunk) this.#numbered(frame.id, frame.chunk)
     else this.#control(frame)
+  }
+
+  #numbered(id: string | undefined, chunk: NonNullable<Frame['chunk']>): void {
+    if (id !== undefined) {
+      const seq = Number(id.slice(id.lastIndexOf('-') + 1))
+      if (!(seq > this.#seq)) return this.#fail(`event ${seq} after event ${this.#seq}`)
+      this.#seq = seq
+      this.cursor = id
+    }
+    try {
+      this.#chunk(chunk)
+    } catch (error) {
+      this.#fail(error instanceof Error ? error.message : String(error))
+    }
   }
 
   #chunk(chunk: NonNullable<Frame['chunk']>): void {
@@ -124,11 +203,21 @@ export class LoadSession {
         if (!run) return this.#fail('a token without a run')
         if (run.cancelled) this.#sink.tokenAfterAck()
         const now = nowMicros()
-        run.reader.read(chunk.delta ?? '', (stamp) => this.#sink.token(stamp > 0 ? now - stamp : 0))
+        const { asked, reader } = run
+        reader.read(chunk.delta ?? '', (number, due) => {
+          if (number === 0) this.#sink.first(now - asked)
+          // What was due while this client was away waited for the client.
+          this.#sink.token(due > this.#since ? now - due : 0)
+        })
         return
       }
+      case 'TOOL_CALL_RESULT':
+        if (run) run.toolResults += 1
+        return
       case 'RUN_FINISHED':
-        run?.finished()
+        if (!run) return
+        if (run.stopAsked !== undefined) this.#sink.stopped(nowMicros() - run.stopAsked)
+        run.finished({ tokens: run.reader.next, toolResults: run.toolResults, stopped: run.stopAsked !== undefined })
         return
       case 'RUN_ERROR':
         this.#fail(`run error: ${chunk.message}`)
@@ -138,8 +227,11 @@ export class LoadSession {
   #control(frame: Frame): void {
     switch (frame.type) {
       case 'session.ready':
+        this.#seq = frame.seq ?? 0
         this.cursor = `${frame.epoch}-${frame.seq}`
         this.resumed = frame.resumed ?? ''
+        this.model = frame.model ?? ''
+        this.#since = nowMicros()
         this.#ready()
         return
       case 'ack':

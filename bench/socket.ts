@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { connect, type Socket } from 'node:net'
+import { connect, isIP, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 
 /**
  * A WebSocket client for load only: text frames, no extensions, no fragmented messages.
@@ -23,7 +24,11 @@ const EMPTY: Buffer = Buffer.alloc(0)
 export type Place = { readonly localAddress: string; readonly localPort: number }
 
 export type SocketTarget = Partial<Place> & {
+  /** Without one: 127.0.0.1. */
+  readonly host?: string
   readonly port: number
+  /** TLS. */
+  readonly secure?: boolean
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
 }
@@ -32,6 +37,13 @@ export interface SocketEvents {
   readonly text: (text: string) => void
   readonly close: (code: number | undefined) => void
 }
+
+const LOCAL_HOST = '127.0.0.1'
+/** Of a refusal that is not in the server's own form. */
+const SHOWN_CHARS = 300
+
+/** The server answered the handshake, with something else than 101. */
+export class HandshakeRefused extends Error {}
 
 export class LoadSocket {
   readonly #socket: Socket
@@ -45,14 +57,15 @@ export class LoadSocket {
     this.#events = events
   }
 
-  /** Resolves once the upgrade is answered with 101; rejects with the status line otherwise. */
+  /** Resolves once the upgrade is answered with 101; rejects with `HandshakeRefused` when the answer is another. */
   static async open(target: SocketTarget, events: SocketEvents): Promise<LoadSocket> {
-    const { port, localAddress, localPort } = target
+    const { host = LOCAL_HOST, port, secure = false, localAddress, localPort } = target
     const from = localAddress === undefined || localPort === undefined ? {} : { localAddress, localPort }
-    const socket = connect({ host: '127.0.0.1', port, noDelay: true, ...from })
+    const place = { host, port, noDelay: true, ...from }
+    const socket = secure ? connectTls({ ...place, ...(isIP(host) === 0 ? { servername: host } : {}) }) : connect(place)
     const self = new LoadSocket(socket, events)
     return new Promise((resolve, reject) => {
-      socket.on('connect', () => socket.write(upgradeRequest(target)))
+      socket.on(secure ? 'secureConnect' : 'connect', () => socket.write(upgradeRequest(target)))
       socket.on('data', (chunk: Buffer) => {
         if (self.#open) self.#read(chunk)
         else self.#answer(chunk, () => resolve(self), reject)
@@ -60,7 +73,7 @@ export class LoadSocket {
       socket.on('error', reject)
       socket.on('close', () => {
         if (self.#open) events.close(self.#code)
-        else reject(new Error('closed before the upgrade'))
+        else reject(new Error('the server closed the connection before it answered the handshake'))
       })
     })
   }
@@ -83,7 +96,8 @@ export class LoadSocket {
     }
     const status = head.subarray(0, head.indexOf('\r\n')).toString('latin1')
     if (!status.startsWith('HTTP/1.1 101')) {
-      refuse(new Error(`upgrade refused: ${status} ${head.subarray(end).toString('utf8').trim().slice(0, 300)}`))
+      const body = head.subarray(end).toString('utf8').trim()
+      refuse(new HandshakeRefused(`${status.replace(/^HTTP\/1\.\d /, '')}: ${verdictIn(body)}`))
       this.#socket.destroy()
       return
     }
@@ -153,11 +167,22 @@ export class LoadSocket {
   }
 }
 
-function upgradeRequest({ port, path, headers }: SocketTarget): string {
+/** Parley says `{error: {code, message}}`; of others the beginning of what they say. */
+function verdictIn(body: string): string {
+  try {
+    const { error }: { readonly error?: { readonly code?: string; readonly message?: string } } = JSON.parse(body)
+    if (error?.code !== undefined) return `${error.code}, ${error.message}`
+  } catch {
+    // Not JSON: shown as it is.
+  }
+  return body.slice(0, SHOWN_CHARS)
+}
+
+function upgradeRequest({ host = LOCAL_HOST, port, path, headers }: SocketTarget): string {
   const key = randomBytes(16).toString('base64')
   const extra = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
   return (
-    `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+    `GET ${path} HTTP/1.1\r\nHost: ${host.includes(':') ? `[${host}]` : host}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
     `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n${extra.join('')}\r\n`
   )
 }

@@ -9,6 +9,7 @@ import {
   messageStart,
   type Step,
   sse,
+  toolUse,
 } from '../test/support/messages-api-events.ts'
 import { nowMicros } from './clock.ts'
 import { type Order, orderIn, tokenText } from './order.ts'
@@ -24,10 +25,14 @@ export type UpstreamReport = {
 const fullSpeed = new Map<number, readonly Step[]>()
 let aborted: Record<string, number> = {}
 let served = 0
+/** One call of a built-in tool, and nothing said: what is said is numbered. */
+const TOOL_STEPS = answer([toolUse('toolu_bench', 'calculator', { expression: '6*7' })])
 
 function reply(request: MessagesRequest): Reply {
-  const order = orderIn(lastText(request.body)) ?? { tokens: 1, rate: 0, apart: false, tag: '' }
+  const { text, hasResult } = asked(request.body)
+  const order = orderIn(text) ?? { tokens: 1, rate: 0, apart: false, tag: '' }
   served += 1
+  if (order.tool === true && !hasResult) return stream(TOOL_STEPS)
   void noteAbort(request, order.tag)
   if (order.rate > 0) return stream(stampedSteps(order), { tokensPerSecond: order.rate })
   return stream(fullSpeedSteps(order.tokens), { eventPerWrite: order.apart })
@@ -65,12 +70,19 @@ function textDelta(text: string): string {
   return sse({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } })
 }
 
-function lastText(body: Readonly<Record<string, unknown>>): string {
+/** The last message; where that is a tool's result, what was asked before the call. */
+function asked(body: Readonly<Record<string, unknown>>): { readonly text: string; readonly hasResult: boolean } {
   const messages: unknown = body.messages
-  return Array.isArray(messages) ? JSON.stringify(messages.at(-1)) : ''
+  if (!Array.isArray(messages)) return { text: '', hasResult: false }
+  const text = JSON.stringify(messages.at(-1))
+  const hasResult = text.includes('"tool_result"')
+  return { text: hasResult ? JSON.stringify(messages.at(-3)) : text, hasResult }
 }
 
-const api = await MessagesApi.listen({ script: reply, record: false })
+/** Longer than any bench waits between two requests: a server must not meet a connection that ends in this moment. */
+const KEEP_ALIVE_MS = 300_000
+
+const api = await MessagesApi.listen({ script: reply, record: false, keepAliveMs: KEEP_ALIVE_MS })
 serve((): UpstreamReport => {
   const report = { open: api.open, served, aborted }
   aborted = {}
