@@ -205,11 +205,16 @@ export interface KeyStore {
 
 export type AppRow = { readonly id: string; readonly definition: unknown; readonly updatedAt: number }
 
+export type FoundApp = AppRow & {
+  /** There is something that `search_documents` could find. When that changes, the App is told as changed. */
+  readonly hasDocuments?: true
+}
+
 export interface AppStore {
-  getApp(id: string): Promise<AppRow | undefined>
+  getApp(id: string): Promise<FoundApp | undefined>
   listApps(): Promise<readonly AppRow[]>
   putApp(row: AppRow): Promise<void>
-  /** False when there is no such App. Its keys lose it; its sessions stay. */
+  /** False when there is no such App. Its documents go with it, its keys lose it; its sessions stay. */
   deleteApp(id: string): Promise<boolean>
 }
 

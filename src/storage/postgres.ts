@@ -1,8 +1,10 @@
+import type { DocumentStore } from '../ports/documents.ts'
 import type { AppStore, ChangeFeed, KeyStore, SessionStore } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import { createAppStore } from './apps.ts'
 import { Changes } from './changes.ts'
 import { type Connection, PATIENCE, type Patience, Pool } from './connection.ts'
+import { createDocumentStore } from './documents.ts'
 import { toFault, toStoreError } from './faults.ts'
 import { GroupCommit, type GroupCommitLimits } from './group-commit.ts'
 import { Health } from './health.ts'
@@ -26,6 +28,7 @@ export type PostgresOptions = {
 export type PostgresStorage = SessionStore &
   KeyStore &
   AppStore &
+  DocumentStore &
   ChangeFeed & {
     /** Saves what is queued, within a bound, and leaves. Idempotent. */
     close(): Promise<void>
@@ -75,6 +78,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSt
     },
     ...createKeyStore(pool),
     ...createAppStore(pool),
+    ...createDocumentStore(pool),
     subscribe: (listener) => changes.subscribe(listener),
     close: () => {
       closing ??= close()

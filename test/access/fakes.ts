@@ -3,14 +3,23 @@ import { Hosts } from '../../src/access/hosts.ts'
 import { type MintedKey, mintKey } from '../../src/access/keys.ts'
 import { createApps } from '../../src/apps/registry.ts'
 import type { AccessRequest } from '../../src/ports/access.ts'
-import type { AppRow, AppStore, Change, ChangeFeed, KeyKind, KeyRow, KeyStore } from '../../src/ports/store.ts'
+import type {
+  AppRow,
+  AppStore,
+  Change,
+  ChangeFeed,
+  FoundApp,
+  KeyKind,
+  KeyRow,
+  KeyStore,
+} from '../../src/ports/store.ts'
 import type { Telemetry } from '../../src/ports/telemetry.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 
 /** Keys and Apps in maps, with what was asked of them; `down` makes every call fail as a lost store does. */
 export class FakeStore implements KeyStore, AppStore, ChangeFeed {
   readonly keys = new Map<string, KeyRow>()
-  readonly apps = new Map<string, AppRow>()
+  readonly apps = new Map<string, FoundApp>()
   readonly touched: string[][] = []
   readonly asked: string[] = []
   down = false
@@ -63,7 +72,7 @@ export class FakeStore implements KeyStore, AppStore, ChangeFeed {
     this.touched.push([...ids])
   }
 
-  async getApp(id: string): Promise<AppRow | undefined> {
+  async getApp(id: string): Promise<FoundApp | undefined> {
     this.#use(`getApp ${id}`)
     return this.apps.get(id)
   }
