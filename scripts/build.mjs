@@ -3,6 +3,7 @@
 //   src/main.ts             -> dist/main.js            npm packages stay imports, only our own files are joined
 //   src/cli/main.ts         -> dist/cli.js             executable
 //   src/storage/migrations  -> dist/migrations         found by `new URL('./migrations/', import.meta.url)`, as in src/
+//   src/documents/pdf-worker.mjs -> dist/pdf-worker.mjs   found likewise, as a thread's own file
 //   clients/page, widget    -> dist/public             page.js (a module), page.css, widget.js (a classic script), html
 //
 // An entry that is not in the tree is named and left out; an entry that is there and does not build fails the build.
@@ -17,6 +18,7 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const DIST = 'dist'
 const PUBLIC = join(DIST, 'public')
 const CLI = join(DIST, 'cli.js')
+const PDF_WORKER = 'src/documents/pdf-worker.mjs'
 const WIDGET_CSS = 'clients/widget/widget.css'
 /** What a page may load beside its scripts. */
 const STATIC = new Set(['.html', '.ico', '.png', '.svg', '.webmanifest'])
@@ -70,6 +72,7 @@ try {
 if (existsSync(CLI)) chmodSync(CLI, 0o755)
 if (existsSync('src/storage/migrations'))
   cpSync('src/storage/migrations', join(DIST, 'migrations'), { recursive: true })
+if (existsSync(PDF_WORKER)) cpSync(PDF_WORKER, join(DIST, 'pdf-worker.mjs'))
 copyStatic('clients/page')
 
 for (const entry of missing) console.log(`left out of the build: ${entry.from} is not there`)

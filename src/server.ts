@@ -6,17 +6,22 @@ import { Chat } from './chat/chat.ts'
 import { MemoryEventLog } from './chat/memory-log.ts'
 import type { ChatSettings } from './chat/settings.ts'
 import { createHttp } from './http/app.ts'
+import type { DocumentSearch } from './ports/documents.ts'
+import type { KeyStore } from './ports/keys.ts'
 import type { Providers } from './ports/provider.ts'
-import type { AppStore, ChangeFeed, KeyStore, SessionStore } from './ports/store.ts'
+import type { AppStore, ChangeFeed, SessionStore } from './ports/store.ts'
 import type { Telemetry } from './ports/telemetry.ts'
 import type { TicketStore } from './ports/tickets.ts'
 import type { Tool } from './ports/tool.ts'
 import type { Transport, TransportHandlers } from './ports/transport.ts'
 import { createTools } from './tools/registry.ts'
+import { createDocumentSearch } from './tools/search-documents.ts'
 
 /** What a server is assembled from. `main` names the adapters; tests and the bench bring their own. */
 export type ServerPorts = {
   readonly store: SessionStore & KeyStore & TicketStore & AppStore & ChangeFeed
+  /** Absent: no App has documents. */
+  readonly documents?: DocumentSearch
   readonly providers: Providers
   /** Every tool that Apps may name; the `default` App has all of them. */
   readonly tools: readonly Tool[]
@@ -85,7 +90,7 @@ class AssembledServer implements Server {
       store,
       log: new MemoryEventLog(settings.chat.log),
       providers: ports.providers,
-      tools: createTools(ports.tools),
+      tools: createTools(allTools(ports)),
       apps: this.#apps,
       access: this.#access,
       telemetry,
@@ -143,6 +148,11 @@ class AssembledServer implements Server {
 
 function appDefaults({ outputTokens, contextTokens }: ModelSettings) {
   return { maxOutputTokens: outputTokens, contextTokens }
+}
+
+/** With the one that Apps have by their documents, not by name. */
+function allTools({ tools, documents }: ServerPorts): readonly Tool[] {
+  return documents === undefined ? tools : [...tools, createDocumentSearch(documents)]
 }
 
 function builtinApp({ settings, tools }: ServerPorts) {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { parseDefinition } from '../src/apps/definition.ts'
 import { configTable } from '../src/config.ts'
+import { SEARCH_DOCUMENTS } from '../src/ports/documents.ts'
 import { METRICS } from '../src/ports/telemetry.ts'
 import { ERRORS } from '../src/protocol/errors.ts'
 import { BUILTIN_TOOLS } from '../src/tools/builtin.ts'
@@ -90,7 +91,7 @@ describe('the pages for readers', () => {
 
   it('name error codes, tools and metrics that exist', () => {
     const metrics = Object.keys(METRICS).map((name) => PREFIX + name)
-    const tools = BUILTIN_TOOLS.map(({ spec }) => spec.name)
+    const tools = [...BUILTIN_TOOLS.map(({ spec }) => spec.name), SEARCH_DOCUMENTS]
     const known = [...Object.keys(ERRORS), ...tools, ...metrics, ...FOREIGN_WORDS]
     expect(strangers(/`(?!parley_(?:process|nodejs)_)([a-z]+(?:_[a-z]+)+)`/g, known)).toEqual([])
   })

@@ -1,6 +1,7 @@
 import type { Access, AccessRequest, Admission, Grant, Principal, Release, Ticket } from '../ports/access.ts'
 import type { Apps } from '../ports/apps.ts'
-import type { ChangeFeed, KeyStore, Scope } from '../ports/store.ts'
+import type { KeyStore, Scope } from '../ports/keys.ts'
+import type { ChangeFeed } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { TicketStore } from '../ports/tickets.ts'
 import { ParleyError } from '../protocol/errors.ts'

@@ -1,6 +1,6 @@
 import { hash as cryptoHash, randomInt, timingSafeEqual } from 'node:crypto'
 import { hash, verify } from '@node-rs/argon2'
-import type { KeyKind } from '../ports/store.ts'
+import type { KeyKind } from '../ports/keys.ts'
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 /** Characters; 71 bits: two keys never meet, and an id tells nothing. */

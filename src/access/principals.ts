@@ -1,5 +1,5 @@
 import type { Principal } from '../ports/access.ts'
-import type { KeyRow, Scope } from '../ports/store.ts'
+import type { KeyRow, Scope } from '../ports/keys.ts'
 import { type Network, readNetworks } from './networks.ts'
 
 /** The App that answers without a credential. */

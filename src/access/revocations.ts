@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
-import type { Change, ChangeFeed, KeyRow, KeyStore } from '../ports/store.ts'
+import type { KeyRow, KeyStore } from '../ports/keys.ts'
+import type { Change, ChangeFeed } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Verdicts } from './verdicts.ts'
 

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Principal } from '../ports/access.ts'
-import type { KeyRow, KeyStore } from '../ports/store.ts'
+import type { KeyRow, KeyStore } from '../ports/keys.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { Guesses } from './guesses.ts'
 import { type PresentedKey, parseKey, provesPublishable, provesSecret } from './keys.ts'

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
-import type { App, Apps } from '../ports/apps.ts'
+import type { App, Apps, AppTool } from '../ports/apps.ts'
+import { SEARCH_DOCUMENTS } from '../ports/documents.ts'
 import type { AppStore, Change, ChangeFeed } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { type AppDefaults, buildApp, parseDefinition } from './definition.ts'
@@ -52,7 +53,7 @@ class Registry implements RunningApps {
     const { store, builtin, defaults } = this.#parts
     const row = await store.getApp(id)
     if (row === undefined) return builtin?.id === id ? builtin : undefined
-    return buildStored(id, row.definition, defaults)
+    return withSearch(buildStored(id, row.definition, defaults), row.hasDocuments === true)
   }
 
   #onChange(change: Change): void {
@@ -68,4 +69,16 @@ function buildStored(id: string, definition: unknown, defaults: AppDefaults): Ap
   } catch (cause) {
     throw new ParleyError('internal_error', { message: `The definition of App ${id} cannot be read`, cause })
   }
+}
+
+/** Whether an App has that tool is a matter of its documents, not of its definition. */
+function withSearch(app: App, hasDocuments: boolean): App {
+  const others = app.tools.filter((tool) => nameOf(tool) !== SEARCH_DOCUMENTS)
+  const named = app.tools.find((tool) => tool.kind === 'server' && tool.name === SEARCH_DOCUMENTS)
+  const search: AppTool = named ?? { kind: 'server', name: SEARCH_DOCUMENTS, ask: false }
+  return { ...app, tools: hasDocuments ? [...others, search] : others }
+}
+
+function nameOf(tool: AppTool): string {
+  return tool.kind === 'server' ? tool.name : tool.spec.name
 }

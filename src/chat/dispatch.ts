@@ -1,4 +1,4 @@
-import type { Scope } from '../ports/store.ts'
+import type { Scope } from '../ports/keys.ts'
 import type { Command, CommandType } from '../protocol/commands.ts'
 import type { Caller, Outcome } from './caller.ts'
 import type { Core } from './core.ts'

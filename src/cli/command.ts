@@ -1,5 +1,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import type { AppStore, KeyStore } from '../ports/store.ts'
+import type { DocumentStore } from '../ports/documents.ts'
+import type { KeyStore } from '../ports/keys.ts'
+import type { AppStore } from '../ports/store.ts'
 
 /** Where a command reads and writes; the process's own, or a test's. */
 export type CliIo = {
@@ -13,8 +15,11 @@ export type CliIo = {
 }
 
 /** What commands do to the store that a server uses. */
-export type CliStore = { readonly keys: KeyStore; readonly apps: AppStore; close(): Promise<void> }
-export type OpenStore = (io: CliIo) => Promise<CliStore>
+export type CliStore = Closing & { readonly keys: KeyStore; readonly apps: AppStore }
+export type OpenStore<Store = CliStore> = (io: CliIo) => Promise<Store>
+/** What `docs` does to it. */
+export type CliDocuments = Closing & { readonly apps: AppStore; readonly documents: DocumentStore }
+type Closing = { close(): Promise<void> }
 
 export type Command = {
   /** A line for each form: the command with its arguments. */
@@ -30,12 +35,16 @@ export class UsageError extends Error {
 
 type Options = NonNullable<ParseArgsConfig['options']>
 
-/** Reads options strictly; throws UsageError. `positionals`: how many words besides options are wanted. */
-export function readArgs<const O extends Options>(args: readonly string[], options: O, positionals: number) {
+/** Reads options strictly; throws UsageError. `positionals`: how many words besides options are wanted, or at least and at most. */
+export function readArgs<const O extends Options>(
+  args: readonly string[],
+  options: O,
+  positionals: number | readonly [number, number],
+) {
   const parsed = parse(args, options)
-  if (parsed.positionals.length !== positionals) {
-    throw new UsageError(parsed.positionals.length < positionals ? 'an argument is missing' : 'too many arguments')
-  }
+  const [least, most] = typeof positionals === 'number' ? [positionals, positionals] : positionals
+  if (parsed.positionals.length < least) throw new UsageError('an argument is missing')
+  if (parsed.positionals.length > most) throw new UsageError('too many arguments')
   return parsed
 }
 
@@ -48,7 +57,11 @@ function parse<const O extends Options>(args: readonly string[], options: O) {
 }
 
 /** Runs `use` with the store and closes it, whatever happens. */
-export async function withStore(open: OpenStore, io: CliIo, use: (store: CliStore) => Promise<void>): Promise<void> {
+export async function withStore<Store extends Closing>(
+  open: OpenStore<Store>,
+  io: CliIo,
+  use: (store: Store) => Promise<void>,
+): Promise<void> {
   const store = await open(io)
   try {
     await use(store)

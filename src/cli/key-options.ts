@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { plainNetwork } from '../access/networks.ts'
 import { isWebOrigin, parseDuration } from '../config.ts'
-import type { KeyKind, KeyRow, Scope } from '../ports/store.ts'
+import type { KeyKind, KeyRow, Scope } from '../ports/keys.ts'
 import { AppIdSchema } from '../protocol/ids.ts'
 import { readArgs, UsageError } from './command.ts'
 

@@ -1,5 +1,5 @@
 import { mintKey } from '../access/keys.ts'
-import type { KeyRow } from '../ports/store.ts'
+import type { KeyRow } from '../ports/keys.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import {
   type CliIo,

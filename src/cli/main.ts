@@ -3,6 +3,7 @@ import { chatCommand } from './chat.ts'
 import { checkCommand } from './check.ts'
 import { runCli } from './cli.ts'
 import type { CliIo } from './command.ts'
+import { docsCommand } from './docs.ts'
 import { keysCommand } from './keys.ts'
 import { inspectStore, openStore } from './open-store.ts'
 import { configCommand, migrateCommand, serveCommand } from './simple.ts'
@@ -19,6 +20,7 @@ const commands = {
   serve: serveCommand,
   apps: appsCommand(openStore),
   keys: keysCommand(openStore),
+  docs: docsCommand(openStore),
   migrate: migrateCommand,
   check: checkCommand(inspectStore),
   chat: chatCommand,

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { Access, Principal } from '../ports/access.ts'
-import type { Scope } from '../ports/store.ts'
+import type { Scope } from '../ports/keys.ts'
 import { AppIdSchema } from '../protocol/ids.ts'
 import { MAX_NAME_LENGTH } from '../protocol/limits.ts'
 import { StorableText } from '../protocol/messages.ts'

@@ -1,4 +1,4 @@
-import type { KeyKind, Scope } from './store.ts'
+import type { KeyKind, Scope } from './keys.ts'
 
 /** Who a connection or request is. One object per key, shared by its connections; one per connection that a ticket opened. */
 export type Principal = {

@@ -22,6 +22,8 @@ export const HELP = `I am the **scripted demo** of Parley. I am not an AI: I ans
 | \`convert 5 km to mile\` | unit conversion |
 | \`days between 2026-01-01 and 2026-12-25\` | date arithmetic |
 | \`roll a die\` or \`uuid\` | random values |
+| \`look up opening hours\` | a search in the documents of an App that has some |
+| \`use calculator {"expression": "1+1"}\` | any tool of the App, by its name |
 | \`think about rain\` | reasoning, then an answer |
 | \`count from 1 to 1000\` | a long, slow answer: press Stop |
 | \`remember the number 42\` | and later \`what number did I ask you to remember?\` |

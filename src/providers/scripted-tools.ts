@@ -10,6 +10,7 @@ const CLOCK = 'current_time'
 const UNITS = 'unit_converter'
 const DATES = 'date_calculator'
 const RANDOM = 'random'
+const DOCUMENTS = 'search_documents'
 
 /** Numbers that "add up" takes: about 700 characters of arguments. */
 export const MAX_SUMMANDS = 200
@@ -30,10 +31,28 @@ const DAYS = /\bdays?\s+(?:between|from)\s+(\d{4}-\d\d-\d\d)\s+(?:and|to|until)\
 const ROLL = /\b(?:roll|throw) (?:a |the )?(?:die|dice)\b/i
 const RANDOM_NUMBER = /\brandom number\b(?:.*?\b(?:between|from) (-?\d{1,9}) (?:and|to) (-?\d{1,9}))?/i
 const UUID = /\buuid\b/i
+const LOOK_UP = /\blook up\s+([^?!]{1,200})/i
+/** Any tool, with arguments as JSON: for those that an App defines. */
+const USE = /^\s*use ([A-Za-z0-9_-]{1,64}) (\{.{0,2000}\})\s*$/s
 
 /** The calls that a message asks for, in a fixed order. */
 export function planCalls(text: string): readonly PlannedCall[] {
-  return [...planSums(text), ...planTime(text), ...planOthers(text)].slice(0, MAX_CALLS)
+  return planUse(text) ?? [...planSums(text), ...planTime(text), ...planOthers(text)].slice(0, MAX_CALLS)
+}
+
+function planUse(text: string): PlannedCall[] | undefined {
+  const [, name, json] = USE.exec(text) ?? []
+  if (name === undefined || json === undefined) return undefined
+  const args = parseArguments(json)
+  return args && [call(name, args)]
+}
+
+function parseArguments(json: string): PlannedCall['args'] | undefined {
+  try {
+    return { ...JSON.parse(json) }
+  } catch {
+    return undefined
+  }
 }
 
 function planSums(text: string): PlannedCall[] {
@@ -72,6 +91,8 @@ function planOthers(text: string): PlannedCall[] {
   else if (number)
     calls.push(call(RANDOM, { kind: 'integer', min: Number(number[1] ?? 1), max: Number(number[2] ?? 100) }))
   if (UUID.test(text)) calls.push(call(RANDOM, { kind: 'uuid' }))
+  const [, query] = LOOK_UP.exec(text) ?? []
+  if (query !== undefined) calls.push(call(DOCUMENTS, { query }))
   return calls
 }
 

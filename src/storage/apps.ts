@@ -8,8 +8,11 @@ type AppRecord = { readonly id: string; readonly definition: unknown; readonly u
 export function createAppStore(pool: Pool): AppStore {
   return {
     async getApp(id) {
-      const [record] = await pool.query((sql) => sql<AppRecord[]>`select * from apps where id = ${id}`)
-      return record && toApp(record)
+      const [record] = await pool.query((sql) => {
+        return sql<(AppRecord & { has_documents: boolean })[]>`
+          select a.*, exists (select from documents where app_id = a.id) as has_documents from apps a where id = ${id}`
+      })
+      return record && { ...toApp(record), ...(record.has_documents ? { hasDocuments: true } : {}) }
     },
     async listApps() {
       const records = await pool.query((sql) => sql<AppRecord[]>`select * from apps order by id`)

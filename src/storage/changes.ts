@@ -1,4 +1,4 @@
-import type { Fragment, Sql } from 'postgres'
+import type { Fragment, ISql } from 'postgres'
 import type { Change, ChangeFeed } from '../ports/store.ts'
 import type { Connection, Patience } from './connection.ts'
 import { toFault } from './faults.ts'
@@ -24,7 +24,7 @@ const STALE_MS = 8000
 type ChangeRecord = { readonly id: string; readonly kind: 'key' | 'app' | 'session'; readonly ref: string }
 
 /** Part of a statement that changes something: CTEs that record the change of each `ref` that `rows` selects. Add `notify` to its result. */
-export function recordChange(sql: Sql, kind: ChangeRecord['kind'], rows: Fragment): Fragment {
+export function recordChange(sql: ISql, kind: ChangeRecord['kind'], rows: Fragment): Fragment {
   return sql`changed as (
     insert into changes (kind, ref) select ${kind}::change_kind, x.ref from (${rows}) x (ref)
   ), pruned as (
@@ -33,7 +33,7 @@ export function recordChange(sql: Sql, kind: ChangeRecord['kind'], rows: Fragmen
 }
 
 /** A column of the result of a statement that records changes: wakes the readers once it is committed. */
-export function notify(sql: Sql): Fragment {
+export function notify(sql: ISql): Fragment {
   return sql.unsafe(NOTIFY)
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import postgres, { type PendingQuery, type Sql } from 'postgres'
+import postgres, { type PendingQuery, type Sql, type TransactionSql } from 'postgres'
+import { ParleyError } from '../protocol/errors.ts'
 import { StoreFault, toFault, toStoreError } from './faults.ts'
 import type { Health } from './health.ts'
 
@@ -109,21 +110,48 @@ export class Pool {
 
   /** Rejects with ParleyError `store_unavailable`, `conflict`, `invalid_value` or `internal_error`. */
   async query<T extends readonly (object | undefined)[]>(build: (sql: Sql) => PendingQuery<T>): Promise<T> {
-    const { connection, health, patience } = this.#options
     const sql = this.#sql
     try {
-      const rows = await within(build(sql), patience.answerMs)
-      health.answered()
+      const rows = await within(build(sql), this.#options.patience.answerMs)
+      this.#options.health.answered()
       return withoutHoles(rows)
     } catch (error) {
-      const fault = toFault(error)
-      health.failed(fault)
-      if (fault.kind === 'timeout' && this.#sql === sql) {
-        this.#sql = connect(connection, this.#options)
-        void discard(sql)
-      }
-      throw toStoreError(fault)
+      throw this.#failed(sql, error)
     }
+  }
+
+  /** Several statements, all or none: `ms` for the whole. What `work` rejects with takes them back; a ParleyError stays as it is. */
+  async transaction<T>(ms: number, work: (sql: TransactionSql) => Promise<T>): Promise<T> {
+    const sql = this.#sql
+    let refused: ParleyError | undefined
+    try {
+      const done = await within(
+        sql.begin(async (transaction) => {
+          const result = await work(transaction).catch((thrown: unknown) => {
+            if (thrown instanceof ParleyError) refused = thrown
+            throw thrown
+          })
+          return { result }
+        }),
+        ms,
+      )
+      this.#options.health.answered()
+      return done.result
+    } catch (error) {
+      throw refused ?? this.#failed(sql, error)
+    }
+  }
+
+  /** What the caller is told. Connections that do not answer are left. */
+  #failed(sql: Sql, error: unknown): ParleyError {
+    const { connection, health } = this.#options
+    const fault = toFault(error)
+    health.failed(fault)
+    if (fault.kind === 'timeout' && this.#sql === sql) {
+      this.#sql = connect(connection, this.#options)
+      void discard(sql)
+    }
+    return toStoreError(fault)
   }
 
   close(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Sql } from 'postgres'
-import type { KeyRow, KeyStore, Successor } from '../ports/store.ts'
+import type { KeyRow, KeyStore, Successor } from '../ports/keys.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { notify, recordChange } from './changes.ts'
 import type { Pool } from './connection.ts'

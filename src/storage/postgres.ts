@@ -1,9 +1,12 @@
-import type { AppStore, ChangeFeed, KeyStore, SessionStore } from '../ports/store.ts'
+import type { DocumentStore } from '../ports/documents.ts'
+import type { KeyStore } from '../ports/keys.ts'
+import type { AppStore, ChangeFeed, SessionStore } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { TicketStore } from '../ports/tickets.ts'
 import { createAppStore } from './apps.ts'
 import { Changes } from './changes.ts'
 import { type Connection, PATIENCE, type Patience, Pool } from './connection.ts'
+import { createDocumentStore } from './documents.ts'
 import { toFault, toStoreError } from './faults.ts'
 import { GroupCommit, type GroupCommitLimits } from './group-commit.ts'
 import { Health } from './health.ts'
@@ -29,6 +32,7 @@ export type PostgresStorage = SessionStore &
   KeyStore &
   AppStore &
   TicketStore &
+  DocumentStore &
   ChangeFeed & {
     /** Saves what is queued, within a bound, and leaves. Idempotent. */
     close(): Promise<void>
@@ -79,6 +83,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSt
     ...createKeyStore(pool),
     ...createAppStore(pool),
     ...createTicketStore(pool),
+    ...createDocumentStore(pool),
     subscribe: (listener) => changes.subscribe(listener),
     close: () => {
       closing ??= close()

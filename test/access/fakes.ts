@@ -3,16 +3,8 @@ import { Hosts } from '../../src/access/hosts.ts'
 import { type MintedKey, mintKey } from '../../src/access/keys.ts'
 import { createApps } from '../../src/apps/registry.ts'
 import type { AccessRequest } from '../../src/ports/access.ts'
-import type {
-  AppRow,
-  AppStore,
-  Change,
-  ChangeFeed,
-  KeyKind,
-  KeyRow,
-  KeyStore,
-  Successor,
-} from '../../src/ports/store.ts'
+import type { KeyKind, KeyRow, KeyStore, Successor } from '../../src/ports/keys.ts'
+import type { AppRow, AppStore, Change, ChangeFeed, FoundApp } from '../../src/ports/store.ts'
 import type { Telemetry } from '../../src/ports/telemetry.ts'
 import type { TicketStore } from '../../src/ports/tickets.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
@@ -20,7 +12,7 @@ import { ParleyError } from '../../src/protocol/errors.ts'
 /** Keys and Apps in maps, with what was asked of them; `down` makes every call fail as a lost store does. */
 export class FakeStore implements KeyStore, AppStore, TicketStore, ChangeFeed {
   readonly keys = new Map<string, KeyRow>()
-  readonly apps = new Map<string, AppRow>()
+  readonly apps = new Map<string, FoundApp>()
   readonly touched: string[][] = []
   readonly tickets = new Set<string>()
   secret: string | undefined
@@ -99,7 +91,7 @@ export class FakeStore implements KeyStore, AppStore, TicketStore, ChangeFeed {
     return isNew
   }
 
-  async getApp(id: string): Promise<AppRow | undefined> {
+  async getApp(id: string): Promise<FoundApp | undefined> {
     this.#use(`getApp ${id}`)
     return this.apps.get(id)
   }

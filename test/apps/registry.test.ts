@@ -84,6 +84,17 @@ describe('the Apps', () => {
     expect((await apps.get('shop'))?.name).toBe('Shop')
   })
 
+  it('I10: have the tool for documents exactly while they have some, whatever the definition says', async () => {
+    const { apps, store } = open()
+    const definition = { ...DEFINITION, id: 'shop', tools: ['search_documents', 'clock'] }
+    const tools = async () => (await apps.get('shop'))?.tools
+    await store.putApp({ id: 'shop', definition, updatedAt: 0 })
+    expect(await tools()).toEqual([{ kind: 'server', name: 'clock', ask: false }])
+    store.apps.set('shop', { id: 'shop', definition, updatedAt: 0, hasDocuments: true })
+    store.tell({ kind: 'app', id: 'shop' })
+    expect(await tools()).toMatchObject([{ name: 'clock' }, { kind: 'server', name: 'search_documents' }])
+  })
+
   it('I11: whose stored definition is unreadable are a fault of the server, without its content', async () => {
     const { apps, store } = open()
     store.apps.set('shop', { id: 'shop', definition: { secret: 'hunter2' }, updatedAt: 0 })

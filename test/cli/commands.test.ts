@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseKey, provesPublishable, provesSecret } from '../../src/access/keys.ts'
-import type { KeyRow } from '../../src/ports/store.ts'
+import type { KeyRow } from '../../src/ports/keys.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 import { FakeTerminal } from './fakes.ts'
 

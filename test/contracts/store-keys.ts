@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import type { Change, KeyRow } from '../../src/ports/store.ts'
+import type { KeyRow } from '../../src/ports/keys.ts'
+import type { Change } from '../../src/ports/store.ts'
 import { answered, key, NOW } from './store-rows.ts'
 import { type MakeStore, openSubject, refusal, SOON, type Storage } from './store-subject.ts'
 

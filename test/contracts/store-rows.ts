@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { KeyRow, MessageRow, RunRow, SessionRow, SessionWrite } from '../../src/ports/store.ts'
+import type { KeyRow } from '../../src/ports/keys.ts'
+import type { MessageRow, RunRow, SessionRow, SessionWrite } from '../../src/ports/store.ts'
 
 /** A moment with milliseconds, so that a store that rounds is found out. */
 export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5, 678)

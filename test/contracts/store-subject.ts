@@ -1,5 +1,6 @@
 import { afterAll, beforeAll } from 'vitest'
-import type { AppStore, ChangeFeed, CommitOptions, KeyStore, SessionStore } from '../../src/ports/store.ts'
+import type { KeyStore } from '../../src/ports/keys.ts'
+import type { AppStore, ChangeFeed, CommitOptions, SessionStore } from '../../src/ports/store.ts'
 import type { TicketStore } from '../../src/ports/tickets.ts'
 
 export type Storage = SessionStore & KeyStore & TicketStore & AppStore & ChangeFeed

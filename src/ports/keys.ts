@@ -1,0 +1,36 @@
+export type KeyKind = 'secret' | 'publishable'
+export type Scope = 'read' | 'write' | 'delete' | 'admin'
+
+export type KeyRow = {
+  readonly id: string
+  readonly account: string
+  readonly kind: KeyKind
+  /** argon2id (secret) or SHA-256 (publishable) of the key's secret part; never the key. */
+  readonly hash: string
+  readonly label?: string
+  readonly apps: readonly string[]
+  readonly scopes: readonly Scope[]
+  /** Publishable keys: exact origins that may use it. */
+  readonly origins: readonly string[]
+  /** IP addresses and networks in CIDR form that it may be used from; empty: all. */
+  readonly addresses: readonly string[]
+  readonly createdAt: number
+  readonly expiresAt?: number
+  readonly revokedAt?: number
+  readonly lastUsedAt?: number
+}
+
+/** What a key that takes another's place has of its own. */
+export type Successor = Pick<KeyRow, 'id' | 'hash' | 'createdAt' | 'expiresAt'>
+
+export interface KeyStore {
+  findKey(id: string): Promise<KeyRow | undefined>
+  /** Rejects with `app_not_found` when an App of it does not exist. */
+  createKey(row: KeyRow): Promise<void>
+  listKeys(): Promise<readonly KeyRow[]>
+  /** False when there is no such key; a revoked one stays revoked at its first time. */
+  revokeKey(id: string, at: number): Promise<boolean>
+  /** Makes `successor` with all else as key `id` has it; that one expires at `until` or when it would have. False when it is not live. */
+  rotateKey(id: string, successor: Successor, until: number): Promise<boolean>
+  touchKeys(ids: readonly string[], at: number): Promise<void>
+}
