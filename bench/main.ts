@@ -117,7 +117,9 @@ async function measure(rig: Rig, scenario: Scenario, options: Options): Promise<
     if (options.only ? options.only !== name : name === 'relay' && scenario.alone === true) return
     const title = `${scenario.name}: ${options.outside?.url ?? name}, round ${round + 1} of ${options.rounds}`
     console.error(title)
-    into.push(await takeOne(rig, scenario, start, title))
+    // Short: a terminal's line has figures to hold.
+    const short = `${scenario.name}${options.outside ? '' : ` ${name}`} ${round + 1}/${options.rounds}`
+    into.push(await takeOne(rig, scenario, start, short))
   }
   for (let round = 0; round < options.rounds; round += 1) {
     if (options.outside === undefined) await take('relay', startRelay, relay, round)
