@@ -46,7 +46,7 @@ scenarios: full, apart, paced, stop, fanout, connect, resume, cold, write, idle,
   --arrivals N     people a second at the busiest, of mixed (10 by default) and soak (5)
   --seed N         of mixed and soak
 with --url:
-  --key KEY        a secret key of the App, or PARLEY_KEY; without one the limits of an address hold
+  --key KEY        a secret key of the App, or PARLEY_KEY; the default App needs none
   --app ID         "default" by default; its model has to be scripted/demo, except for connect
   --sessions N     connections at once, instead of each scenario's own
   --rate N         numbers per second of its model, 20 by default: a quarter of its PARLEY_SCRIPTED_RATE
@@ -117,7 +117,9 @@ async function measure(rig: Rig, scenario: Scenario, options: Options): Promise<
     if (options.only ? options.only !== name : name === 'relay' && scenario.alone === true) return
     const title = `${scenario.name}: ${options.outside?.url ?? name}, round ${round + 1} of ${options.rounds}`
     console.error(title)
-    into.push(await takeOne(rig, scenario, start, title))
+    // Short: a terminal's line has figures to hold.
+    const short = `${scenario.name}${options.outside ? '' : ` ${name}`} ${round + 1}/${options.rounds}`
+    into.push(await takeOne(rig, scenario, start, short))
   }
   for (let round = 0; round < options.rounds; round += 1) {
     if (options.outside === undefined) await take('relay', startRelay, relay, round)

@@ -17,7 +17,8 @@ export function serve(handle: (command: string) => unknown, leave: () => void = 
     } catch (error) {
       reply = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) }
     }
-    process.send?.(`${number} ${JSON.stringify(reply)}`)
+    // A parent that has gone hears nothing any more; `disconnect` tells so.
+    process.send?.(`${number} ${JSON.stringify(reply)}`, undefined, undefined, () => {})
   }
   process.on('message', (message) => void answer(textOf(message)))
   process.on('disconnect', leave)
