@@ -76,6 +76,28 @@ describe('positions: no run gets one that another has', () => {
     expect(started(rig, id)).toEqual(['1 finished'])
   })
 
+  it('I2: a send whose write arrives between two reads of the store starts by itself', async () => {
+    const { rig, id, client } = await open()
+    await client.say('m1')
+    ;(await rig.model.request(0)).say('first').stop()
+    await client.end()
+    const [commit, history] = [rig.store.commit.bind(rig.store), rig.store.history.bind(rig.store)]
+    vi.spyOn(rig.store, 'commit').mockImplementationOnce((late, options) => {
+      vi.spyOn(rig.store, 'history').mockImplementationOnce(async (session, query) => {
+        await commit(late, options)
+        return history(session, query)
+      })
+      return Promise.reject(new ParleyError('store_unavailable'))
+    })
+    expect(await client.say('m2')).toMatchObject({ code: 'store_unavailable' })
+    expect(await client.say('m2')).toMatchObject({ type: 'ack', duplicate: true })
+    ;(await rig.model.request(1)).say('after all').stop()
+    await client.end(1)
+    await turns()
+    expect((await rig.stored(id)).at(-1)).toMatchObject({ content: 'after all' })
+    expect(started(rig, id)).toEqual(['1 finished', '2 finished'])
+  })
+
   it('I2: a queued run whose start got no answer is started once, at one position', async () => {
     const { rig, id, client } = await open()
     await client.say('m1')

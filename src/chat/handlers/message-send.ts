@@ -180,13 +180,20 @@ function stored(session: Session, id: string): Promise<OpenRun | undefined> {
 }
 
 /** Sent again: the same acknowledgement, nothing starts. Another body, or an id that is not a user's message: a conflict (I2). */
-function duplicate(session: Session, known: MessageRow, command: MessageSend): Outcome {
+async function duplicate(session: Session, known: MessageRow, command: MessageSend): Promise<Outcome> {
   if (known.role !== 'user' || known.content !== command.content) throw new ParleyError('conflict')
   const waiting = session.queue.some(({ message }) => message.id === known.id)
+  // It was stored behind our back, by a write that was given up: whoever goes on next takes it from the store.
+  if (!waiting && session.runId !== known.runId && (await isOpen(session, known.runId))) session.doubtful = true
   return {
     ack: { clientMessageId: known.id, runId: known.runId, state: waiting ? 'queued' : 'started', duplicate: true },
     after: () => void startNext(session),
   }
+}
+
+async function isOpen({ core, id }: Session, runId: string): Promise<boolean> {
+  const status = (await core.store.findRun(id, runId))?.status
+  return status === 'queued' || status === 'running'
 }
 
 /** Edit: the run of the message that is replaced; it may be older than the window, but neither gone nor still waiting. */
