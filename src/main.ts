@@ -13,6 +13,7 @@ import { createScripted } from './providers/scripted.ts'
 import { createServer, type ServerSettings } from './server.ts'
 import { type OpenedStorage, openStorage, type StorageOptions } from './storage/open.ts'
 import { BUILTIN_TOOLS } from './tools/builtin.ts'
+import { createHttpTools } from './tools/http/http-tool.ts'
 import { type ChosenTransport, chooseTransport } from './transports/choose.ts'
 
 /** Upstream requests at once; each holds a socket and a buffer. More is refused as overloaded. */
@@ -47,6 +48,7 @@ async function listen(config: Config, log: Log, storage: OpenedStorage, transpor
     documents: storage.store,
     providers: createProviders(providersOf(config, log)),
     tools: BUILTIN_TOOLS,
+    httpTool: createHttpTools(config.tools),
     telemetry: log,
     metricsText: () => log.metricsText(),
     transport: (handlers) => transport.create(handlers, transportOptions(config), log),

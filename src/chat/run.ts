@@ -191,7 +191,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
 
   async #work(): Promise<StopReason> {
     const { app, row } = this.plan
-    const tools = this.core.tools.resolve(app.tools)
+    const tools = this.core.tools.resolve(app)
     const resolved = this.core.providers.resolve(row.model ?? app.model.default)
     if (resolved === undefined) throw new ParleyError('provider_misconfigured')
     for (let round = 0; round < this.core.settings.toolRounds; round++) {
