@@ -1,7 +1,8 @@
 import ipaddr from 'ipaddr.js'
 import * as v from 'valibot'
 import { factsOf, type Read, type RowFacts, TABLE } from './config/table.ts'
-import { isOriginEntry, parseDuration } from './config/values.ts'
+import { readToolSecrets } from './config/tool-secrets.ts'
+import { isOriginEntry, parseDuration, type Secret } from './config/values.ts'
 
 /** The model of the demo: answers without a key and says that it is not an AI. */
 const DEMO_MODEL = 'scripted/demo'
@@ -11,13 +12,14 @@ const ANTHROPIC_MODEL = 'anthropic/claude-sonnet-5-5'
 const OPENAI_MODEL = 'openai/gpt-5.4-mini'
 
 /** Everything that can be set, read once at the start. Times are milliseconds, sizes bytes. */
-export type Config = Omit<Read, 'access' | 'models'> & {
+export type Config = Omit<Read, 'access' | 'models' | 'tools'> & {
   readonly access: Omit<Read['access'], 'defaultApp'> & {
     readonly defaultApp: boolean
     /** It is off because others can reach this server and its model costs money, not because someone said so. */
     readonly defaultAppHidden: boolean
   }
   readonly models: Omit<Read['models'], 'default'> & { readonly default: string }
+  readonly tools: Pick<Read['tools'], 'hosts'> & { readonly secrets: ReadonlyMap<string, Secret> }
 }
 
 export type ConfigRow = {
@@ -45,12 +47,16 @@ const ROWS: readonly Row[] = Object.entries(TABLE.entries).flatMap(([group, sche
   Object.entries(schema.entries).map(([key, row]) => ({ group, key, ...factsOf(row) })),
 )
 
+const OWN_NAMES = ROWS.map(({ name }) => name)
+
 /** Reads and checks all variables; throws ConfigError with every fault at once. An empty value counts as absent. */
 export function readConfig(env: Environment): Config {
   const parsed = v.safeParse(TABLE, gather(env))
   if (!parsed.success) throw new ConfigError(parsed.issues.map((issue) => describe(issue, env)))
-  const config = derive(parsed.output)
-  const faults = RULES.flatMap((rule) => rule(config) ?? [])
+  const { secretNames, hosts } = parsed.output.tools
+  const { secrets, faults: secretFaults } = readToolSecrets(secretNames, env, OWN_NAMES)
+  const config = { ...derive(parsed.output), tools: { hosts, secrets } }
+  const faults = [...RULES.flatMap((rule) => rule(config) ?? []), ...secretFaults]
   if (faults.length > 0) throw new ConfigError(faults)
   for (const group of Object.values(config)) Object.freeze(group)
   return Object.freeze(config)
@@ -111,7 +117,7 @@ function describe(issue: v.BaseIssue<unknown>, env: Environment): string {
   return `${name} ${held}; allowed: ${kind.allowed}`
 }
 
-function derive(read: Read): Config {
+function derive(read: Read): Omit<Config, 'tools'> {
   const { server, access, models } = read
   const standard = standardModel(models)
   const exposed = !isLoopback(server.host) && standard !== DEMO_MODEL

@@ -14,6 +14,7 @@ import { createScripted } from './providers/scripted.ts'
 import { createServer, type ServerSettings } from './server.ts'
 import { type OpenedStorage, openStorage, type StorageOptions } from './storage/open.ts'
 import { BUILTIN_TOOLS } from './tools/builtin.ts'
+import { createHttpTools } from './tools/http/http-tool.ts'
 import { readCertificate } from './transports/certificate.ts'
 import { type ChosenTransport, chooseTransport } from './transports/choose.ts'
 
@@ -52,6 +53,7 @@ async function listen(config: Config, log: Log, storage: OpenedStorage, transpor
     documents: storage.store,
     providers: createProviders(providersOf(config, log)),
     tools: BUILTIN_TOOLS,
+    httpTool: createHttpTools(config.tools),
     telemetry: log,
     metricsText: () => log.metricsText(),
     transport: (handlers) => transport.create(handlers, transportOptions(config), log),

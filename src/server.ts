@@ -14,7 +14,7 @@ import type { Telemetry } from './ports/telemetry.ts'
 import type { TicketStore } from './ports/tickets.ts'
 import type { Tool } from './ports/tool.ts'
 import type { Transport, TransportHandlers } from './ports/transport.ts'
-import { createTools } from './tools/registry.ts'
+import { createTools, type MakeHttpTool } from './tools/registry.ts'
 import { createDocumentSearch } from './tools/search-documents.ts'
 
 /** What a server is assembled from. `main` names the adapters; tests and the bench bring their own. */
@@ -25,6 +25,8 @@ export type ServerPorts = {
   readonly providers: Providers
   /** Every tool that Apps may name; the `default` App has all of them. */
   readonly tools: readonly Tool[]
+  /** Absent: Apps have no tools of their own. */
+  readonly httpTool?: MakeHttpTool
   readonly telemetry: Telemetry
   readonly metricsText: () => Promise<string>
   /** Makes the transport around the handlers; called once. */
@@ -90,7 +92,7 @@ class AssembledServer implements Server {
       store,
       log: new MemoryEventLog(settings.chat.log),
       providers: ports.providers,
-      tools: createTools(allTools(ports)),
+      tools: createTools(allTools(ports), ports.httpTool),
       apps: this.#apps,
       access: this.#access,
       telemetry,

@@ -49,6 +49,41 @@ describe('the configuration', () => {
     })
   })
 
+  it('I11: has the secrets of tools by name, from variables that the operator named, and shows none', () => {
+    const env = { PARLEY_TOOL_SECRETS: 'ORDERS_TOKEN, CRM_KEY', ORDERS_TOKEN: ' hunter2-hunter2 ', CRM_KEY: '12345678' }
+    const { tools } = readConfig({
+      ...env,
+      OTHER: 'not-named-1',
+      PARLEY_TOOL_HOSTS: 'orders.internal:8443,127.0.0.1,[::1]:80',
+    })
+    expect(tools.hosts).toEqual(['orders.internal:8443', '127.0.0.1', '[::1]:80'])
+    expect([...tools.secrets].map(([name, secret]) => [name, secret.reveal()])).toEqual([
+      ['ORDERS_TOKEN', 'hunter2-hunter2'],
+      ['CRM_KEY', '12345678'],
+    ])
+    expect(inspect(tools, { depth: 9 }) + JSON.stringify(tools)).not.toContain('hunter2')
+  })
+
+  it.each([
+    [{ PARLEY_TOOL_SECRETS: 'A_B' }, 'PARLEY_TOOL_SECRETS names A_B, which is not set'],
+    [{ PARLEY_TOOL_SECRETS: 'A_B', A_B: 'hunter2' }, 'PARLEY_TOOL_SECRETS names A_B, which must hold 8 to 4096'],
+    [
+      { PARLEY_TOOL_SECRETS: 'A_B', A_B: 'hunter2\nhunter2' },
+      'PARLEY_TOOL_SECRETS names A_B, which must hold 8 to 4096',
+    ],
+    [{ PARLEY_TOOL_SECRETS: 'DATABASE_URL' }, "PARLEY_TOOL_SECRETS names DATABASE_URL, which is Parley's own"],
+    [{ PARLEY_TOOL_SECRETS: 'PARLEY_KEY' }, "PARLEY_TOOL_SECRETS names PARLEY_KEY, which is Parley's own"],
+    [{ PARLEY_TOOL_SECRETS: 'a-b' }, 'PARLEY_TOOL_SECRETS holds "a-b"; allowed: names such as ORDERS_TOKEN'],
+    [{ PARLEY_TOOL_HOSTS: 'http://a' }, 'PARLEY_TOOL_HOSTS holds "http://a"; allowed: hosts'],
+    [{ PARLEY_TOOL_HOSTS: 'a:70000' }, 'PARLEY_TOOL_HOSTS holds'],
+    [{ PARLEY_TOOL_HOSTS: '127.1' }, 'PARLEY_TOOL_HOSTS holds'],
+    [{ PARLEY_TOOL_HOSTS: 'A.internal' }, 'PARLEY_TOOL_HOSTS holds'],
+  ])('refuses %j without showing a secret', (env, fault) => {
+    const [said = ''] = faults(env)
+    expect(said).toContain(fault)
+    expect(said).not.toContain('hunter2')
+  })
+
   it('cannot be changed', () => {
     const config = readConfig({})
     expect(Object.isFrozen(config)).toBe(true)

@@ -128,6 +128,12 @@ describe('docs/apps-and-keys.md and docs/access.md', () => {
     expect(parseDefinition(JSON.parse(example))).toMatchObject({ id: 'support', model: { default: 'scripted/demo' } })
   })
 
+  it('shows the http tool of its example, which is a definition that can be stored', () => {
+    const orders = parseDefinition(JSON.parse(read('examples/orders-app.json')))
+    const shown = readFences(page, 'json').map((lines) => lines.join('\n'))
+    expect(shown.map((text): unknown => JSON.parse(text))).toContainEqual(orders.httpTools?.[0])
+  })
+
   it('lists the tools and the codes with their status and close code', () => {
     const tables = readTables(page)
     const tools = tables.find(({ header }) => header[1] === 'does')?.rows.map(([name]) => name)

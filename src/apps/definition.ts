@@ -4,6 +4,7 @@ import { ParleyError } from '../protocol/errors.ts'
 import { AppIdSchema } from '../protocol/ids.ts'
 import { MAX_NAME_LENGTH } from '../protocol/limits.ts'
 import { StorableText } from '../protocol/messages.ts'
+import { buildHttpTool, HttpToolsSchema, httpToolFaults } from './http-tools.ts'
 
 /** Characters: about 16,000 words, more than any model follows. */
 const MAX_PREAMBLE = 100_000
@@ -34,7 +35,7 @@ const ArgumentsSchema = v.pipe(
 const ServerTool = v.strictObject({
   type: v.literal('builtin'),
   name: ToolName,
-  approval: v.optional(v.picklist(['none', 'ask']), 'none'),
+  approval: v.optional(v.picklist(['none', 'ask'])),
 })
 /** The page executes it. */
 const ClientTool = v.strictObject({
@@ -78,6 +79,7 @@ const DefinitionSchema = v.strictObject({
       v.check((tools) => new Set(tools.map(nameOfTool)).size === tools.length, 'two tools have the same name'),
     ),
   ),
+  httpTools: v.optional(HttpToolsSchema),
   stopAfterDisconnectMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_GRACE_MS))),
 })
 
@@ -92,13 +94,18 @@ export function parseDefinition(input: unknown): AppDefinition {
   const sampling = samplingFault(input)
   if (sampling !== undefined) throw new ParleyError('invalid_value', { message: sampling })
   const parsed = v.safeParse(DefinitionSchema, input)
-  if (parsed.success) return parsed.output
-  throw new ParleyError('invalid_value', { message: parsed.issues.map(describe).join('; ') })
+  const faults = parsed.success ? beyondSchema(parsed.output) : parsed.issues.map(describe)
+  if (!parsed.success || faults.length > 0) throw new ParleyError('invalid_value', { message: faults.join('; ') })
+  return parsed.output
+}
+
+function beyondSchema({ tools = [], httpTools = [] }: AppDefinition): string[] {
+  return httpToolFaults(httpTools, tools.map(nameOfTool))
 }
 
 /** The App that a definition describes. The default model is always among those allowed. */
 export function buildApp(definition: AppDefinition, defaults: AppDefaults): App {
-  const { model, stopAfterDisconnectMs } = definition
+  const { model, httpTools, stopAfterDisconnectMs } = definition
   return {
     id: definition.id,
     name: definition.name,
@@ -112,6 +119,7 @@ export function buildApp(definition: AppDefinition, defaults: AppDefaults): App 
       ...(model.thinking === undefined ? {} : { thinking: model.thinking }),
     },
     tools: (definition.tools ?? []).map(toTool),
+    ...(httpTools === undefined ? {} : { httpTools: httpTools.map(buildHttpTool) }),
     ...(stopAfterDisconnectMs === undefined ? {} : { stopAfterDisconnectMs }),
   }
 }

@@ -1,4 +1,4 @@
-import type { AppTool } from '../ports/apps.ts'
+import type { App } from '../ports/apps.ts'
 import type { ToolSpec } from '../ports/provider.ts'
 import type { PendingCall, StoredToolCall } from '../ports/store.ts'
 import type { Tool, Tools } from '../ports/tool.ts'
@@ -13,13 +13,17 @@ export type OfferedTool = {
 }
 
 /** In the App's order; names that the server does not know are left out. */
-export function offeredTools(tools: Tools, wanted: readonly AppTool[]): OfferedTool[] {
-  return wanted.flatMap((one): OfferedTool[] => {
-    if (one.kind === 'client') return [{ spec: one.spec, waitsFor: 'client' }]
-    return tools
-      .resolve([one.name])
-      .map((tool) => ({ spec: tool.spec, tool, ...(one.ask ? { waitsFor: 'approval' as const } : {}) }))
-  })
+export function offeredTools(tools: Tools, app: App): OfferedTool[] {
+  const here = new Map(tools.resolve(app).map((tool) => [tool.spec.name, tool]))
+  const named = app.tools.flatMap((one): OfferedTool[] =>
+    one.kind === 'client' ? [{ spec: one.spec, waitsFor: 'client' }] : offer(here.get(one.name), one.ask),
+  )
+  return [...named, ...(app.httpTools ?? []).flatMap(({ name, ask }) => offer(here.get(name), ask))]
+}
+
+function offer(tool: Tool | undefined, ask: boolean): OfferedTool[] {
+  if (tool === undefined) return []
+  return [{ spec: tool.spec, tool, ...(ask ? { waitsFor: 'approval' as const } : {}) }]
 }
 
 /** Calls that can be made now, and those that wait; what cannot be read waits for nobody. */

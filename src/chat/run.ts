@@ -222,7 +222,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
   }
 
   async #work(): Promise<RunEnd> {
-    const offered = offeredTools(this.core.tools, this.plan.app.tools)
+    const offered = offeredTools(this.core.tools, this.plan.app)
     await this.plan.approved?.make(this, offered, (change, result) => this.#settleApproved(change, result))
     for (let round = 0; round < this.core.settings.toolRounds; round++) {
       const stopReason = this.ended ? 'end' : await askInLine(this, this.#line, offered)

@@ -4,6 +4,7 @@ import {
   choice,
   count,
   duration,
+  isHostEntry,
   isNetwork,
   isOriginEntry,
   isUrl,
@@ -51,6 +52,8 @@ function optional<T>(name: string, kind: Kind<T>, instead: string, why: string) 
 const LEVELS = choice('debug', 'info', 'warn', 'error', 'silent')
 const ORIGINS = list(isOriginEntry, 'origins such as https://chat.example.com, or *')
 const NETWORKS = list(isNetwork, 'IP addresses and networks such as 10.0.0.0/8')
+const HOSTS = list(isHostEntry, 'hosts, or host:port, such as orders.internal:8443')
+const NAMES = list((name) => /^[A-Z][A-Z0-9_]{0,63}$/.test(name), 'names such as ORDERS_TOKEN')
 const MODEL = /^[a-z0-9-]{1,40}\/[A-Za-z0-9._:/@-]{1,160}$/
 const MODEL_KIND = text(MODEL, 'provider/model, such as anthropic/claude-sonnet-5-5')
 const POSTGRES = secret((value) => isUrl(value, 'postgres:', 'postgresql:'), 'a postgres:// URL')
@@ -184,11 +187,21 @@ const log = v.object({
   idleMs: row('PARLEY_LOG_IDLE', duration('0s', '1d'), '5m', 'A phone back from a tunnel still gets its tail'),
 })
 
+const tools = v.object({
+  hosts: row('PARLEY_TOOL_HOSTS', HOSTS, '', "Private hosts, and such without TLS, that Apps' http tools may call"),
+  secretNames: row(
+    'PARLEY_TOOL_SECRETS',
+    NAMES,
+    '',
+    "Variables whose values Apps' http tools may send as {secret:NAME}",
+  ),
+})
+
 const store = v.object({
   pool: row('PARLEY_DATABASE_POOL', count(1, 1000), '4', 'Connections for reads, which are short; a few more write'),
 })
 
 /** Every variable that Parley reads, by the room that uses it. */
-export const TABLE = v.object({ server, access, models, chat, log, store })
+export const TABLE = v.object({ server, access, models, chat, tools, log, store })
 
 export type Read = v.InferOutput<typeof TABLE>

@@ -3,6 +3,7 @@ import ipaddr from 'ipaddr.js'
 import * as v from 'valibot'
 
 const MASK = '[secret]'
+const MAX_PORT = 65_535
 
 /** A value that no print, log line or JSON shows; `reveal` is for the one place that needs it. */
 export class Secret {
@@ -131,4 +132,11 @@ export function isOriginEntry(value: string): boolean {
 /** True for an IP address or a network in CIDR form. */
 export function isNetwork(value: string): boolean {
   return ipaddr.isValid(value) || ipaddr.isValidCIDR(value)
+}
+
+/** True for a host name or address (IPv6 in brackets) as addresses have it, with or without a port. */
+export function isHostEntry(value: string): boolean {
+  const [, host, port = '0'] = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?$/.exec(value) ?? []
+  if (host === undefined || Number(port) > MAX_PORT || !URL.canParse(`http://${host}`)) return false
+  return new URL(`http://${host}`).hostname === host
 }

@@ -8,6 +8,33 @@ export type AppTool =
   | { readonly kind: 'server'; readonly name: string; readonly ask: boolean }
   | { readonly kind: 'client'; readonly spec: ToolSpec }
 
+/** A part of an address that is taken as it is, or an argument of the call, which is encoded. */
+export type UrlPiece = string | { readonly argument: string }
+/** A part of a header's value, or the name of a secret that the operator holds. */
+export type HeaderPiece = string | { readonly secret: string }
+
+/** A tool that is a request to a service, as the App defines it. */
+export type HttpTool = {
+  readonly name: string
+  readonly description: string
+  /** JSON Schema of the arguments, an object. */
+  readonly parameters: Readonly<Record<string, unknown>>
+  /** What is wrong with a call's arguments by that schema; undefined: nothing. */
+  readonly fault: (args: unknown) => string | undefined
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Scheme, host and port are within its first piece. Arguments that it does not take are query (GET, DELETE) or JSON body. */
+  readonly url: readonly UrlPiece[]
+  readonly headers: readonly { readonly name: string; readonly value: readonly HeaderPiece[] }[]
+  /** Where in the JSON answer the result is, member by member; absent: the answer as it is. */
+  readonly pointer?: readonly string[]
+  /** Milliseconds for all of it. */
+  readonly timeoutMs: number
+  /** Of an answer's body. */
+  readonly maxBytes: number
+  /** A person approves each call first. */
+  readonly ask: boolean
+}
+
 /** An isolated assistant, as its definition says with defaults filled in. */
 export type App = {
   readonly id: string
@@ -28,7 +55,10 @@ export type App = {
     /** Absent: the model's own default. */
     readonly thinking?: Thinking
   }
+  /** Those that every server has, and those of its pages. */
   readonly tools: readonly AppTool[]
+  /** Its own. No two tools of an App have one name. */
+  readonly httpTools?: readonly HttpTool[]
   /** Milliseconds after the last connection leaves at which an active run is stopped; absent: it goes on to its end. */
   readonly stopAfterDisconnectMs?: number
 }

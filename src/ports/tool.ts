@@ -1,4 +1,5 @@
 import type { Wallet } from '../protocol/messages.ts'
+import type { App } from './apps.ts'
 import type { ToolSpec } from './provider.ts'
 
 /** What a tool may know of the call; never taken from the model's arguments. */
@@ -24,8 +25,8 @@ export interface Tool {
   execute(args: unknown, context: ToolContext): Promise<string>
 }
 
-/** The tools that Apps may name. */
+/** The tools of Apps. */
 export interface Tools {
-  /** In the order of `names`; unknown names are left out. */
-  resolve(names: readonly string[]): readonly Tool[]
+  /** Those that run here: what the App names, in its order, and its own; unknown names are left out. */
+  resolve(app: Pick<App, 'tools' | 'httpTools'>): readonly Tool[]
 }

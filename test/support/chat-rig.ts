@@ -117,7 +117,10 @@ export class ChatRig {
       store: this.store,
       log: new MemoryEventLog({ ...settings.log, ...options.log }),
       providers: this.model,
-      tools: { resolve: (names) => tools.filter((tool) => names.includes(tool.spec.name)) },
+      tools: {
+        resolve: (app) =>
+          tools.filter((tool) => app.tools.some((one) => one.kind === 'server' && one.name === tool.spec.name)),
+      },
       apps: { get: async (id) => (id === this.app?.id ? this.app : undefined) },
       access: this.#access(),
       telemetry: this.#telemetry(),
