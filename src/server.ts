@@ -103,7 +103,9 @@ class AssembledServer implements Server {
       fetch: createHttp({
         ...http,
         access: this.#access,
+        apps: this.#apps,
         sessions: this.#chat.directory,
+        conversations: this.#chat.conversations,
         ready: () => this.#ready(),
         telemetry,
       }),

@@ -1,10 +1,11 @@
 import type { Access, AccessRequest, Admission, Principal, Release } from '../ports/access.ts'
-import type { Apps } from '../ports/apps.ts'
-import type { ChangeFeed, KeyStore, Scope } from '../ports/store.ts'
+import type { App, Apps } from '../ports/apps.ts'
+import type { ChangeFeed, KeyStore, Owner, Scope } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { Addresses } from './addresses.ts'
 import { Guesses, type GuessLimits } from './guesses.ts'
+import { holderOf } from './holders.ts'
 import type { Hosts } from './hosts.ts'
 import { sha256 } from './keys.ts'
 import { type AddressLimits, Limits } from './limits.ts'
@@ -65,15 +66,22 @@ class Gate implements RunningAccess {
   async identify(request: AccessRequest, app: string): Promise<Principal> {
     const key = presentedKey(request)
     if (key === undefined) return this.#identifyVisitor(request, app)
-    const digest = sha256(key)
-    const verdict =
-      this.#verdicts.peek(digest, Date.now()) ??
-      (await this.#verdicts.prove(key, digest, this.addressOf(request).address))
-    this.#revocations.used(verdict.keyId, verdict.expiresAt)
+    const verdict = await this.#verdictOn(key, request)
     if ((await this.#apps.get(app)) === undefined) throw new ParleyError('app_not_found')
     checkKeyUse(verdict, app, request.header('origin'))
     this.#checkSecure(request)
     return verdict.principal
+  }
+
+  holder(request: AccessRequest, app: App, owner: Owner): Principal {
+    this.#checkSecure(request)
+    return holderOf(app, owner)
+  }
+
+  async appsOf(request: AccessRequest): Promise<readonly string[]> {
+    const key = presentedKey(request)
+    if (key !== undefined) return [...(await this.#verdictOn(key, request)).apps]
+    return this.#settings.defaultApp && request.ticket === undefined ? [DEFAULT_APP] : []
   }
 
   require(principal: Principal, scope: Scope): void {
@@ -99,6 +107,15 @@ class Gate implements RunningAccess {
 
   close(): Promise<void> {
     return this.#revocations.close()
+  }
+
+  async #verdictOn(key: string, request: AccessRequest): Promise<Verdict> {
+    const digest = sha256(key)
+    const verdict =
+      this.#verdicts.peek(digest, Date.now()) ??
+      (await this.#verdicts.prove(key, digest, this.addressOf(request).address))
+    this.#revocations.used(verdict.keyId, verdict.expiresAt)
+    return verdict
   }
 
   /** Without a credential there is one App. A ticket is none yet: nothing mints them. */

@@ -25,5 +25,6 @@ export function buildDefaultApp({ model, others, tools, maxOutputTokens, context
     preamble: PREAMBLE,
     model: { default: model, allowed: [...new Set([model, ...others])], maxOutputTokens, contextTokens },
     tools,
+    aomi: { keyless: 'full' },
   }
 }

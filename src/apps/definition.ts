@@ -45,6 +45,7 @@ const DefinitionSchema = v.strictObject({
   }),
   tools: v.optional(v.pipe(v.array(ToolName), v.maxLength(MAX_TOOLS))),
   stopAfterDisconnectMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_GRACE_MS))),
+  aomi: v.optional(v.strictObject({ keyless: v.picklist(['off', 'read', 'full']) })),
 })
 
 /** As in the file: what has a default may be left out and then follows the server's own. */
@@ -65,6 +66,7 @@ export function parseDefinition(input: unknown): AppDefinition {
 /** The App that a definition describes. The default model is always among those allowed. */
 export function buildApp(definition: AppDefinition, defaults: AppDefaults): App {
   const { model, stopAfterDisconnectMs } = definition
+  const aomi = definition.aomi ?? (definition.id === DEFAULT_APP ? OPEN : undefined)
   return {
     id: definition.id,
     name: definition.name,
@@ -77,10 +79,14 @@ export function buildApp(definition: AppDefinition, defaults: AppDefaults): App 
       ...(model.thinking === undefined ? {} : { thinking: model.thinking }),
     },
     tools: [...new Set(definition.tools)],
+    ...(aomi === undefined ? {} : { aomi }),
     ...(stopAfterDisconnectMs === undefined ? {} : { stopAfterDisconnectMs }),
   }
 }
 
+/** Who made a session in the App that needs no key has nothing but its id. */
+const DEFAULT_APP = 'default'
+const OPEN = { keyless: 'full' } as const
 const SAMPLING = ['temperature', 'top_p', 'top_k', 'topP', 'topK']
 const LooseModel = v.looseObject({ model: v.looseObject({ default: v.string() }) })
 

@@ -81,6 +81,17 @@ export class Sessions {
     return session
   }
 
+  /** Finds the session in memory, else in the store, whoever owns it; undefined: nobody made it. */
+  async existing(id: string): Promise<Session | undefined> {
+    const held = this.#opening.has(id) ? undefined : this.#held(id)
+    if (held !== undefined) return held
+    const loaded = this.#absent.has(id) ? undefined : await this.#core.store.load(id)
+    if (loaded !== undefined) return this.open(id, ownerOf(loaded.session))
+    const opening = this.#opening.get(id)
+    if (opening === undefined) this.#absent.set(id, true)
+    return opening
+  }
+
   /** Keeps the session in memory while something uses it; `unpin` when that ends. */
   pin(session: Session): void {
     if (session.retired) throw new ParleyError('internal_error', { message: 'The session moved; connect again' })
@@ -161,6 +172,10 @@ export class Sessions {
     this.#core.histories.sweep()
     this.#core.log.sweep(this.#core.now())
   }
+}
+
+function ownerOf({ app, account, user }: SessionRow): Owner {
+  return { app, ...(account === undefined ? {} : { account }), ...(user === undefined ? {} : { user }) }
 }
 
 function newRow(id: string, owner: Owner, now: number): SessionRow {

@@ -1,4 +1,5 @@
-import type { KeyKind, Scope } from './store.ts'
+import type { App } from './apps.ts'
+import type { KeyKind, Owner, Scope } from './store.ts'
 
 /** Who a connection or request is. One object per key, shared by its connections. */
 export type Principal = {
@@ -32,6 +33,13 @@ export interface Access {
    * a valid credential), `forbidden`, `origin_not_allowed`, `insecure_connection`; `rate_limit_exceeded` or `overloaded` when too many guesses come in.
    */
   identify(request: AccessRequest, app: string): Promise<Principal>
+  /**
+   * Who is this, that shows no credential but knows the random id of a session of `owner`? As much as App `app` lets holders
+   * of an id do; `unauthorized` where that is nothing, and always for a session of a user.
+   */
+  holder(request: AccessRequest, app: App, owner: Owner): Principal
+  /** Apps that the request's credential may use; without one the default App, where it is open. Throws `unauthorized`. */
+  appsOf(request: AccessRequest): Promise<readonly string[]>
   /** Throws `forbidden` when the principal lacks the scope. Asked for every command. */
   require(principal: Principal, scope: Scope): void
   /** The address that limits count by: the peer, or what a trusted proxy says. */

@@ -1,5 +1,8 @@
 import type { Thinking } from './provider.ts'
 
+/** What somebody may do without a key in a session of the App, who knows its random id: nothing, read, or all but delete. */
+export type Keyless = 'off' | 'read' | 'full'
+
 /** An isolated assistant, as its definition says with defaults filled in. */
 export type App = {
   readonly id: string
@@ -22,6 +25,8 @@ export type App = {
   readonly tools: readonly string[]
   /** Milliseconds after the last connection leaves at which an active run is stopped; absent: it goes on to its end. */
   readonly stopAfterDisconnectMs?: number
+  /** For clients of Aomi, which send their key with a chat only. Absent: `off`. */
+  readonly aomi?: { readonly keyless: Keyless }
 }
 
 export interface Apps {

@@ -38,12 +38,20 @@ describe('the definition of an App', () => {
       model: { ...SMALL.model, allowed: ['scripted/demo', 'scripted/demo'], maxOutputTokens: 5, contextTokens: 50 },
       tools: ['clock', 'calculate', 'clock'],
       stopAfterDisconnectMs: 0,
+      aomi: { keyless: 'read' },
     }
     expect(buildApp(parseDefinition(whole), DEFAULTS)).toMatchObject({
       model: { allowed: ['anthropic/claude-sonnet-5-5', 'scripted/demo'], maxOutputTokens: 5, contextTokens: 50 },
       tools: ['clock', 'calculate'],
       stopAfterDisconnectMs: 0,
+      aomi: { keyless: 'read' },
     })
+  })
+
+  it('the stored default App stays open to who knows a session’s id, unless it says otherwise', () => {
+    const aomiOf = (over: object) => buildApp(parseDefinition({ ...SMALL, id: 'default', ...over }), DEFAULTS).aomi
+    expect(aomiOf({})).toEqual({ keyless: 'full' })
+    expect(aomiOf({ aomi: { keyless: 'off' } })).toEqual({ keyless: 'off' })
   })
 
   it.each([

@@ -221,6 +221,8 @@ export class ChatRig {
     const { identify, admitRun, admitConnection } = this.#options
     return {
       identify: identify ?? (async () => ANYONE),
+      holder: () => ANYONE,
+      appsOf: async () => ['default'],
       require: ({ scopes }, scope) => {
         if (!scopes.includes(scope)) throw new ParleyError('forbidden')
       },

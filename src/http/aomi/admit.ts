@@ -1,0 +1,86 @@
+import type { Principal } from '../../ports/access.ts'
+import type { Conversation, Sender } from '../../ports/conversations.ts'
+import type { Owner, Scope } from '../../ports/store.ts'
+import { ParleyError } from '../../protocol/errors.ts'
+import { isRandomSessionId } from '../../protocol/ids.ts'
+import { accessRequestOf, type HttpContext } from '../responses.ts'
+import type { Aomi } from './parts.ts'
+import { showsKey } from './request.ts'
+
+const DEFAULT_APP = 'default'
+
+/** Whoever comes with a credential, or without one to the default App. */
+export async function admitToApp(c: HttpContext, { access }: Aomi, app: string, scope: Scope): Promise<Sender> {
+  const request = accessRequestOf(c)
+  const principal = await access.identify(request, app)
+  access.require(principal, scope)
+  return { principal, from: access.addressOf(request) }
+}
+
+/**
+ * The session `id` for a chat: found, or made for who sends. A session that nobody owns is open to whoever knows its id, with
+ * a key or without.
+ */
+export async function openFor(
+  c: HttpContext,
+  aomi: Aomi,
+  id: string,
+  { principal }: Sender,
+  app: string,
+): Promise<Conversation> {
+  if (needsRandomId(principal) && !isRandomSessionId(id))
+    throw new ParleyError('bad_request', { message: 'X-Session-Id: must be a random UUID (version 4 or 7)' })
+  const known = await aomi.conversations.find(id)
+  const owner =
+    known !== undefined && known.stored && isNobodys(known.owner) && app === DEFAULT_APP
+      ? known.owner
+      : ownerOf(principal, app)
+  return aomi.conversations.open(id, owner)
+}
+
+/**
+ * May who sends this do `scope` in a session that exists? Clients of Aomi show their key with a chat only: without one the
+ * session's random id counts, as far as its App says. Throws.
+ */
+export async function admitTo(c: HttpContext, aomi: Aomi, conversation: Conversation, scope: Scope): Promise<Sender> {
+  const { access } = aomi
+  const request = accessRequestOf(c)
+  const { owner, id } = conversation
+  const principal =
+    showsKey(c) || isNobodys(owner) ? await access.identify(request, owner.app) : await holder(c, aomi, owner)
+  access.require(principal, scope)
+  if (!isNobodys(owner) && !isSame(owner, ownerOf(principal, owner.app))) throw new ParleyError('session_not_found')
+  if (needsRandomId(principal) && !isRandomSessionId(id)) throw new ParleyError('session_not_found')
+  return { principal, from: access.addressOf(request) }
+}
+
+/** The session that the request names, when it exists and may be used so; undefined: there is none. */
+export async function findFor(c: HttpContext, aomi: Aomi, id: string, scope: Scope): Promise<Conversation | undefined> {
+  const conversation = await aomi.conversations.find(id)
+  if (conversation === undefined || !conversation.stored) return undefined
+  await admitTo(c, aomi, conversation, scope)
+  return conversation
+}
+
+async function holder(c: HttpContext, { access, apps }: Aomi, owner: Owner): Promise<Principal> {
+  const app = await apps.get(owner.app)
+  if (app === undefined) throw new ParleyError('app_not_found')
+  return access.holder(accessRequestOf(c), app, owner)
+}
+
+export function ownerOf({ account, user }: Principal, app: string): Owner {
+  return { app, ...(account === undefined ? {} : { account }), ...(user === undefined ? {} : { user }) }
+}
+
+function isNobodys({ app, account, user }: Owner): boolean {
+  return app === DEFAULT_APP && account === undefined && user === undefined
+}
+
+function isSame(one: Owner, other: Owner): boolean {
+  return one.app === other.app && one.account === other.account && one.user === other.user
+}
+
+/** Without a secret key or a ticket the session's id is what protects it. */
+function needsRandomId({ kind, keyKind }: Principal): boolean {
+  return kind !== 'ticket' && keyKind !== 'secret'
+}
