@@ -2,14 +2,16 @@ import * as v from 'valibot'
 import type { Conversation, Sender } from '../../ports/conversations.ts'
 import { check } from '../../protocol/check.ts'
 import { ParleyError } from '../../protocol/errors.ts'
-import { UserContentSchema, type Wallet } from '../../protocol/messages.ts'
+import { UserContentSchema } from '../../protocol/messages.ts'
 import { readInput, readJson } from '../input.ts'
 import type { HttpContext } from '../responses.ts'
 import { admitToApp, openFor } from './admit.ts'
+import { bindWallet } from './bind-wallet.ts'
 import { streamRun } from './chat-stream.ts'
 import type { Aomi } from './parts.ts'
 import { appOf, sessionIdOf } from './request.ts'
 import { answerSnapshot } from './state.ts'
+import { notice } from './system.ts'
 import { readUserState, walletIn } from './user-state.ts'
 
 /** Milliseconds that a chat waits for its answer: a quick one needs no poll, and no person feels it. */
@@ -44,7 +46,7 @@ async function snapshotAfter(
   content: string,
 ): Promise<Response> {
   const { state } = await conversation.send(sender, content)
-  if (state === 'queued') aomi.memos.keepEvent(conversation.id, { SystemNotice: QUEUED })
+  if (state === 'queued') notice(aomi, conversation.id, QUEUED)
   else await conversation.idle(HOLD_MS)
   return answerSnapshot(c, aomi, conversation)
 }
@@ -70,11 +72,4 @@ function wantsJson(c: HttpContext): boolean {
 function publicKeyOf(c: HttpContext): string | undefined {
   const key = c.req.query('public_key')
   return key === '' ? undefined : key
-}
-
-/** Saved only where it is another one than before. */
-export async function bindWallet(conversation: Conversation, wallet: Wallet | null | undefined): Promise<void> {
-  const bound = conversation.record.wallet
-  const isSame = bound?.address === wallet?.address && bound?.chain === wallet?.chain
-  if (wallet !== undefined && !isSame) await conversation.update({ wallet })
 }

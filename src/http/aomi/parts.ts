@@ -4,6 +4,7 @@ import type { Conversations } from '../../ports/conversations.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import type { Memos } from './memos.ts'
 import type { SnapshotTexts } from './snapshot.ts'
+import type { Streams } from './streams.ts'
 
 /** What the routes are given. */
 export type AomiParts = {
@@ -14,4 +15,4 @@ export type AomiParts = {
 }
 
 /** With what they keep themselves. */
-export type Aomi = AomiParts & { readonly memos: Memos; readonly texts: SnapshotTexts }
+export type Aomi = AomiParts & { readonly memos: Memos; readonly texts: SnapshotTexts; readonly streams: Streams }

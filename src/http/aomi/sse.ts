@@ -1,7 +1,7 @@
 const encoder = new TextEncoder()
 
 /** Caches and proxies must not hold a stream back. */
-const HEADERS = {
+export const SSE_HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-store',
   'x-accel-buffering': 'no',
@@ -23,5 +23,5 @@ export function pulledEvents(next: () => Promise<string | undefined>, cancel: ()
     },
     cancel,
   })
-  return new Response(body, { headers: HEADERS })
+  return new Response(body, { headers: SSE_HEADERS })
 }
