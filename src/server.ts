@@ -32,6 +32,8 @@ export type ServerSettings = {
   readonly host: string
   readonly origins: readonly string[]
   readonly metricsPublic: boolean
+  /** Clients of Aomi may list the sessions of any wallet that they name. */
+  readonly walletList: boolean
   readonly access: AccessSettings
   readonly chat: ChatSettings
   readonly models: ModelSettings
@@ -95,6 +97,7 @@ class AssembledServer implements Server {
     const http = {
       metricsText: ports.metricsText,
       metricsPublic: settings.metricsPublic,
+      walletList: settings.walletList,
       assets: ports.assets,
       isKnownHost,
     }

@@ -80,8 +80,8 @@ class Gate implements RunningAccess {
 
   async appsOf(request: AccessRequest): Promise<readonly string[]> {
     const key = presentedKey(request)
-    if (key !== undefined) return [...(await this.#verdictOn(key, request)).apps]
-    return this.#settings.defaultApp && request.ticket === undefined ? [DEFAULT_APP] : []
+    const named = key === undefined ? [] : (await this.#verdictOn(key, request)).apps
+    return [...new Set([...(this.#settings.defaultApp ? [DEFAULT_APP] : []), ...named])]
   }
 
   require(principal: Principal, scope: Scope): void {

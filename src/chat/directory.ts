@@ -15,9 +15,9 @@ export class Directory implements SessionDirectory {
     this.#sessions = sessions
   }
 
-  async list(owner: Owner, limit: number, before?: number): Promise<readonly SessionSummary[]> {
-    if (owner.account === undefined && owner.user === undefined) return []
-    return this.#core.store.list(owner, limit, before)
+  async list(owner: Owner, limit: number, before?: number, wallet?: string): Promise<readonly SessionSummary[]> {
+    if (owner.account === undefined && owner.user === undefined && wallet === undefined) return []
+    return this.#core.store.list(owner, limit, before, wallet)
   }
 
   async rename(owner: Owner, sessionId: string, title: string): Promise<void> {

@@ -38,7 +38,7 @@ export interface Access {
    * of an id do; `unauthorized` where that is nothing, and always for a session of a user.
    */
   holder(request: AccessRequest, app: App, owner: Owner): Principal
-  /** Apps that the request's credential may use; without one the default App, where it is open. Throws `unauthorized`. */
+  /** Apps that who asks may use: the default one, where it is open, and those of its key. Throws `unauthorized`. */
   appsOf(request: AccessRequest): Promise<readonly string[]>
   /** Throws `forbidden` when the principal lacks the scope. Asked for every command. */
   require(principal: Principal, scope: Scope): void

@@ -35,6 +35,7 @@ export type RecordChange = {
   readonly title?: string
   readonly wallet?: Wallet | null
   readonly model?: string
+  readonly archived?: boolean
 }
 
 /** A session as a projection of it sees it: the same record, memory and rules as the WebSocket's. Held for one request. */
@@ -45,6 +46,8 @@ export interface Conversation {
   readonly record: SessionRow
   /** False: nothing of it was ever saved. */
   readonly stored: boolean
+  /** False: nobody ever sent anything. */
+  readonly begun: boolean
   /** The runs that are on or wait, the active one first, once what was sent before this call is stored. */
   runs(): Promise<readonly string[]>
   /** `wants`: are the messages of this version asked for? */
@@ -56,6 +59,8 @@ export interface Conversation {
   send(sender: Sender, content: string, listen?: boolean): Promise<Sent>
   /** Stops or unqueues these runs and no others. Resolves once that is decided. */
   cancel(runIds: readonly string[]): Promise<void>
+  /** Durable without anything in it. */
+  make(): Promise<void>
   /** Rejects with `invalid_value` for a model that the App does not allow. */
   update(change: RecordChange): Promise<void>
   /** Resolves when nothing is on or waits, or after `withinMs`. */

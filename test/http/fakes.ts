@@ -102,6 +102,7 @@ export function openSite({ metricsPublic = false, assets, ...options }: SiteOpti
     ready: async () => reasons,
     metricsText: async () => 'parley_connections 1\n',
     metricsPublic,
+    walletList: false,
     isKnownHost: (host) => hosts.isKnown(host),
     assets: folder,
   })

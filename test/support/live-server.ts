@@ -27,6 +27,7 @@ export type LiveOptions = {
   readonly providers?: readonly Provider[]
   readonly model?: string
   readonly chat?: Partial<ChatSettings>
+  readonly walletList?: boolean
   /** Default: any free one. */
   readonly port?: number
 }
@@ -61,6 +62,7 @@ export class LiveServer {
         host: HOST,
         origins: [],
         metricsPublic: false,
+        walletList: options.walletList ?? false,
         access: ACCESS,
         chat: { ...DEFAULT_SETTINGS, titles: false, ...options.chat },
         models: { default: options.model ?? 'scripted/demo', others: [], outputTokens: 8192, contextTokens: 100_000 },

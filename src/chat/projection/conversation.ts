@@ -6,6 +6,7 @@ import { messageSend } from '../handlers/message-send.ts'
 import { runCancel } from '../handlers/run-cancel.ts'
 import { sessionUpdate } from '../handlers/session-update.ts'
 import type { History } from '../history.ts'
+import { reconcile } from '../recover.ts'
 import type { Session } from '../session.ts'
 import { currentApp } from '../start-run.ts'
 import { LogRunFeed } from './run-feed.ts'
@@ -37,6 +38,10 @@ export class SessionConversation implements Conversation {
 
   get stored(): boolean {
     return this.#session.stored
+  }
+
+  get begun(): boolean {
+    return this.#session.lastPosition > 0 || this.#session.queue.length > 0 || this.#session.runId !== undefined
   }
 
   async runs(): Promise<readonly string[]> {
@@ -94,10 +99,22 @@ export class SessionConversation implements Conversation {
     for (const { after } of outcomes) after?.()
   }
 
-  async update(change: RecordChange): Promise<void> {
+  async make(): Promise<void> {
+    const session = this.#session
+    await session.exclusive(async () => {
+      if (!session.stored) await session.change({}, {}, session.core.settings.storeGiveUpMs)
+    })
+  }
+
+  async update({ archived, ...change }: RecordChange): Promise<void> {
     const session = this.#session
     const app = await currentApp(session)
     await sessionUpdate({ session, app }, { type: 'session.update', ...change })
+    if (archived === undefined) return
+    await session.exclusive(async () => {
+      await reconcile(session)
+      await session.change({ archived }, {}, session.core.settings.storeGiveUpMs)
+    })
   }
 
   async idle(withinMs: number): Promise<void> {

@@ -18,8 +18,8 @@ export async function admitToApp(c: HttpContext, { access }: Aomi, app: string, 
 }
 
 /**
- * The session `id` for a chat: found, or made for who sends. A session that nobody owns is open to whoever knows its id, with
- * a key or without.
+ * The session `id` for who sends: found, or made. A session that nobody owns is open to whoever knows its id, with a key or
+ * without, and becomes another App's while it is empty.
  */
 export async function openFor(
   c: HttpContext,
@@ -31,11 +31,13 @@ export async function openFor(
   if (needsRandomId(principal) && !isRandomSessionId(id))
     throw new ParleyError('bad_request', { message: 'X-Session-Id: must be a random UUID (version 4 or 7)' })
   const known = await aomi.conversations.find(id)
-  const owner =
-    known !== undefined && known.stored && isNobodys(known.owner) && app === DEFAULT_APP
-      ? known.owner
-      : ownerOf(principal, app)
-  return aomi.conversations.open(id, owner)
+  const own = ownerOf(principal, app)
+  if (known === undefined || !known.stored || !isNobodys(known.owner) || isSame(known.owner, own))
+    return aomi.conversations.open(id, own)
+  if (app === DEFAULT_APP) return aomi.conversations.open(id, known.owner)
+  // A client makes a session without its key before it chats with it: nobody said anything in it yet.
+  if (!known.begun) await aomi.sessions.delete(known.owner, id)
+  return aomi.conversations.open(id, own)
 }
 
 /**

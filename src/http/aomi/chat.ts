@@ -9,7 +9,7 @@ import { admitToApp, openFor } from './admit.ts'
 import { bindWallet } from './bind-wallet.ts'
 import { streamRun } from './chat-stream.ts'
 import type { Aomi } from './parts.ts'
-import { appOf, sessionIdOf } from './request.ts'
+import { appOf, publicKeyOf, sessionIdOf } from './request.ts'
 import { answerSnapshot } from './state.ts'
 import { notice } from './system.ts'
 import { readUserState, walletIn } from './user-state.ts'
@@ -67,9 +67,4 @@ async function readMessage(c: HttpContext): Promise<{ readonly content: string; 
 function wantsJson(c: HttpContext): boolean {
   const accept = c.req.header('accept') ?? ''
   return accept.includes('application/json') && !accept.includes('text/event-stream')
-}
-
-function publicKeyOf(c: HttpContext): string | undefined {
-  const key = c.req.query('public_key')
-  return key === '' ? undefined : key
 }

@@ -42,6 +42,12 @@ export function appOf(c: HttpContext): string {
   return namedApp(c) ?? DEFAULT_APP
 }
 
+/** The wallet's address, which these clients call so. */
+export function publicKeyOf(c: HttpContext): string | undefined {
+  const key = c.req.query('public_key')
+  return key === '' ? undefined : key
+}
+
 export function showsKey(c: HttpContext): boolean {
   return KEY_HEADERS.some((name) => (c.req.header(name)?.trim() ?? '') !== '')
 }

@@ -145,6 +145,24 @@ describe.each(TRANSPORTS)('a chat of Aomi’s client on %s', (transport) => {
     expect(lines).toHaveLength(4)
   }, 20_000)
 
+  it('another process on the same store shows and stops the run', async () => {
+    const other = await LiveServer.start({ transport, database: database.connection })
+    const [here, session] = [new AomiClient(server), randomUUID()]
+    const [one, two] = [new AomiClient(server, session), new AomiClient(other, session)]
+    await snapshotOf(here.chat('hello'))
+    await snapshotOf(one.chat('count from 1 to 5000'))
+    await expect
+      .poll(async () => linesOf(await snapshotOf(two.state()))[1]?.slice(0, 10), { timeout: 10_000 })
+      .toBe('agent: 1 2')
+    expect(await snapshotOf(two.state())).toMatchObject({ is_processing: true })
+    await snapshotOf(two.interrupt())
+    expect((await one.done()).status).toBe('interrupted')
+    await snapshotOf(two.chat('hello'))
+    expect(linesOf(await two.done()).filter((line) => line.startsWith('user:'))).toHaveLength(2)
+    expect(linesOf(await one.done()).filter((line) => line.startsWith('user:'))).toHaveLength(2)
+    await other.close()
+  }, 30_000)
+
   it('takes the names of all generations', async () => {
     const client = new AomiClient(server)
     const key = await addKeyedApp(server, `app-${transport}`, 'full')

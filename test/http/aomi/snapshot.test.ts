@@ -11,6 +11,7 @@ class CountedConversation implements Conversation {
   readonly owner = { app: 'default' }
   readonly record = { id: SESSION, app: 'default', status: 'idle' as const, createdAt: 0, updatedAt: 0 }
   readonly stored = true
+  readonly begun = true
   asked = 0
   version = '1'
   over: Partial<Snapshot> = {}
@@ -26,6 +27,7 @@ class CountedConversation implements Conversation {
   runs = async () => []
   send = async () => Promise.reject(new Error('not here'))
   cancel = async () => undefined
+  make = async () => undefined
   update = async () => undefined
   idle = async () => undefined
 }
