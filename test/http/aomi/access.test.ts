@@ -42,15 +42,50 @@ describe('who may do what by Aomi’s contract', () => {
     expect((await client.state({}, { authorization: `Bearer ${one}` })).status).toBe(200)
   })
 
-  it.each([
-    ['off', 401, 401],
-    ['read', 200, 403],
-    ['full', 200, 200],
-  ] as const)('the holder of an id where keyless is %s: state %i, interrupt %i', async (keyless, state, interrupt) => {
-    const client = await made(`keyless-${keyless}`, await addKeyedApp(server, `keyless-${keyless}`, keyless))
-    expect((await client.state()).status).toBe(state)
-    expect((await client.interrupt()).status).toBe(interrupt)
-    expect((await client.request('POST', '/api/chat', { message: 'x', app: `keyless-${keyless}` })).status).toBe(401)
+  /** Every request of the contract that names a session that exists: method, path, and the status of `off`, `read` and `full`. */
+  const CELLS: readonly (readonly [string, string, readonly [number, number, number]])[] = [
+    ['GET', '/api/state', [401, 200, 200]],
+    ['GET', '/api/updates', [401, 200, 200]],
+    ['GET', '/api/events', [401, 200, 200]],
+    ['GET', '/api/control/models', [401, 200, 200]],
+    ['GET', '/api/sessions/{id}', [401, 200, 200]],
+    ['POST', '/api/sessions', [401, 200, 200]],
+    ['POST', '/api/interrupt', [401, 403, 200]],
+    ['POST', '/api/system?message=x', [401, 403, 200]],
+    ['PATCH', '/api/sessions/{id}', [401, 403, 200]],
+    ['POST', '/api/sessions/{id}/archive', [401, 403, 200]],
+    ['POST', '/api/sessions/{id}/unarchive', [401, 403, 200]],
+    ['POST', '/api/control/model?rig=scripted/demo', [401, 403, 200]],
+    ['DELETE', '/api/sessions/{id}', [401, 403, 403]],
+  ]
+
+  /** The statuses that `client` gets without a key, in the order of the cells. */
+  async function statusesOf(client: AomiClient): Promise<number[]> {
+    const statuses: number[] = []
+    for (const [method, path] of CELLS) {
+      const [name = '', query = ''] = path.replace('{id}', client.session).split('?')
+      const body = method === 'PATCH' ? JSON.stringify({ title: 'Named' }) : undefined
+      const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+      const asked = Object.fromEntries(new URLSearchParams(query))
+      const answer = await client.request(method, name, asked, headers, body)
+      await answer.body?.cancel()
+      statuses.push(answer.status)
+    }
+    return statuses
+  }
+
+  it.each(['off', 'read', 'full'] as const)('the holder of an id where keyless is %s', async (keyless) => {
+    const app = `keyless-${keyless}`
+    const client = await made(app, await addKeyedApp(server, app, keyless))
+    const column = ['off', 'read', 'full'].indexOf(keyless)
+    expect(await statusesOf(client)).toEqual(CELLS.map(([, , statuses]) => statuses[column]))
+    expect((await client.request('POST', '/api/chat', { message: 'x', app })).status).toBe(401)
+  })
+
+  it('a visitor of the default App does all in the session that it made', async () => {
+    const client = new AomiClient(server)
+    await snapshotOf(client.chat('hello'))
+    expect(await statusesOf(client)).toEqual(CELLS.map(() => 200))
   })
 
   it('a session of a user never answers to the holder of its id', async () => {
@@ -68,7 +103,7 @@ describe('who may do what by Aomi’s contract', () => {
     }
     await server.store.commit({ sessionId: session, session: row }, { giveUpAfterMs: 1000 })
     const client = new AomiClient(server, session)
-    expect([(await client.state()).status, (await client.interrupt()).status]).toEqual([401, 401])
+    expect(await statusesOf(client)).toEqual(CELLS.map(() => 401))
   })
 
   it('an id that can be guessed is no capability', async () => {
