@@ -91,8 +91,11 @@ export interface Conversations {
   find(sessionId: string): Promise<Conversation | undefined>
   /** The same, where it is in memory. */
   held(sessionId: string): Conversation | undefined
-  /** Found or made, once for all who ask at the same time. Rejects with `session_not_found` when it is another owner's. */
-  open(sessionId: string, owner: Owner): Promise<Conversation>
+  /**
+   * Found or made, once for all who ask at the same time; one that is made has `wallet` from its first write on. Rejects with
+   * `session_not_found` when it is another owner's.
+   */
+  open(sessionId: string, owner: Owner, wallet?: Wallet): Promise<Conversation>
   /** Follows the session from now on, or from when it comes to be. Gives the way to stop. */
   follow(sessionId: string, follower: Follower): () => void
 }

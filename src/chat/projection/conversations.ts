@@ -1,6 +1,7 @@
 import type { Conversation, Conversations, Follower } from '../../ports/conversations.ts'
 import type { Owner } from '../../ports/store.ts'
 import { ParleyError } from '../../protocol/errors.ts'
+import type { Wallet } from '../../protocol/messages.ts'
 import type { Hub } from '../hub.ts'
 import type { Session } from '../session.ts'
 import { SessionConversation } from './conversation.ts'
@@ -31,8 +32,8 @@ export class ProjectedConversations implements Conversations {
     return session === undefined || session.retired ? undefined : new SessionConversation(session)
   }
 
-  async open(sessionId: string, owner: Owner): Promise<Conversation> {
-    const conversation = await this.#use(() => this.#hub.sessions.open(sessionId, owner))
+  async open(sessionId: string, owner: Owner, wallet?: Wallet): Promise<Conversation> {
+    const conversation = await this.#use(() => this.#hub.sessions.open(sessionId, owner, wallet))
     if (conversation === undefined) throw new ParleyError('session_not_found')
     return conversation
   }

@@ -3,6 +3,7 @@ import type { Conversation, Sender } from '../../ports/conversations.ts'
 import type { Owner, Scope } from '../../ports/store.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import { isRandomSessionId } from '../../protocol/ids.ts'
+import type { Wallet } from '../../protocol/messages.ts'
 import { accessRequestOf, type HttpContext } from '../responses.ts'
 import type { Aomi } from './parts.ts'
 import { showsKey } from './request.ts'
@@ -18,26 +19,47 @@ export async function admitToApp(c: HttpContext, { access }: Aomi, app: string, 
 }
 
 /**
- * The session `id` for who sends: found, or made. A session that nobody owns is open to whoever knows its id, with a key or
- * without, and becomes another App's while it is empty.
+ * The session `id` for who sends: found, or made with `wallet`. A session that nobody owns is open to whoever knows its id,
+ * with a key or without, and becomes another App's while it is empty.
  */
 export async function openFor(
-  c: HttpContext,
   aomi: Aomi,
   id: string,
   { principal }: Sender,
   app: string,
+  wallet?: Wallet,
 ): Promise<Conversation> {
   if (needsRandomId(principal) && !isRandomSessionId(id))
     throw new ParleyError('bad_request', { message: 'X-Session-Id: must be a random UUID (version 4 or 7)' })
   const known = await aomi.conversations.find(id)
   const own = ownerOf(principal, app)
-  if (known === undefined || !known.stored || !isNobodys(known.owner) || isSame(known.owner, own))
-    return aomi.conversations.open(id, own)
+  if (known?.stored !== true || !isNobodys(known.owner) || isSame(known.owner, own))
+    return aomi.conversations.open(id, own, wallet)
   if (app === DEFAULT_APP) return aomi.conversations.open(id, known.owner)
   // A client makes a session without its key before it chats with it: nobody said anything in it yet.
-  if (!known.begun) await aomi.sessions.delete(known.owner, id)
-  return aomi.conversations.open(id, own)
+  if (!known.begun) await aomi.sessions.delete(known.owner, id).catch(unlessGone)
+  return aomi.conversations.open(id, own, wallet ?? known.record.wallet)
+}
+
+/** As `openFor`, and durable. Without a key it counts as a run: else anyone could fill the store with empty sessions. */
+export async function makeFor(
+  aomi: Aomi,
+  id: string,
+  sender: Sender,
+  app: string,
+  wallet?: Wallet,
+): Promise<Conversation> {
+  const conversation = await openFor(aomi, id, sender, app, wallet)
+  if (conversation.stored) return conversation
+  const release = await aomi.access.admitRun(sender.principal, sender.from)
+  release()
+  await conversation.make()
+  return conversation
+}
+
+/** Another request did the same in the same moment. */
+function unlessGone(thrown: unknown): void {
+  if (!(thrown instanceof ParleyError) || thrown.code !== 'session_not_found') throw thrown
 }
 
 /**

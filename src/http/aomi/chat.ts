@@ -31,9 +31,10 @@ export async function chat(c: HttpContext, aomi: Aomi): Promise<Response> {
   const { content, byBody } = await readMessage(c)
   const said = readUserState(c.req.query('user_state'))
   const sender = await admitToApp(c, aomi, app, 'write')
-  const conversation = await openFor(c, aomi, id, sender, app)
+  const wallet = walletIn(said ?? aomi.memos.stateOf(id), publicKeyOf(c))
+  const conversation = await openFor(aomi, id, sender, app, wallet ?? undefined)
   aomi.memos.keepState(id, said)
-  await bindWallet(conversation, walletIn(said ?? aomi.memos.stateOf(id), publicKeyOf(c)))
+  if (conversation.stored) await bindWallet(conversation, wallet)
   if (byBody && !wantsJson(c)) return streamRun(aomi, conversation, sender, content)
   return snapshotAfter(c, aomi, conversation, sender, content)
 }

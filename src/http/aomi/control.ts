@@ -4,7 +4,7 @@ import { MAX_NAME_LENGTH } from '../../protocol/limits.ts'
 import { StorableText } from '../../protocol/messages.ts'
 import { readInput, readJson } from '../input.ts'
 import { API_HEADERS, accessRequestOf, type HttpContext } from '../responses.ts'
-import { admitTo, admitToApp, openFor } from './admit.ts'
+import { admitTo, admitToApp, makeFor } from './admit.ts'
 import type { Aomi } from './parts.ts'
 import { appOf, namedApp, namedSessionId, sessionIdOf, showsKey } from './request.ts'
 
@@ -71,7 +71,7 @@ async function sessionFor(
     return { conversation: known, created: false }
   }
   const sender = await admitToApp(c, aomi, app, 'write')
-  return { conversation: await openFor(c, aomi, id, sender, app), created: known === undefined }
+  return { conversation: await makeFor(aomi, id, sender, app), created: known === undefined }
 }
 
 async function stored({ conversations }: Aomi, id: string): Promise<Conversation | undefined> {

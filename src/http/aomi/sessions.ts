@@ -8,7 +8,7 @@ import { MAX_PAGE_MESSAGES } from '../../protocol/limits.ts'
 import { StorableText } from '../../protocol/messages.ts'
 import { readInput, readJson } from '../input.ts'
 import { API_HEADERS, type HttpContext } from '../responses.ts'
-import { admitTo, admitToApp, findFor, openFor, ownerOf } from './admit.ts'
+import { admitTo, admitToApp, findFor, makeFor, ownerOf } from './admit.ts'
 import { bindWallet } from './bind-wallet.ts'
 import type { Aomi } from './parts.ts'
 import { appOf, publicKeyOf, sessionIdOf, showsKey } from './request.ts'
@@ -47,8 +47,7 @@ export async function makeSession(c: HttpContext, aomi: Aomi): Promise<Response>
   if (known !== undefined) return answerMade(known.record, false)
   try {
     const sender = await admitToApp(c, aomi, appOf(c), 'write')
-    const conversation = await openFor(c, aomi, id, sender, appOf(c))
-    await conversation.make()
+    const conversation = await makeFor(aomi, id, sender, appOf(c), wallet ?? undefined)
     await bindWallet(conversation, wallet)
     return answerMade(conversation.record, true)
   } catch (thrown) {

@@ -65,7 +65,7 @@ describe('who may do what by Aomi’s contract', () => {
     for (const [method, path] of CELLS) {
       const [name = '', query = ''] = path.replace('{id}', client.session).split('?')
       const body = method === 'PATCH' ? JSON.stringify({ title: 'Named' }) : undefined
-      const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+      const headers: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' }
       const asked = Object.fromEntries(new URLSearchParams(query))
       const answer = await client.request(method, name, asked, headers, body)
       await answer.body?.cancel()
@@ -86,6 +86,25 @@ describe('who may do what by Aomi’s contract', () => {
     const client = new AomiClient(server)
     await snapshotOf(client.chat('hello'))
     expect(await statusesOf(client)).toEqual(CELLS.map(() => 200))
+  })
+
+  it('without a key nobody fills the store: sessions and chats of an address count together', async () => {
+    const forwarded = { 'x-forwarded-for': '203.0.113.9' }
+    const make = async () => {
+      const answer = await new AomiClient(server).request('POST', '/api/sessions', {}, forwarded)
+      return [answer.status, answer.headers.has('retry-after')]
+    }
+    const answers = []
+    for (let count = 0; count < 11; count++) answers.push(await make())
+    expect(answers.slice(0, 10)).toEqual(answers.slice(0, 10).map(() => [200, false]))
+    expect(answers[10]).toEqual([429, true])
+    const client = new AomiClient(server)
+    const wallet = JSON.stringify({ address: '0xabc', is_connected: true })
+    expect((await client.chat('hello', { user_state: wallet }, forwarded)).status).toBe(429)
+    const choice = { rig: 'scripted/demo' }
+    expect((await client.request('POST', '/api/control/model', choice, forwarded)).status).toBe(429)
+    expect(await database.sql`select from sessions where id = ${client.session}`).toHaveLength(0)
+    expect((await client.state({}, forwarded)).status).toBe(200)
   })
 
   it('a session of a user never answers to the holder of its id', async () => {

@@ -68,6 +68,20 @@ describe.each(TRANSPORTS)('the sessions that Aomi’s client lists and changes, 
     expect((await snapshotOf(other.state())).messages).toHaveLength(2)
   })
 
+  it('that is empty becomes a key’s once, when many first chats come at once', async () => {
+    const key = await addKeyedApp(server, 'raced', 'full')
+    for (let round = 0; round < 5; round++) {
+      const client = new AomiClient(server, randomUUID(), key)
+      await make(client, JSON.stringify({ public_key: WALLET }))
+      const texts = ['one', 'two', 'three']
+      const answers = await Promise.all(texts.map((text) => client.chat(`hello ${text}`, { app: 'raced' })))
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
+      expect((await client.done()).messages.filter(({ sender }) => sender === 'user')).toHaveLength(3)
+      const rows = await database.sql`select app, account, wallet from sessions where id = ${client.session}`
+      expect(rows).toEqual([{ app: 'raced', account: 'acme', wallet: { address: WALLET, chain: '1' } }])
+    }
+  })
+
   it('on a page that may not use the default App comes to be with its first chat', async () => {
     const key = await addKeyedApp(server, 'page', 'full', { kind: 'publishable', origins: [PAGE] })
     const client = new AomiClient(server, randomUUID(), key)
