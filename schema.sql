@@ -88,9 +88,13 @@ create table sessions (
   wallet jsonb,
   model text,
   created_at timestamptz not null,
-  updated_at timestamptz not null
+  updated_at timestamptz not null,
+  -- Nobody said: not archived.
+  archived boolean
 );
 create index sessions_by_owner on sessions (app, account, user_id, updated_at desc);
+-- For the list of a wallet's sessions; most have none.
+create index sessions_by_wallet on sessions ((wallet ->> 'address'), updated_at desc) where wallet ->> 'address' is not null;
 
 create table runs (
   session_id uuid not null references sessions (id) on delete cascade,
@@ -173,4 +177,4 @@ create table changes (
 );
 create index changes_by_time on changes (at);
 
-insert into schema_version (version) values (7);
+insert into schema_version (version) values (8);

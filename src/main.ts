@@ -129,6 +129,7 @@ function serverSettings(config: Config): ServerSettings {
     host: server.host,
     origins: access.origins,
     metricsPublic: server.metrics === 'public',
+    walletList: access.walletList,
     access,
     chat: { ...chat, log },
     models: {

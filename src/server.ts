@@ -40,6 +40,8 @@ export type ServerSettings = {
   readonly host: string
   readonly origins: readonly string[]
   readonly metricsPublic: boolean
+  /** Clients of Aomi may list the sessions of any wallet that they name. */
+  readonly walletList: boolean
   readonly access: AccessSettings
   readonly chat: ChatSettings
   readonly models: ModelSettings
@@ -104,6 +106,7 @@ class AssembledServer implements Server {
     const http = {
       metricsText: ports.metricsText,
       metricsPublic: settings.metricsPublic,
+      walletList: settings.walletList,
       assets: ports.assets,
       isKnownHost,
       requireHttps: settings.access.requireHttps,
@@ -113,7 +116,9 @@ class AssembledServer implements Server {
       fetch: createHttp({
         ...http,
         access: this.#access,
+        apps: this.#apps,
         sessions: this.#chat.directory,
+        conversations: this.#chat.conversations,
         ready: () => this.#ready(),
         telemetry,
       }),

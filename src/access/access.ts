@@ -1,12 +1,13 @@
 import type { Access, AccessRequest, Admission, Grant, Principal, Release, Ticket } from '../ports/access.ts'
-import type { Apps } from '../ports/apps.ts'
+import type { App, Apps } from '../ports/apps.ts'
 import type { KeyStore, Scope } from '../ports/keys.ts'
-import type { ChangeFeed } from '../ports/store.ts'
+import type { ChangeFeed, Owner } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { TicketStore } from '../ports/tickets.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { Addresses } from './addresses.ts'
 import { Guesses, type GuessLimits } from './guesses.ts'
+import { holderOf } from './holders.ts'
 import type { Hosts } from './hosts.ts'
 import { sha256 } from './keys.ts'
 import { type AddressLimits, Limits } from './limits.ts'
@@ -90,6 +91,19 @@ class Gate implements RunningAccess {
     const verdict = await this.#verdictOn(key, request)
     this.#checkUse(verdict, request)
     return verdict.principal
+  }
+
+  holder(request: AccessRequest, app: App, owner: Owner): Principal {
+    this.#checkSecure(request)
+    return holderOf(app, owner)
+  }
+
+  async appsOf(request: AccessRequest): Promise<readonly string[]> {
+    const key = presentedKey(request)
+    const verdict = key === undefined ? undefined : await this.#verdictOn(key, request)
+    if (verdict !== undefined) this.#checkUse(verdict, request)
+    const named = verdict?.apps ?? []
+    return [...new Set([...(this.#settings.defaultApp ? [DEFAULT_APP] : []), ...named])]
   }
 
   async mintTicket(principal: Principal, app: string, grant: Grant): Promise<Ticket> {

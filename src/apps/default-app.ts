@@ -30,5 +30,6 @@ export function buildDefaultApp(parts: DefaultAppParts): App {
     preamble: PREAMBLE,
     model: { default: model, allowed, maxOutputTokens, contextTokens, ...line },
     tools: tools.map((name) => ({ kind: 'server', name, ask: false })),
+    aomi: { keyless: 'full' },
   }
 }

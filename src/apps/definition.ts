@@ -81,6 +81,7 @@ const DefinitionSchema = v.strictObject({
   ),
   httpTools: v.optional(HttpToolsSchema),
   stopAfterDisconnectMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_GRACE_MS))),
+  aomi: v.optional(v.strictObject({ keyless: v.picklist(['off', 'read', 'full']) })),
 })
 
 /** As in the file: what has a default may be left out and then follows the server's own. */
@@ -106,6 +107,7 @@ function beyondSchema({ tools = [], httpTools = [] }: AppDefinition): string[] {
 /** The App that a definition describes. The default model is always among those allowed. */
 export function buildApp(definition: AppDefinition, defaults: AppDefaults): App {
   const { model, httpTools, stopAfterDisconnectMs } = definition
+  const aomi = definition.aomi ?? (definition.id === DEFAULT_APP ? OPEN : undefined)
   return {
     id: definition.id,
     name: definition.name,
@@ -120,6 +122,7 @@ export function buildApp(definition: AppDefinition, defaults: AppDefaults): App 
     },
     tools: (definition.tools ?? []).map(toTool),
     ...(httpTools === undefined ? {} : { httpTools: httpTools.map(buildHttpTool) }),
+    ...(aomi === undefined ? {} : { aomi }),
     ...(stopAfterDisconnectMs === undefined ? {} : { stopAfterDisconnectMs }),
   }
 }
@@ -131,6 +134,9 @@ function toTool(tool: v.InferOutput<typeof ToolEntry>): AppTool {
   return { kind: 'client', spec: { name, description, parameters } }
 }
 
+/** Who made a session in the App that needs no key has nothing but its id. */
+const DEFAULT_APP = 'default'
+const OPEN = { keyless: 'full' } as const
 const SAMPLING = ['temperature', 'top_p', 'top_k', 'topP', 'topK']
 const LooseModel = v.looseObject({ model: v.looseObject({ default: v.string() }) })
 

@@ -1,11 +1,11 @@
 import type { ControlFrame } from '../protocol/frames.ts'
-import type { Watcher } from './audience.ts'
+import type { Listener } from './audience.ts'
 import type { Caller } from './caller.ts'
 import type { Core } from './core.ts'
 import type { Session } from './session.ts'
 
 /** A socket's peer as its process sees it, whichever wire it speaks. */
-export interface Attached extends Watcher {
+export interface Attached extends Listener {
   readonly caller: Caller
   readonly heardAt: number
   pingedAt: number

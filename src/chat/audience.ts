@@ -1,26 +1,39 @@
 import type { ParleyError } from '../protocol/errors.ts'
+import type { ControlFrame } from '../protocol/frames.ts'
 import type { Outbox } from './outbox.ts'
 
-/** A connection as its session sees it. */
+/** Whoever follows a session, as the session sees it. */
 export interface Watcher {
-  readonly outbox: Outbox
   /** Tells the verdict and closes. */
   end(error: ParleyError): void
-  /** Its frame was dropped or its outbox is full: it is closed as slow, with its cursor. */
-  slow(): void
-  /** It reads from the log from now on. */
-  fellBehind(): void
   /** The log moved, or a send left the queue. Only those have it that never join an audience and always read from the log. */
   moved?(): void
   /** What it was told was changed by another process. Only those have it that read nothing but the log. */
   replaced?(): void
+  /** What all are told beside the log. Only those have it that are no connection and are in no audience. */
+  told?(frame: ControlFrame): void
 }
 
-const NOBODY: readonly Watcher[] = []
+/** A connection, which may be at the head. */
+export interface Listener extends Watcher {
+  readonly outbox: Outbox
+  /** Its frame was dropped or its outbox is full: it is closed as slow, with its cursor. */
+  slow(): void
+  /** It reads from the log from now on. */
+  fellBehind(): void
+}
+
+export const NOBODY: readonly never[] = []
 
 /** A longer list. An array that grows by push or spread keeps room for sixteen; nearly all sessions have one watcher. */
-export function withOne(watchers: readonly Watcher[], watcher: Watcher): readonly Watcher[] {
+export function withOne<W extends Watcher>(watchers: readonly W[], watcher: W): readonly W[] {
   return watchers.length === 0 ? [watcher] : [...watchers, watcher]
+}
+
+/** A shorter list; the empty one is shared. */
+export function withoutOne<W extends Watcher>(watchers: readonly W[], watcher: Watcher): readonly W[] {
+  const others = watchers.filter((other) => other !== watcher)
+  return others.length === 0 ? NOBODY : others
 }
 
 /**
@@ -31,7 +44,7 @@ export class Audience {
   readonly #group: string
   readonly #broadcast: (group: string, text: string) => void
   /** Made anew at each change, as `withOne` says. */
-  #live: readonly Watcher[] = NOBODY
+  #live: readonly Listener[] = NOBODY
 
   constructor(group: string, broadcast: (group: string, text: string) => void) {
     this.#group = group
@@ -42,16 +55,17 @@ export class Audience {
     return this.#live.length
   }
 
-  join(watcher: Watcher): void {
+  join(watcher: Listener): void {
     this.#live = withOne(this.#live, watcher)
     if (this.#live.length === 2) for (const member of this.#live) member.outbox.socket.join(this.#group)
     else if (this.#live.length > 2) watcher.outbox.socket.join(this.#group)
   }
 
   leave(watcher: Watcher): void {
-    if (!this.#live.includes(watcher)) return
-    this.#live = this.#live.length === 1 ? NOBODY : this.#live.filter((other) => other !== watcher)
-    if (this.#live.length > 0) watcher.outbox.socket.leave(this.#group)
+    const leaving = this.#live.find((other) => other === watcher)
+    if (leaving === undefined) return
+    this.#live = withoutOne(this.#live, leaving)
+    if (this.#live.length > 0) leaving.outbox.socket.leave(this.#group)
     if (this.#live.length === 1) this.#live[0]?.outbox.socket.leave(this.#group)
   }
 

@@ -1,3 +1,4 @@
+import type { Conversations } from '../ports/conversations.ts'
 import type { SessionDirectory } from '../ports/sessions.ts'
 import type { HandshakeRequest, HandshakeVerdict } from '../ports/transport.ts'
 import { ParleyError } from '../protocol/errors.ts'
@@ -7,6 +8,7 @@ import { handshake } from './gateway.ts'
 import { HistoryCache } from './history-cache.ts'
 import { Hub } from './hub.ts'
 import { Neighbours } from './neighbours.ts'
+import { ProjectedConversations } from './projection/conversations.ts'
 import type { Session } from './session.ts'
 import { Sessions } from './sessions.ts'
 import { TurnQueue } from './turn-queue.ts'
@@ -22,6 +24,7 @@ const DRAIN_SAVE_MS = 5000
 /** The core as its server sees it. */
 export class Chat {
   readonly directory: SessionDirectory
+  readonly #conversations: ProjectedConversations
   readonly #core: Core
   readonly #sessions: Sessions
   readonly #hub: Hub
@@ -36,6 +39,7 @@ export class Chat {
     this.#hub = new Hub(this.#core, this.#sessions)
     this.#neighbours = new Neighbours(this.#core, this.#sessions)
     this.directory = new Directory(this.#core, this.#sessions)
+    this.#conversations = new ProjectedConversations(this.#hub)
     const { telemetry } = ports
     telemetry.gauge('connections', () => this.#hub.size)
     telemetry.gauge('outbox_bytes', () => this.#hub.waiting)
@@ -44,6 +48,10 @@ export class Chat {
     telemetry.gauge('log_entries', () => ports.log.size.entries)
     telemetry.gauge('log_bytes', () => ports.log.size.bytes)
     telemetry.gauge('active_runs', () => this.#core.running.size)
+  }
+
+  get conversations(): Conversations {
+    return this.#conversations
   }
 
   handshake(request: HandshakeRequest): Promise<HandshakeVerdict> {
@@ -64,6 +72,7 @@ export class Chat {
     this.#interruptAll()
     await this.#untilNoRun(DRAIN_SAVE_MS)
     for (const connection of this.#hub.all()) connection.end(new ParleyError('draining'))
+    this.#conversations.stop()
     this.#neighbours.stop()
     this.#hub.stop()
     this.#sessions.stop()

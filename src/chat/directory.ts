@@ -15,9 +15,9 @@ export class Directory implements SessionDirectory {
     this.#sessions = sessions
   }
 
-  async list(owner: Owner, limit: number, before?: number): Promise<readonly SessionSummary[]> {
-    if (owner.account === undefined && owner.user === undefined) return []
-    return this.#core.store.list(owner, limit, before)
+  async list(owner: Owner, limit: number, before?: number, wallet?: string): Promise<readonly SessionSummary[]> {
+    if (owner.account === undefined && owner.user === undefined && wallet === undefined) return []
+    return this.#core.store.list(owner, limit, before, wallet)
   }
 
   async rename(owner: Owner, sessionId: string, title: string): Promise<void> {
@@ -30,6 +30,8 @@ export class Directory implements SessionDirectory {
     const session = await this.#existing(owner, sessionId)
     // As one command: what is asked for meanwhile waits, and finds the session gone.
     await session.exclusive(async () => {
+      // Deleted by another request while this one waited: what has its id now is somebody's new one.
+      if (session.retired) throw new ParleyError('session_not_found')
       session.active?.stop({ kind: 'cancelled' })
       // Its last writes go first: the store keeps their order, so nothing comes back after the delete.
       await session.settled()
@@ -39,8 +41,9 @@ export class Directory implements SessionDirectory {
   }
 
   async #existing(owner: Owner, sessionId: string): Promise<Session> {
-    const session = await this.#sessions.open(sessionId, owner)
-    if (!session.stored) throw new ParleyError('session_not_found')
+    // Found, not opened: a session that is asked for in vain must not be made, as another owner's of its id could not be opened then.
+    const session = await this.#sessions.existing(sessionId)
+    if (session?.stored !== true || !session.isOwnedBy(owner)) throw new ParleyError('session_not_found')
     this.#sessions.pin(session)
     return session
   }

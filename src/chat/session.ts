@@ -4,7 +4,7 @@ import { encodeControl, encodeEvent } from '../protocol/codec.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { ControlFrame, LastRun, SessionStatus } from '../protocol/frames.ts'
 import { type Activity, NOTHING, type QueuedSend } from './activity.ts'
-import { Audience, type Watcher, withOne } from './audience.ts'
+import { Audience, NOBODY, type Watcher, withOne, withoutOne } from './audience.ts'
 import type { Core, Ticking } from './core.ts'
 import { History } from './history.ts'
 import { toWirePending } from './open-calls.ts'
@@ -16,7 +16,6 @@ import { toQueueItems } from './wire-messages.ts'
 
 /** Milliseconds between looks at a session that someone waits for. */
 const SETTLE_LOOK_MS = 10
-const NO_WATCHERS: readonly Watcher[] = []
 
 /**
  * One session in memory: its record, queue, log and audience. What it shows (`row`) is what is durable; commands that change
@@ -38,8 +37,8 @@ export class Session implements RunHost, Ticking, LogReader {
   waiting: RunRow | undefined
   /** The store holds a row of it. */
   stored = false
-  /** Connections attached, live or behind, the oldest first. */
-  watchers: readonly Watcher[] = NO_WATCHERS
+  /** Connections attached, live or behind, and other followers, the oldest first. */
+  watchers: readonly Watcher[] = NOBODY
   /** Sends were taken out of the queue, or the store knew an id that memory did not: it is asked before an id counts as new. */
   hidesSends = false
   /** A write was refused but may have been stored: the store is asked before the next command decides. */
@@ -177,8 +176,9 @@ export class Session implements RunHost, Ticking, LogReader {
     if (this.activity.kind === 'saving') throw new ParleyError('store_unavailable')
   }
 
-  /** A control frame to all who are at the head. */
+  /** A control frame to all who are at the head, and to followers. */
   announce(frame: ControlFrame): void {
+    for (const watcher of this.watchers) watcher.told?.(frame)
     if (this.audience.size > 0) this.audience.deliver(encodeControl(frame))
   }
 
@@ -223,9 +223,9 @@ export class Session implements RunHost, Ticking, LogReader {
 
   detach(watcher: Watcher): void {
     this.audience.leave(watcher)
-    const others = this.watchers.filter((other) => other !== watcher)
+    const others = withoutOne(this.watchers, watcher)
     if (others.length === 0 && this.watchers.length > 0) this.#leftAt = this.core.now()
-    this.watchers = others.length === 0 ? NO_WATCHERS : others
+    this.watchers = others
   }
 
   async #loadHistory(): Promise<History> {

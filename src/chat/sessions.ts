@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Owner, SessionRow } from '../ports/store.ts'
 import { ParleyError, toParleyError } from '../protocol/errors.ts'
+import type { Wallet } from '../protocol/messages.ts'
 import type { Core } from './core.ts'
 import { recover } from './recover.ts'
 import { startNext } from './run-lifecycle.ts'
@@ -72,13 +73,27 @@ export class Sessions {
     this.#core.histories.remove(id)
   }
 
-  /** Finds the session in memory, else in the store, else makes it; once for all who ask. A foreign one is `session_not_found`. */
-  async open(id: string, owner: Owner): Promise<Session> {
+  /**
+   * Finds the session in memory, else in the store, else makes it, with `wallet`; once for all who ask. A foreign one is
+   * `session_not_found`.
+   */
+  async open(id: string, owner: Owner, wallet?: Wallet): Promise<Session> {
     // One that is being loaded is in memory already, but nobody may act on it before it is mended.
     const held = this.#opening.has(id) ? undefined : this.#held(id)
-    const session = held ?? (await this.#openOnce(id, owner))
+    const session = held ?? (await this.#openOnce(id, owner, wallet))
     if (!session.isOwnedBy(owner)) throw new ParleyError('session_not_found')
     return session
+  }
+
+  /** Finds the session in memory, else in the store, whoever owns it; undefined: nobody made it. */
+  async existing(id: string): Promise<Session | undefined> {
+    const held = this.#opening.has(id) ? undefined : this.#held(id)
+    if (held !== undefined) return held
+    // Asked even when it was absent a moment ago: another process may have made it, and who polls must not be told otherwise.
+    const loaded = await this.#core.store.load(id)
+    if (loaded === undefined) return this.#opening.get(id)
+    this.#absent.delete(id)
+    return this.open(id, ownerOf(loaded.session))
   }
 
   /** Keeps the session in memory while something uses it; `unpin` when that ends. */
@@ -115,17 +130,18 @@ export class Sessions {
     return session.pinned ? session : undefined
   }
 
-  #openOnce(id: string, owner: Owner): Promise<Session> {
-    const opening = this.#opening.get(id) ?? this.#load(id, owner).finally(() => this.#opening.delete(id))
+  #openOnce(id: string, owner: Owner, wallet?: Wallet): Promise<Session> {
+    const opening = this.#opening.get(id) ?? this.#load(id, owner, wallet).finally(() => this.#opening.delete(id))
     this.#opening.set(id, opening)
     return opening
   }
 
-  async #load(id: string, owner: Owner): Promise<Session> {
+  async #load(id: string, owner: Owner, wallet?: Wallet): Promise<Session> {
     const loaded = this.#absent.has(id) ? undefined : await this.#core.store.load(id)
     if (loaded === undefined) this.#absent.set(id, true)
     else this.#absent.delete(id)
-    const session = new Session(this.#core, newRow(id, owner, this.#core.now()), loaded)
+    const row = newRow(id, owner, this.#core.now())
+    const session = new Session(this.#core, wallet === undefined ? row : { ...row, wallet }, loaded)
     this.#pinned.set(id, session)
     try {
       if (loaded !== undefined) await session.exclusive(() => recover(session, loaded))
@@ -161,6 +177,10 @@ export class Sessions {
     this.#core.histories.sweep()
     this.#core.log.sweep(this.#core.now())
   }
+}
+
+function ownerOf({ app, account, user }: SessionRow): Owner {
+  return { app, ...(account === undefined ? {} : { account }), ...(user === undefined ? {} : { user }) }
 }
 
 function newRow(id: string, owner: Owner, now: number): SessionRow {

@@ -93,6 +93,12 @@ const access = v.object({
   defaultApp: optional('PARLEY_DEFAULT_APP', SWITCH, 'see below', 'Whether the default App answers without a key'),
   origins: row('PARLEY_ORIGINS', ORIGINS, '', 'Other sites whose pages may use the default App; * opens a demo'),
   trustedProxies: row('PARLEY_TRUSTED_PROXIES', NETWORKS, '', 'Proxies whose X-Forwarded-For and -Proto count'),
+  walletList: row(
+    'PARLEY_AOMI_WALLET_LIST',
+    SWITCH,
+    'off',
+    'Whoever names a wallet reads the conversations of it that no key made',
+  ),
   requireHttps: row('PARLEY_REQUIRE_HTTPS', SWITCH, 'off', 'Refuse requests that did not come over TLS'),
   connectionsPerAddress: row('PARLEY_CONNECTIONS_PER_ADDRESS', count(1, 1e6), '200', 'An office behind one address'),
   runsPerMinute: row('PARLEY_RUNS_PER_MINUTE', count(1, 1e6), '10', 'Per address, without a key: a person reads on'),

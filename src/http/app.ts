@@ -2,6 +2,8 @@ import { Hono } from 'hono'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Peer } from '../ports/transport.ts'
 import { ParleyError } from '../protocol/errors.ts'
+import type { AomiParts } from './aomi/parts.ts'
+import { aomiRoutes } from './aomi/routes.ts'
 import { authTestRoutes } from './auth-test.ts'
 import { allowPages } from './cors.ts'
 import { type OpsParts, opsRoutes } from './ops.ts'
@@ -10,7 +12,9 @@ import { type HttpEnv, respondError } from './responses.ts'
 import { type SessionParts, sessionRoutes } from './sessions.ts'
 import { ticketRoutes } from './tickets.ts'
 
-export type HttpParts = OpsParts &
+export type HttpParts = OwnParts & AomiParts
+
+type OwnParts = OpsParts &
   PageParts &
   SessionParts & {
     readonly telemetry: Telemetry
@@ -23,11 +27,12 @@ const STRICT_TRANSPORT = 'max-age=31536000'
 
 /** Everything that Parley serves besides the WebSocket. The answer never rejects. */
 export function createHttp(parts: HttpParts): (request: Request, peer: Peer) => Promise<Response> {
-  const app = routesOf(parts)
+  const app = routesOf(parts, aomiRoutes(parts))
   return async (request, peer) => app.fetch(request, { peer })
 }
 
-export function routesOf(parts: HttpParts): Hono<HttpEnv> {
+/** `others`: routes of other contracts, which have their own rules for who may do what. */
+export function routesOf(parts: OwnParts, others?: Hono<HttpEnv>): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>()
   app.onError((thrown) => respondError(thrown, parts.telemetry))
   app.notFound(() => respondError(new ParleyError('not_found', { message: NOTHING_HERE }), parts.telemetry))
@@ -37,6 +42,7 @@ export function routesOf(parts: HttpParts): Hono<HttpEnv> {
   app.route('/', authTestRoutes(parts.access))
   app.route('/', sessionRoutes(parts))
   app.route('/', ticketRoutes(parts.access))
+  if (others !== undefined) app.route('/', others)
   app.route('/', pageRoutes(parts))
   return app
 }

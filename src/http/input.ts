@@ -20,26 +20,30 @@ export function readInput<T>(schema: v.GenericSchema<unknown, T>, input: unknown
 }
 
 /** The request's JSON body; throws `bad_request` or `message_too_large`. */
-export async function readJson(c: HttpContext): Promise<unknown> {
+export async function readJson(c: HttpContext, maxBytes = MAX_BODY): Promise<unknown> {
   const type = c.req.header('content-type') ?? ''
   // Also what keeps plain HTML forms of other sites out.
   if (!/^application\/json\s*(?:;|$)/i.test(type)) throw badRequest('The body must be application/json')
-  const text = await readText(c.req.raw.body)
+  return parseJson(await readText(c.req.raw.body, maxBytes))
+}
+
+/** Throws `bad_request`; what is not JSON is named by `name`. */
+export function parseJson(text: string, name = 'The body'): unknown {
   if (isDeeperThan(text, MAX_JSON_DEPTH)) throw badRequest(`JSON nests deeper than ${MAX_JSON_DEPTH}`)
   try {
     return JSON.parse(text)
   } catch {
-    throw badRequest('The body is not JSON')
+    throw badRequest(`${name} is not JSON`)
   }
 }
 
-async function readText(body: ReadableStream<Uint8Array> | null): Promise<string> {
+async function readText(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true })
   let [size, text] = [0, '']
   try {
     for await (const chunk of body ?? []) {
       size += chunk.length
-      if (size > MAX_BODY) throw new ParleyError('message_too_large', { message: `The body exceeds ${MAX_BODY} bytes` })
+      if (size > maxBytes) throw new ParleyError('message_too_large', { message: `The body exceeds ${maxBytes} bytes` })
       text += decoder.decode(chunk, { stream: true })
     }
     return text + decoder.decode()

@@ -20,14 +20,18 @@ export function accessRequestOf(c: HttpContext): AccessRequest {
   return { header: (name) => c.req.header(name), address: peer.address, secure: peer.secure }
 }
 
-/** The one way out for failures: the error envelope of the protocol, and Retry-After where there is a time. */
-export function respondError(thrown: unknown, telemetry: Telemetry): Response {
+/** The one way out for failures: the error envelope of the protocol (or another contract's), and Retry-After where there is a time. */
+export function respondError(
+  thrown: unknown,
+  telemetry: Telemetry,
+  toBody: (error: ParleyError) => object = toErrorBody,
+): Response {
   const error = toParleyError(thrown)
   telemetry.count('errors_total', 1, error.code)
   if (error.code === 'internal_error') telemetry.log('error', 'request failed', {}, error.cause ?? error)
   const retryAfter: Record<string, string> =
     error.retryAfterMs === undefined ? {} : { 'retry-after': seconds(error.retryAfterMs) }
-  return Response.json(toErrorBody(error), { status: error.status, headers: { ...API_HEADERS, ...retryAfter } })
+  return Response.json(toBody(error), { status: error.status, headers: { ...API_HEADERS, ...retryAfter } })
 }
 
 /** `allowed`: the methods of this path, as the Allow header lists them. */

@@ -1,4 +1,6 @@
+import type { App } from './apps.ts'
 import type { KeyKind, Scope } from './keys.ts'
+import type { Owner } from './store.ts'
 
 /** Who a connection or request is. One object per key, shared by its connections; one per connection that a ticket opened. */
 export type Principal = {
@@ -56,6 +58,13 @@ export interface Access {
   mintTicket(principal: Principal, app: string, grant: Grant): Promise<Ticket>
   /** With what a principal that a ticket let in may come back to its session; undefined for all others. */
   reconnectToken(principal: Principal): Promise<string | undefined>
+  /**
+   * Who is this, that shows no credential but knows the random id of a session of `owner`? As much as App `app` lets holders
+   * of an id do; `unauthorized` where that is nothing, and always for a session of a user.
+   */
+  holder(request: AccessRequest, app: App, owner: Owner): Principal
+  /** Apps that who asks may use: the default one, where it is open, and those of its key. Throws `unauthorized`. */
+  appsOf(request: AccessRequest): Promise<readonly string[]>
   /** Throws `forbidden` when the principal lacks the scope. Asked for every command. */
   require(principal: Principal, scope: Scope): void
   /** The address that limits count by: the peer, or what a trusted proxy says. */

@@ -35,6 +35,9 @@ export type HttpTool = {
   readonly ask: boolean
 }
 
+/** What somebody may do without a key in a session of the App, who knows its random id: nothing, read, or all but delete. */
+export type Keyless = 'off' | 'read' | 'full'
+
 /** An isolated assistant, as its definition says with defaults filled in. */
 export type App = {
   readonly id: string
@@ -61,6 +64,8 @@ export type App = {
   readonly httpTools?: readonly HttpTool[]
   /** Milliseconds after the last connection leaves at which an active run is stopped; absent: it goes on to its end. */
   readonly stopAfterDisconnectMs?: number
+  /** For clients of Aomi, which send their key with a chat only. Absent: `off`. */
+  readonly aomi?: { readonly keyless: Keyless }
 }
 
 export interface Apps {

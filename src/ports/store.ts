@@ -17,6 +17,8 @@ export type SessionRow = Owner & {
   readonly wallet?: Wallet
   /** `provider/model`, when a person chose another than the App's default. */
   readonly model?: string
+  /** Put out of sight in lists; absent: no. */
+  readonly archived?: boolean
   readonly createdAt: number
   readonly updatedAt: number
 }
@@ -94,8 +96,8 @@ export type SessionWrite = {
   readonly sessionId: string
   /**
    * Absent when it did not change (a checkpoint); present in a session's first write. Of a session that exists the title with
-   * whose it is, wallet and model stay as they are where they are absent: another process may have set them. `wallet: null`
-   * unbinds.
+   * whose it is, wallet, model and whether it is archived stay as they are where they are absent: another process may have set
+   * them. `wallet: null` unbinds.
    */
   readonly session?: Omit<SessionRow, 'wallet'> & { readonly wallet?: Wallet | null | undefined }
   readonly runs?: readonly RunRow[]
@@ -147,6 +149,7 @@ export type SessionSummary = {
   readonly id: string
   readonly title?: string
   readonly status: SessionStatus
+  readonly archived?: boolean
   readonly updatedAt: number
 }
 
@@ -175,8 +178,8 @@ export interface SessionStore {
   runMessages(runs: readonly RunRef[]): Promise<ReadonlyMap<string, readonly MessageRow[]>>
   /** Resolves once the process `node` will hear, by its change feed, that this run is to be stopped. */
   cancelElsewhere(node: string, run: RunRef): Promise<void>
-  /** Newest first. */
-  list(owner: Owner, limit: number, before?: number): Promise<readonly SessionSummary[]>
+  /** Newest first; where `wallet` is given, those only that are bound to this address. */
+  list(owner: Owner, limit: number, before?: number, wallet?: string): Promise<readonly SessionSummary[]>
   /** Removes the session and all that hangs on it; false when there was none. */
   delete(sessionId: string): Promise<boolean>
   /** Resolves when the store answers, and takes what waits to be saved. */

@@ -29,6 +29,7 @@ export type SessionRecord = {
   readonly model: string | null
   readonly created_at: Time
   readonly updated_at: Time
+  readonly archived: boolean | null
 }
 
 export type RunRecord = {
@@ -81,6 +82,7 @@ export function toSession(record: SessionRecord): SessionRow {
     ...(record.title_by === null ? {} : { titleBy: record.title_by }),
     ...(record.wallet === null || record.wallet === false ? {} : { wallet: record.wallet }),
     ...(record.model === null ? {} : { model: record.model }),
+    ...(record.archived === null ? {} : { archived: record.archived }),
     createdAt: toMillis(record.created_at),
     updatedAt: toMillis(record.updated_at),
   }

@@ -125,15 +125,22 @@ export function selectHistory(sql: Sql, sessionId: string, query: HistoryQuery):
     order by number desc`
 }
 
-export type SummaryRecord = Pick<SessionRecord, 'id' | 'title' | 'status'> & { readonly updated_at: Time }
+export type SummaryRecord = Pick<SessionRecord, 'id' | 'title' | 'status' | 'archived'> & { readonly updated_at: Time }
 
-export function selectSummaries(sql: Sql, owner: Owner, limit: number, before?: number): PendingQuery<SummaryRecord[]> {
+export function selectSummaries(
+  sql: Sql,
+  owner: Owner,
+  limit: number,
+  before?: number,
+  wallet?: string,
+): PendingQuery<SummaryRecord[]> {
   // `is not distinct from` uses no index.
   const same = (column: string, value: string | undefined) =>
     value === undefined ? sql`${sql(column)} is null` : sql`${sql(column)} = ${value}`
   const older = before === undefined ? sql`` : sql`and updated_at < ${new Date(before)}`
+  const bound = wallet === undefined ? sql`` : sql`and wallet ->> 'address' = ${wallet}`
   return sql<SummaryRecord[]>`
-    select id, title, status, updated_at from sessions
-    where app = ${owner.app} and ${same('account', owner.account)} and ${same('user_id', owner.user)} ${older}
+    select id, title, status, updated_at, archived from sessions
+    where app = ${owner.app} and ${same('account', owner.account)} and ${same('user_id', owner.user)} ${older} ${bound}
     order by updated_at desc limit ${limit}`
 }

@@ -65,8 +65,8 @@ export function createSessionStore({
       })
     },
     commit: (write, options) => commits.commit(write, options),
-    async list(owner, limit, before) {
-      const records = await pool.query((sql) => selectSummaries(sql, owner, limit, before))
+    async list(owner, limit, before, wallet) {
+      const records = await pool.query((sql) => selectSummaries(sql, owner, limit, before, wallet))
       return records.map(toSummary)
     },
     async delete(sessionId) {
@@ -90,8 +90,9 @@ export function createSessionStore({
   }
 }
 
-function toSummary({ id, title, status, updated_at }: SummaryRecord): SessionSummary {
-  return { id, ...(title === null ? {} : { title }), status, updatedAt: toMillis(updated_at) }
+function toSummary({ id, title, status, archived, updated_at }: SummaryRecord): SessionSummary {
+  const names = { ...(title === null ? {} : { title }), ...(archived === null ? {} : { archived }) }
+  return { id, ...names, status, updatedAt: toMillis(updated_at) }
 }
 
 async function ping(pool: Pool, commits: GroupCommit): Promise<void> {

@@ -43,6 +43,7 @@ describe('the definition of an App', () => {
         { type: 'client', name: 'locate', description: 'Where' },
       ],
       stopAfterDisconnectMs: 0,
+      aomi: { keyless: 'read' },
     }
     expect(buildApp(parseDefinition(whole), DEFAULTS)).toMatchObject({
       model: { allowed: ['anthropic/claude-sonnet-5-5', 'scripted/demo'], maxOutputTokens: 5, contextTokens: 50 },
@@ -52,6 +53,7 @@ describe('the definition of an App', () => {
         { kind: 'client', spec: { name: 'locate', description: 'Where', parameters: { type: 'object' } } },
       ],
       stopAfterDisconnectMs: 0,
+      aomi: { keyless: 'read' },
     })
   })
 
@@ -62,6 +64,12 @@ describe('the definition of an App', () => {
       allowed: ['anthropic/claude-sonnet-5-5', ...models],
       fallbacks: models,
     })
+  })
+
+  it('the stored default App stays open to who knows a session’s id, unless it says otherwise', () => {
+    const aomiOf = (over: object) => buildApp(parseDefinition({ ...SMALL, id: 'default', ...over }), DEFAULTS).aomi
+    expect(aomiOf({})).toEqual({ keyless: 'full' })
+    expect(aomiOf({ aomi: { keyless: 'off' } })).toEqual({ keyless: 'off' })
   })
 
   it.each([

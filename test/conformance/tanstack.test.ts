@@ -54,6 +54,7 @@ async function serve(name: 'ws' | 'uws', store: MemoryStore, chat: Partial<ChatS
       host: HOST,
       origins: [],
       metricsPublic: false,
+      walletList: false,
       access: ACCESS,
       chat: { ...DEFAULT_SETTINGS, titles: false, ...chat },
       models: { default: 'scripted/demo', others: [], outputTokens: 8192, contextTokens: 100_000 },

@@ -19,6 +19,7 @@ export function sessionRules(make: MakeStore): void {
         titleBy: 'person',
         wallet: { address: '0xabc', chain: '1' },
         model: 'anthropic/a',
+        archived: true,
         createdAt: NOW,
         updatedAt: NOW + 1,
       }
@@ -38,6 +39,33 @@ export function sessionRules(make: MakeStore): void {
       })
       await store().commit({ sessionId: row.id, session: row, runs: [ended] }, SOON)
       expect(await store().load(row.id)).toStrictEqual({ session: row, openRuns: [], lastRun: ended, lastPosition: 7 })
+    })
+
+    it('keeps whether a session is archived until somebody says otherwise, and lists it so', async () => {
+      const row = session({ account: randomUUID(), archived: true })
+      const { archived: _archived, ...rest } = row
+      const owner = { app: row.app, account: row.account ?? '' }
+      await store().commit({ sessionId: row.id, session: row }, SOON)
+      await store().commit({ sessionId: row.id, session: { ...rest, updatedAt: NOW + 5 } }, SOON)
+      expect((await store().load(row.id))?.session).toMatchObject({ archived: true, updatedAt: NOW + 5 })
+      expect(await store().list(owner, 9)).toMatchObject([{ id: row.id, archived: true }])
+      await store().commit({ sessionId: row.id, session: { ...row, archived: false } }, SOON)
+      expect((await store().load(row.id))?.session.archived).toBe(false)
+    })
+
+    it('lists by wallet only what is bound to it', async () => {
+      const account = randomUUID()
+      const wallet = { address: '0xAbC', chain: '1' }
+      const [bound, other, free] = [
+        session({ account, wallet }),
+        session({ account, wallet: { ...wallet, address: '0xd' } }),
+        session({ account }),
+      ]
+      for (const row of [bound, other, free]) await store().commit({ sessionId: row.id, session: row }, SOON)
+      const list = async (address: string) =>
+        (await store().list({ app: bound.app, account }, 9, undefined, address)).map(({ id }) => id)
+      expect(await list('0xAbC')).toEqual([bound.id])
+      expect(await list('0xabc')).toEqual([])
     })
 
     it('leaves out what a session does not have', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { Hosts } from '../../src/access/hosts.ts'
 import { createHttp } from '../../src/http/app.ts'
+import type { Conversations } from '../../src/ports/conversations.ts'
 import type { SessionDirectory } from '../../src/ports/sessions.ts'
 import type { Owner, SessionSummary } from '../../src/ports/store.ts'
 import type { Peer } from '../../src/ports/transport.ts'
@@ -78,6 +79,14 @@ export type Site = Gate & {
 
 export type SiteOptions = GateOptions & { readonly metricsPublic?: boolean; readonly assets?: string }
 
+/** Projections are tested on a whole server. */
+const NO_CONVERSATIONS: Conversations = {
+  find: async () => undefined,
+  held: () => undefined,
+  open: async () => Promise.reject(new ParleyError('session_not_found')),
+  follow: () => () => undefined,
+}
+
 /** The real routes on real access control; sessions and store are fakes. */
 export function openSite({ metricsPublic = false, assets, ...options }: SiteOptions = {}): Site {
   const gate = openGate(options)
@@ -86,11 +95,14 @@ export function openSite({ metricsPublic = false, assets, ...options }: SiteOpti
   const hosts = new Hosts({ host: options.host ?? '127.0.0.1', origins: options.origins ?? [] })
   const http = createHttp({
     access: gate.access,
+    apps: { get: async () => undefined },
     sessions,
+    conversations: NO_CONVERSATIONS,
     telemetry: gate.telemetry,
     ready: async () => reasons,
     metricsText: async () => 'parley_connections 1\n',
     metricsPublic,
+    walletList: false,
     isKnownHost: (host) => hosts.isKnown(host),
     assets: folder,
     requireHttps: options.requireHttps ?? false,

@@ -227,6 +227,8 @@ export class ChatRig {
       authenticate: () => Promise.reject(new ParleyError('unauthorized')),
       mintTicket: () => Promise.reject(new ParleyError('unauthorized')),
       reconnectToken: async ({ session }) => session && `back to ${session}`,
+      holder: () => ANYONE,
+      appsOf: async () => ['default'],
       require: ({ scopes }, scope) => {
         if (!scopes.includes(scope)) throw new ParleyError('forbidden')
       },

@@ -28,6 +28,7 @@ export type LiveOptions = {
   readonly model?: string
   readonly fallbacks?: readonly string[]
   readonly chat?: Partial<ChatSettings>
+  readonly walletList?: boolean
   /** Default: any free one. */
   readonly port?: number
 }
@@ -62,6 +63,7 @@ export class LiveServer {
         host: HOST,
         origins: [],
         metricsPublic: false,
+        walletList: options.walletList ?? false,
         access: ACCESS,
         chat: { ...DEFAULT_SETTINGS, titles: false, ...options.chat },
         models: {

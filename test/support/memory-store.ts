@@ -205,14 +205,20 @@ export class MemoryStore extends MemoryKeys implements SessionStore, ChangeFeed 
     this.#world.tell({ kind: 'cancel', ...run }, (other) => other === node)
   }
 
-  async list(owner: Owner, limit: number, before = Number.POSITIVE_INFINITY): Promise<readonly SessionSummary[]> {
+  async list(
+    owner: Owner,
+    limit: number,
+    before = Number.POSITIVE_INFINITY,
+    wallet?: string,
+  ): Promise<readonly SessionSummary[]> {
     await this.#answer()
     const own = [...this.#world.sessions.values()].flatMap(({ session }) =>
-      sameOwner(session, owner) ? [session] : [],
+      sameOwner(session, owner) && (wallet === undefined || session.wallet?.address === wallet) ? [session] : [],
     )
     const newest = own.filter(({ updatedAt }) => updatedAt < before).sort((a, b) => b.updatedAt - a.updatedAt)
-    return newest.slice(0, limit).map(({ id, title, status, updatedAt }) => {
-      return { id, ...(title === undefined ? {} : { title }), status, updatedAt }
+    return newest.slice(0, limit).map(({ id, title, status, archived, updatedAt }) => {
+      const names = { ...(title === undefined ? {} : { title }), ...(archived === undefined ? {} : { archived }) }
+      return { id, ...names, status, updatedAt }
     })
   }
 

@@ -5,7 +5,10 @@ import type { Caller, Outcome } from '../caller.ts'
 import { reconcile } from '../recover.ts'
 
 /** Title (a person's, so no model changes it any more), wallet binding, and the choice among the App's models. */
-export async function sessionUpdate({ session, app }: Caller, command: SessionUpdate): Promise<Outcome> {
+export async function sessionUpdate(
+  { session, app }: Pick<Caller, 'session' | 'app'>,
+  command: SessionUpdate,
+): Promise<Outcome> {
   if (command.model !== undefined && !app.model.allowed.includes(command.model)) {
     throw new ParleyError('invalid_value', { message: 'model: not one of those that this App allows' })
   }

@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto'
+import type { Conversation, RecordChange, Sender, Sent, Snapshot } from '../../ports/conversations.ts'
+import type { MessageRow, Owner, SessionRow } from '../../ports/store.ts'
+import type { Caller } from '../caller.ts'
+import { messageSend } from '../handlers/message-send.ts'
+import { runCancel } from '../handlers/run-cancel.ts'
+import { sessionUpdate } from '../handlers/session-update.ts'
+import type { History } from '../history.ts'
+import { reconcile } from '../recover.ts'
+import type { Session } from '../session.ts'
+import { currentApp } from '../start-run.ts'
+import { LogRunFeed } from './run-feed.ts'
+import { versionOf } from './version.ts'
+
+/** Milliseconds between looks at a session that someone waits for: below what a person feels. */
+const IDLE_LOOK_MS = 20
+
+/** A session for one request. Everything it does is what the socket's commands do. */
+export class SessionConversation implements Conversation {
+  readonly #session: Session
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  get id(): string {
+    return this.#session.id
+  }
+
+  get owner(): Owner {
+    const { app, account, user } = this.#session.row
+    return { app, ...(account === undefined ? {} : { account }), ...(user === undefined ? {} : { user }) }
+  }
+
+  get record(): SessionRow {
+    return this.#session.row
+  }
+
+  get stored(): boolean {
+    return this.#session.stored
+  }
+
+  get begun(): boolean {
+    return this.#session.lastPosition > 0 || this.#session.queue.length > 0 || this.#session.runId !== undefined
+  }
+
+  async runs(): Promise<readonly string[]> {
+    const session = this.#session
+    // What comes after this call waits behind it, and is none of its business.
+    if (session.runId === undefined && session.busy) return session.exclusive(async () => runsOf(session))
+    return runsOf(session)
+  }
+
+  async snapshot(wants: (version: string) => boolean): Promise<Snapshot> {
+    const session = this.#session
+    const history = await session.history()
+    // No await from here on: the version and what it stands for belong together.
+    session.active?.flush()
+    const { row, lastRun, status, runId } = session
+    const version = versionOf(session)
+    const facts = {
+      version,
+      record: row,
+      status,
+      ...(runId === undefined ? {} : { runId }),
+      ...(lastRun === undefined ? {} : { lastRun }),
+    }
+    if (!wants(version)) return facts
+    const { messages, growing } = transcriptOf(session, history)
+    return { ...facts, messages, ...(growing === undefined ? {} : { growing }) }
+  }
+
+  async send({ principal, from }: Sender, content: string, listen = false): Promise<Sent> {
+    const session = this.#session
+    const { core } = session
+    core.access.require(principal, 'write')
+    core.telemetry.count('commands_total', 1, 'message.send')
+    const caller: Caller = { session, app: await currentApp(session), principal, from, cursor: undefined }
+    const clientMessageId = randomUUID()
+    const { ack, after } = await messageSend(core, caller, {
+      type: 'message.send',
+      clientMessageId,
+      content,
+      policy: 'enqueue',
+    })
+    const { runId = '', state } = ack
+    const feed = listen ? { feed: new LogRunFeed(session, runId) } : {}
+    after?.()
+    return { runId, state: state === 'queued' ? 'queued' : 'started', ...feed }
+  }
+
+  async cancel(runIds: readonly string[]): Promise<void> {
+    const session = this.#session
+    session.core.telemetry.count('commands_total', 1, 'run.cancel')
+    // All at once: what waits is taken out before the end of the active one is saved and the next could start.
+    const outcomes = await Promise.all(
+      runIds.map((runId) => runCancel(session, { type: 'run.cancel', runId, all: false })),
+    )
+    for (const { after } of outcomes) after?.()
+  }
+
+  async make(): Promise<void> {
+    const session = this.#session
+    await session.exclusive(async () => {
+      if (!session.stored) await session.change({}, {}, session.core.settings.storeGiveUpMs)
+    })
+  }
+
+  async update({ archived, ...change }: RecordChange): Promise<void> {
+    const session = this.#session
+    const app = await currentApp(session)
+    await sessionUpdate({ session, app }, { type: 'session.update', ...change })
+    if (archived === undefined) return
+    await session.exclusive(async () => {
+      await reconcile(session)
+      await session.change({ archived }, {}, session.core.settings.storeGiveUpMs)
+    })
+  }
+
+  async idle(withinMs: number): Promise<void> {
+    const deadline = performance.now() + withinMs
+    while (this.#session.status === 'processing' && performance.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, IDLE_LOOK_MS))
+  }
+}
+
+function runsOf({ runId, queue }: Session): readonly string[] {
+  return [...(runId === undefined ? [] : [runId]), ...queue.map(({ run }) => run.id)]
+}
+
+/** What was said, what is being said, what waits to be answered. */
+function transcriptOf(session: Session, history: History): { messages: MessageRow[]; growing: string | undefined } {
+  const { active, queue, runId } = session
+  const partial = active?.rows() ?? []
+  const ids = new Set(partial.map(({ id }) => id))
+  const said = [...history.rows.filter(({ id }) => !ids.has(id)), ...partial]
+  const last = said.at(-1)
+  const grows = runId !== undefined && last?.role === 'assistant' && last.runId === runId && active?.ended !== true
+  return { messages: [...said, ...queue.map(({ message }) => message)], growing: grows ? last.id : undefined }
+}

@@ -1,0 +1,64 @@
+import type { Conversation, Conversations, Follower } from '../../ports/conversations.ts'
+import type { Owner } from '../../ports/store.ts'
+import { ParleyError } from '../../protocol/errors.ts'
+import type { Wallet } from '../../protocol/messages.ts'
+import type { Hub } from '../hub.ts'
+import type { Session } from '../session.ts'
+import { SessionConversation } from './conversation.ts'
+import { Followers } from './followers.ts'
+import { Visits } from './visits.ts'
+
+/** How often a session is opened that another process changes in the same moment. */
+const TRIES = 5
+
+/** Sessions as HTTP serves them, from the memory tier and by the rules of the socket. */
+export class ProjectedConversations implements Conversations {
+  readonly #hub: Hub
+  readonly #followers: Followers
+  readonly #visits: Visits
+
+  constructor(hub: Hub) {
+    this.#hub = hub
+    this.#followers = new Followers(hub)
+    this.#visits = new Visits(hub.core.now)
+  }
+
+  find(sessionId: string): Promise<Conversation | undefined> {
+    return this.#use(() => this.#hub.sessions.existing(sessionId))
+  }
+
+  held(sessionId: string): Conversation | undefined {
+    const session = this.#hub.sessions.find(sessionId)
+    return session === undefined || session.retired ? undefined : new SessionConversation(session)
+  }
+
+  async open(sessionId: string, owner: Owner, wallet?: Wallet): Promise<Conversation> {
+    const conversation = await this.#use(() => this.#hub.sessions.open(sessionId, owner, wallet))
+    if (conversation === undefined) throw new ParleyError('session_not_found')
+    return conversation
+  }
+
+  follow(sessionId: string, follower: Follower): () => void {
+    return this.#followers.add(sessionId, follower)
+  }
+
+  /** Those who follow are let go, and come back to the next process. */
+  stop(): void {
+    this.#followers.stop()
+    this.#visits.stop()
+  }
+
+  /** One that left memory in the moment in which it was found is opened anew. */
+  async #use(open: () => Promise<Session | undefined>): Promise<Conversation | undefined> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const session = await open()
+      if (session === undefined) return undefined
+      if (session.retired) continue
+      this.#hub.pin(session)
+      this.#visits.seen(session)
+      this.#followers.arrived(session)
+      return new SessionConversation(session)
+    }
+    throw new ParleyError('overloaded')
+  }
+}

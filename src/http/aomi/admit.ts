@@ -1,0 +1,111 @@
+import type { Principal } from '../../ports/access.ts'
+import type { Conversation, Sender } from '../../ports/conversations.ts'
+import type { Scope } from '../../ports/keys.ts'
+import type { Owner } from '../../ports/store.ts'
+import { ParleyError } from '../../protocol/errors.ts'
+import { isRandomSessionId } from '../../protocol/ids.ts'
+import type { Wallet } from '../../protocol/messages.ts'
+import { accessRequestOf, type HttpContext } from '../responses.ts'
+import type { Aomi } from './parts.ts'
+import { showsKey } from './request.ts'
+
+const DEFAULT_APP = 'default'
+
+/** Whoever comes with a credential, or without one to the default App. */
+export async function admitToApp(c: HttpContext, { access }: Aomi, app: string, scope: Scope): Promise<Sender> {
+  const request = accessRequestOf(c)
+  const principal = await access.identify(request, app)
+  access.require(principal, scope)
+  return { principal, from: access.addressOf(request) }
+}
+
+/**
+ * The session `id` for who sends: found, or made with `wallet`. A session that nobody owns is open to whoever knows its id,
+ * with a key or without, and becomes another App's while it is empty.
+ */
+export async function openFor(
+  aomi: Aomi,
+  id: string,
+  { principal }: Sender,
+  app: string,
+  wallet?: Wallet,
+): Promise<Conversation> {
+  if (needsRandomId(principal) && !isRandomSessionId(id))
+    throw new ParleyError('bad_request', { message: 'X-Session-Id: must be a random UUID (version 4 or 7)' })
+  const known = await aomi.conversations.find(id)
+  const own = ownerOf(principal, app)
+  if (known?.stored !== true || !isNobodys(known.owner) || isSame(known.owner, own))
+    return aomi.conversations.open(id, own, wallet)
+  if (app === DEFAULT_APP) return aomi.conversations.open(id, known.owner)
+  // A client makes a session without its key before it chats with it: nobody said anything in it yet.
+  if (!known.begun) await aomi.sessions.delete(known.owner, id).catch(unlessGone)
+  return aomi.conversations.open(id, own, wallet ?? known.record.wallet)
+}
+
+/** As `openFor`, and durable. Without a key it counts as a run: else anyone could fill the store with empty sessions. */
+export async function makeFor(
+  aomi: Aomi,
+  id: string,
+  sender: Sender,
+  app: string,
+  wallet?: Wallet,
+): Promise<Conversation> {
+  const conversation = await openFor(aomi, id, sender, app, wallet)
+  if (conversation.stored) return conversation
+  const release = await aomi.access.admitRun(sender.principal, sender.from)
+  release()
+  await conversation.make()
+  return conversation
+}
+
+/** Another request did the same in the same moment. */
+function unlessGone(thrown: unknown): void {
+  if (!(thrown instanceof ParleyError) || thrown.code !== 'session_not_found') throw thrown
+}
+
+/**
+ * May who sends this do `scope` in a session that exists? Clients of Aomi show their key with a chat only: without one the
+ * session's random id counts, as far as its App says. Throws.
+ */
+export async function admitTo(c: HttpContext, aomi: Aomi, conversation: Conversation, scope: Scope): Promise<Sender> {
+  const { access } = aomi
+  const request = accessRequestOf(c)
+  const { owner, id } = conversation
+  const principal =
+    showsKey(c) || isNobodys(owner) ? await access.identify(request, owner.app) : await holder(c, aomi, owner)
+  access.require(principal, scope)
+  if (!isNobodys(owner) && !isSame(owner, ownerOf(principal, owner.app))) throw new ParleyError('session_not_found')
+  if (needsRandomId(principal) && !isRandomSessionId(id)) throw new ParleyError('session_not_found')
+  return { principal, from: access.addressOf(request) }
+}
+
+/** The session that the request names, when it exists and may be used so; undefined: there is none. */
+export async function findFor(c: HttpContext, aomi: Aomi, id: string, scope: Scope): Promise<Conversation | undefined> {
+  const conversation = await aomi.conversations.find(id)
+  if (conversation === undefined || !conversation.stored) return undefined
+  await admitTo(c, aomi, conversation, scope)
+  return conversation
+}
+
+async function holder(c: HttpContext, { access, apps }: Aomi, owner: Owner): Promise<Principal> {
+  const app = await apps.get(owner.app)
+  if (app === undefined) throw new ParleyError('app_not_found')
+  return access.holder(accessRequestOf(c), app, owner)
+}
+
+export function ownerOf({ account, user }: Principal, app: string): Owner {
+  return { app, ...(account === undefined ? {} : { account }), ...(user === undefined ? {} : { user }) }
+}
+
+function isNobodys({ app, account, user }: Owner): boolean {
+  return app === DEFAULT_APP && account === undefined && user === undefined
+}
+
+function isSame(one: Owner, other: Owner): boolean {
+  return one.app === other.app && one.account === other.account && one.user === other.user
+}
+
+/** Without a secret key or a ticket the session's id is what protects it. */
+function needsRandomId({ kind, keyKind }: Principal): boolean {
+  return kind !== 'ticket' && keyKind !== 'secret'
+}

@@ -1,0 +1,93 @@
+import type { Conversation, RunFeed, Sender } from '../../ports/conversations.ts'
+import { toParleyError } from '../../protocol/errors.ts'
+import type { Event } from '../../protocol/events.ts'
+import type { Aomi } from './parts.ts'
+import { eventText, pulledEvents } from './sse.ts'
+
+/** Sends the message and streams what its run says, in the older documentation's events. */
+export async function streamRun(
+  { telemetry }: Aomi,
+  conversation: Conversation,
+  sender: Sender,
+  content: string,
+): Promise<Response> {
+  const { feed } = await conversation.send(sender, content, true)
+  if (feed === undefined) throw new TypeError('a feed was asked for')
+  const events = new RunEvents()
+  const next = async (): Promise<string | undefined> => {
+    try {
+      return await events.next(feed)
+    } catch (thrown) {
+      const { code, message } = toParleyError(thrown)
+      telemetry.count('errors_total', 1, code)
+      feed.close()
+      return events.fail(message)
+    }
+  }
+  return pulledEvents(next, () => feed.close())
+}
+
+type Call = { readonly name: string; text: string }
+
+/** Turns a run's events into those of the stream; a tool call is told when its arguments are whole. */
+class RunEvents {
+  readonly #calls = new Map<string, Call>()
+  #failed = false
+
+  /** The text of what came; undefined: the stream is over. */
+  async next(feed: RunFeed): Promise<string | undefined> {
+    while (!this.#failed) {
+      const events = await feed.next()
+      if (events === undefined) return undefined
+      const text = events.map((event) => this.#told(event)).join('')
+      if (text !== '') return text
+    }
+    return undefined
+  }
+
+  fail(message: string): string {
+    this.#failed = true
+    return eventText({ type: 'error', message })
+  }
+
+  #told(event: Event): string {
+    switch (event.type) {
+      case 'TEXT_MESSAGE_CONTENT':
+        return eventText({ type: 'text', content: event.delta })
+      case 'TOOL_CALL_START':
+        this.#calls.set(event.toolCallId, { name: event.toolCallName, text: '' })
+        return ''
+      case 'TOOL_CALL_ARGS': {
+        const call = this.#calls.get(event.toolCallId)
+        if (call !== undefined) call.text += event.delta
+        return ''
+      }
+      case 'TOOL_CALL_END':
+        return this.#call(event.toolCallId)
+      case 'TOOL_CALL_RESULT': {
+        const { toolCallId: call_id, content: result } = event
+        return eventText({ type: 'tool_result', call_id, name: this.#calls.get(call_id)?.name ?? '', result })
+      }
+      case 'RUN_FINISHED':
+        return eventText({ type: 'complete' })
+      case 'RUN_ERROR':
+        return eventText({ type: 'error', message: event.message })
+      default:
+        return ''
+    }
+  }
+
+  #call(call_id: string): string {
+    const { name = '', text = '' } = this.#calls.get(call_id) ?? {}
+    return eventText({ type: 'tool_call', name, call_id, args: toArguments(text) })
+  }
+}
+
+/** A model may have been cut in the middle of them. */
+function toArguments(text: string): unknown {
+  try {
+    return text === '' ? {} : JSON.parse(text)
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,85 @@
+import * as v from 'valibot'
+import type { Conversation } from '../../ports/conversations.ts'
+import { MAX_NAME_LENGTH } from '../../protocol/limits.ts'
+import { StorableText } from '../../protocol/messages.ts'
+import { readInput, readJson } from '../input.ts'
+import { API_HEADERS, accessRequestOf, type HttpContext } from '../responses.ts'
+import { admitTo, admitToApp, makeFor } from './admit.ts'
+import type { Aomi } from './parts.ts'
+import { appOf, namedApp, namedSessionId, sessionIdOf, showsKey } from './request.ts'
+
+const NOT_IMPLEMENTED = 501
+const ModelName = v.pipe(StorableText, v.minLength(1), v.maxLength(MAX_NAME_LENGTH))
+const ModelBody = v.object({ model: ModelName })
+
+/** `GET /api/control/apps`: names of the Apps that who asks may use. */
+export async function apps(c: HttpContext, aomi: Aomi): Promise<Response> {
+  // The newer clients, which read more of an App than its name, have another header.
+  const names = await aomi.access.appsOf(accessRequestOf(c))
+  return json(c.req.header('aomi-app-key') === undefined ? names : names.map((name) => ({ name })))
+}
+
+/** The same as the newer clients ask for it. */
+export async function describedApps(c: HttpContext, aomi: Aomi): Promise<Response> {
+  const names = await aomi.access.appsOf(accessRequestOf(c))
+  return json(names.map((name) => ({ name })))
+}
+
+/** `GET /api/control/models`: what `model` may choose, the App's default first. */
+export async function models(c: HttpContext, aomi: Aomi): Promise<Response> {
+  const id = namedSessionId(c, true)
+  const conversation = id === undefined ? undefined : await stored(aomi, id)
+  const app = namedApp(c) ?? conversation?.owner.app ?? appOf(c)
+  if (conversation !== undefined && app === conversation.owner.app) await admitTo(c, aomi, conversation, 'read')
+  else await admitToApp(c, aomi, app, 'read')
+  return json((await aomi.apps.get(app))?.model.allowed ?? [])
+}
+
+/** `POST /api/control/model`: the model of the session from its next run on. */
+export async function chooseModel(c: HttpContext, aomi: Aomi): Promise<Response> {
+  const id = sessionIdOf(c, true)
+  const rig = c.req.query('rig')
+  const { model } = readInput(ModelBody, rig === undefined ? await readJson(c) : { model: rig })
+  const { conversation, created } = await sessionFor(c, aomi, id)
+  await conversation.update({ model })
+  return json({ success: true, rig: model, baml: model, created })
+}
+
+/** `GET /api/control/provider-keys`: this server holds none but its own. */
+export async function providerKeys(c: HttpContext): Promise<Response> {
+  sessionIdOf(c)
+  return json({ provider_keys: [], byok_keys: [] })
+}
+
+/** What the contract has and this server does not do. */
+export function notServed(what: string): (c: HttpContext) => Response {
+  return () => {
+    const body = { error: `This server does not ${what}`, code: 'not_implemented' }
+    return Response.json(body, { status: NOT_IMPLEMENTED, headers: API_HEADERS })
+  }
+}
+
+async function sessionFor(
+  c: HttpContext,
+  aomi: Aomi,
+  id: string,
+): Promise<{ readonly conversation: Conversation; readonly created: boolean }> {
+  const known = await stored(aomi, id)
+  const app = namedApp(c) ?? known?.owner.app ?? appOf(c)
+  if (known !== undefined && !showsKey(c) && app === known.owner.app) {
+    await admitTo(c, aomi, known, 'write')
+    return { conversation: known, created: false }
+  }
+  const sender = await admitToApp(c, aomi, app, 'write')
+  return { conversation: await makeFor(aomi, id, sender, app), created: known === undefined }
+}
+
+async function stored({ conversations }: Aomi, id: string): Promise<Conversation | undefined> {
+  const conversation = await conversations.find(id)
+  if (conversation !== undefined && !conversation.stored) return undefined
+  return conversation
+}
+
+function json(body: object): Response {
+  return Response.json(body, { headers: API_HEADERS })
+}

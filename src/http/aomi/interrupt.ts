@@ -1,0 +1,31 @@
+import { check } from '../../protocol/check.ts'
+import { ClientIdSchema } from '../../protocol/ids.ts'
+import type { HttpContext } from '../responses.ts'
+import { findFor } from './admit.ts'
+import type { Aomi } from './parts.ts'
+import { sessionIdOf } from './request.ts'
+import { answerEmpty, answerSnapshot } from './state.ts'
+
+/** Milliseconds for the end of what was stopped to be saved, which is the next thing that happens. */
+const SETTLE_MS = 500
+/** The clients stop asking once they hear it; what they see is what was said until the stop. */
+const STOPPED = { is_processing: false, interrupted: true }
+
+/**
+ * `POST /api/interrupt`: stops what is on or waits when the request comes in, and nothing that comes later: a slow interrupt
+ * never touches the next run. `run_id` names one run.
+ */
+export async function interrupt(c: HttpContext, aomi: Aomi): Promise<Response> {
+  const id = sessionIdOf(c, true)
+  const named = c.req.query('run_id')
+  const only = named === undefined ? undefined : check(ClientIdSchema, named, 'run_id')
+  // Before anything is waited for.
+  const now = aomi.conversations.held(id)?.runs()
+  now?.catch(() => undefined)
+  const conversation = await findFor(c, aomi, id, 'write')
+  if (conversation === undefined) return answerEmpty(aomi, id, STOPPED)
+  const runs = await (now ?? conversation.runs())
+  await conversation.cancel(only === undefined ? runs : runs.filter((runId) => runId === only))
+  await conversation.idle(SETTLE_MS)
+  return answerSnapshot(c, aomi, conversation, only === undefined ? STOPPED : { interrupted: true })
+}

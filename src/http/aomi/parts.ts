@@ -1,0 +1,22 @@
+import type { Access } from '../../ports/access.ts'
+import type { Apps } from '../../ports/apps.ts'
+import type { Conversations } from '../../ports/conversations.ts'
+import type { SessionDirectory } from '../../ports/sessions.ts'
+import type { Telemetry } from '../../ports/telemetry.ts'
+import type { Memos } from './memos.ts'
+import type { SnapshotTexts } from './snapshot.ts'
+import type { Streams } from './streams.ts'
+
+/** What the routes are given. */
+export type AomiParts = {
+  readonly access: Access
+  readonly apps: Apps
+  readonly conversations: Conversations
+  readonly sessions: SessionDirectory
+  /** May whoever names a wallet list its sessions? */
+  readonly walletList: boolean
+  readonly telemetry: Telemetry
+}
+
+/** With what they keep themselves. */
+export type Aomi = AomiParts & { readonly memos: Memos; readonly texts: SnapshotTexts; readonly streams: Streams }

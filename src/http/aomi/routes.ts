@@ -1,0 +1,84 @@
+import { Hono } from 'hono'
+import { API_HEADERS, type HttpContext, type HttpEnv, refuseMethod, respondError } from '../responses.ts'
+import { chat } from './chat.ts'
+import { apps, chooseModel, describedApps, models, notServed, providerKeys } from './control.ts'
+import { anyPage } from './cors.ts'
+import { interrupt } from './interrupt.ts'
+import { Memos } from './memos.ts'
+import type { Aomi, AomiParts } from './parts.ts'
+import { archiveSession, deleteSession, listSessions, makeSession, oneSession, renameSession } from './sessions.ts'
+import { SnapshotTexts } from './snapshot.ts'
+import { state } from './state.ts'
+import { Streams } from './streams.ts'
+import { events, system } from './system.ts'
+import { updates } from './updates.ts'
+
+type Route = (c: HttpContext, aomi: Aomi) => Response | Promise<Response>
+type Methods = Readonly<Record<string, Route>>
+
+/** What a session is asked, under one more name in each later generation. */
+const SESSION_ROUTES: Readonly<Record<string, Methods>> = {
+  chat: { POST: chat },
+  state: { GET: state },
+  interrupt: { POST: interrupt },
+  updates: { GET: updates },
+  events: { GET: events },
+  system: { POST: system },
+}
+
+const noKeys = notServed('keep keys of model providers; its operator sets them')
+const noSecrets = notServed('keep secrets of clients')
+
+/** What may be chosen, under one more name in each later generation. */
+const CONTROL_ROUTES: Readonly<Record<string, Methods>> = {
+  models: { GET: models },
+  model: { POST: chooseModel },
+  'provider-keys': { GET: providerKeys, POST: noKeys },
+  'provider-keys/:provider': { DELETE: noKeys },
+}
+
+const LIST_ROUTES: Readonly<Record<string, Methods>> = {
+  '': { GET: listSessions, POST: makeSession },
+  '/:id': { GET: oneSession, PATCH: renameSession, DELETE: deleteSession },
+  '/:id/archive': { POST: archiveSession(true) },
+  '/:id/unarchive': { POST: archiveSession(false) },
+}
+
+/** The contract of Aomi's clients, by path and method. */
+const ROUTES: Readonly<Record<string, Methods>> = {
+  ...under('/api/', SESSION_ROUTES),
+  ...under('/api/session/', SESSION_ROUTES),
+  ...under('/api/thread/', SESSION_ROUTES),
+  ...under('/api/control/', CONTROL_ROUTES),
+  ...under('/api/session/', CONTROL_ROUTES),
+  ...under('/api/thread/', CONTROL_ROUTES),
+  ...under('/api/sessions', LIST_ROUTES),
+  ...under('/api/threads', LIST_ROUTES),
+  '/api/control/apps': { GET: apps },
+  '/api/control/namespaces': { GET: apps },
+  '/api/session/apps': { GET: describedApps },
+  '/api/thread/apps': { GET: describedApps },
+  '/api/secrets': { POST: noSecrets, DELETE: noSecrets },
+  '/api/secrets/:name': { DELETE: noSecrets },
+  '/api/simulate': { POST: notServed('simulate transactions') },
+  '/api/memory-mode': { POST: notServed('run sessions that are not saved') },
+  '/health': { GET: () => new Response('OK', { headers: { ...API_HEADERS, 'content-type': 'text/plain' } }) },
+}
+
+/** The HTTP that Aomi's widget, client and command line speak, as a projection of the sessions that the WebSocket serves. */
+export function aomiRoutes(parts: AomiParts): Hono<HttpEnv> {
+  const aomi: Aomi = { ...parts, memos: new Memos(), texts: new SnapshotTexts(), streams: new Streams() }
+  parts.access.onRevoked((keyId) => aomi.streams.revoked(keyId))
+  const routes = new Hono<HttpEnv>()
+  routes.onError((thrown) => respondError(thrown, parts.telemetry, ({ code, message }) => ({ error: message, code })))
+  for (const [path, methods] of Object.entries(ROUTES)) {
+    routes.use(path, anyPage)
+    for (const [method, route] of Object.entries(methods)) routes.on(method, path, (c) => route(c, aomi))
+    routes.all(path, refuseMethod(Object.keys(methods).join(', ')))
+  }
+  return routes
+}
+
+function under(prefix: string, routes: Readonly<Record<string, Methods>>): Readonly<Record<string, Methods>> {
+  return Object.fromEntries(Object.entries(routes).map(([path, methods]) => [prefix + path, methods]))
+}

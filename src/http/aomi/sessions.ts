@@ -1,0 +1,127 @@
+import * as v from 'valibot'
+import type { Principal } from '../../ports/access.ts'
+import type { Conversation } from '../../ports/conversations.ts'
+import type { Scope } from '../../ports/keys.ts'
+import type { SessionRow, SessionSummary } from '../../ports/store.ts'
+import { SessionUpdateSchema } from '../../protocol/commands.ts'
+import { ParleyError } from '../../protocol/errors.ts'
+import { MAX_PAGE_MESSAGES } from '../../protocol/limits.ts'
+import { StorableText } from '../../protocol/messages.ts'
+import { readInput, readJson } from '../input.ts'
+import { API_HEADERS, type HttpContext } from '../responses.ts'
+import { admitTo, admitToApp, findFor, makeFor, ownerOf } from './admit.ts'
+import { bindWallet } from './bind-wallet.ts'
+import type { Aomi } from './parts.ts'
+import { appOf, publicKeyOf, sessionIdOf, showsKey } from './request.ts'
+import { NO_TITLE } from './snapshot.ts'
+import { walletIn } from './user-state.ts'
+
+/** Sessions in a list when nobody says how many: a sidebar or two. */
+const DEFAULT_LIMIT = 50
+
+const Limit = v.pipe(v.string(), v.regex(/^\d{1,4}$/, 'must be a number'), v.transform(Number))
+const ListQuery = v.object({
+  limit: v.optional(v.pipe(Limit, v.minValue(1), v.maxValue(MAX_PAGE_MESSAGES)), String(DEFAULT_LIMIT)),
+})
+const TitleBody = v.object({ title: v.unwrap(SessionUpdateSchema.entries.title) })
+const MakeBody = v.object({ public_key: v.optional(v.nullable(StorableText)) })
+
+/**
+ * `GET /api/sessions`: of a secret key's account; without one, where this server is set so, those of a wallet that nobody owns:
+ * an address is known to many, and the list would give them the ids.
+ */
+export async function listSessions(c: HttpContext, aomi: Aomi): Promise<Response> {
+  const { limit } = readInput(ListQuery, c.req.query())
+  const [app, wallet] = [appOf(c), publicKeyOf(c)]
+  const principal = await visitorOrKey(c, aomi, app, wallet)
+  const found =
+    principal === undefined ? [] : await aomi.sessions.list(ownerOf(principal, app), limit, undefined, wallet)
+  return Response.json(found.map(toListed), { headers: API_HEADERS })
+}
+
+/** `POST /api/sessions`: makes it where who asks may; else it comes to be with its first chat, which shows the key. */
+export async function makeSession(c: HttpContext, aomi: Aomi): Promise<Response> {
+  const id = sessionIdOf(c)
+  const body = c.req.header('content-type') === undefined ? {} : readInput(MakeBody, await readJson(c))
+  const wallet = walletIn(aomi.memos.stateOf(id), publicKeyOf(c) ?? body.public_key ?? undefined)
+  const known = await findFor(c, aomi, id, 'read')
+  if (known !== undefined) return answerMade(known.record, false)
+  try {
+    const sender = await admitToApp(c, aomi, appOf(c), 'write')
+    const conversation = await makeFor(aomi, id, sender, appOf(c), wallet ?? undefined)
+    await bindWallet(conversation, wallet)
+    return answerMade(conversation.record, true)
+  } catch (thrown) {
+    if (showsKey(c) || !(thrown instanceof ParleyError) || !LATER.has(thrown.code)) throw thrown
+    return answerMade({ id }, false)
+  }
+}
+
+/** Who shows no key may show one with the first chat. */
+const LATER: ReadonlySet<string> = new Set(['unauthorized', 'forbidden', 'origin_not_allowed'])
+
+/** `GET /api/sessions/{id}`. */
+export async function oneSession(c: HttpContext, aomi: Aomi): Promise<Response> {
+  const { record } = await existing(c, aomi, 'read')
+  const { session_id, title, is_archived } = toListed(record)
+  const times = {
+    created_at: new Date(record.createdAt).toISOString(),
+    updated_at: new Date(record.updatedAt).toISOString(),
+  }
+  const threads = [{ id: session_id, title, ...times }]
+  return Response.json({ session_id, title, is_archived, ...times, threads }, { headers: API_HEADERS })
+}
+
+/** `PATCH /api/sessions/{id}`: a person's title. */
+export async function renameSession(c: HttpContext, aomi: Aomi): Promise<Response> {
+  sessionIdOf(c)
+  const { title } = readInput(TitleBody, await readJson(c))
+  const conversation = await existing(c, aomi, 'write')
+  await conversation.update({ title })
+  return Response.json(toListed(conversation.record), { headers: API_HEADERS })
+}
+
+/** `DELETE /api/sessions/{id}`: stops its run and removes it for good. */
+export async function deleteSession(c: HttpContext, aomi: Aomi): Promise<Response> {
+  const { id, owner } = await existing(c, aomi, 'delete')
+  await aomi.sessions.delete(owner, id)
+  aomi.memos.forget(id)
+  return Response.json({ session_id: id, deleted: true }, { headers: API_HEADERS })
+}
+
+/** `POST /api/sessions/{id}/archive` and `/unarchive`. */
+export function archiveSession(archived: boolean): (c: HttpContext, aomi: Aomi) => Promise<Response> {
+  return async (c, aomi) => {
+    const conversation = await existing(c, aomi, 'write')
+    await conversation.update({ archived })
+    return Response.json(toListed(conversation.record), { headers: API_HEADERS })
+  }
+}
+
+async function existing(c: HttpContext, aomi: Aomi, scope: Scope): Promise<Conversation> {
+  const conversation = await aomi.conversations.find(sessionIdOf(c))
+  if (conversation === undefined || !conversation.stored) throw new ParleyError('session_not_found')
+  await admitTo(c, aomi, conversation, scope)
+  return conversation
+}
+
+/** Whose list it is; undefined: there is none. */
+async function visitorOrKey(
+  c: HttpContext,
+  aomi: Aomi,
+  app: string,
+  wallet: string | undefined,
+): Promise<Principal | undefined> {
+  const byWallet = aomi.walletList && wallet !== undefined
+  if (!showsKey(c) && !byWallet) return undefined
+  const { principal } = await admitToApp(c, aomi, app, 'read')
+  return principal.keyKind === 'secret' || byWallet ? principal : undefined
+}
+
+function answerMade({ id, title }: Pick<SessionRow, 'id' | 'title'>, created: boolean): Response {
+  return Response.json({ session_id: id, title: title ?? NO_TITLE, created }, { headers: API_HEADERS })
+}
+
+function toListed({ id, title, archived }: Pick<SessionSummary, 'id' | 'title' | 'archived'>) {
+  return { session_id: id, title: title ?? NO_TITLE, is_archived: archived === true }
+}

@@ -1,0 +1,40 @@
+import type { PushedEvents } from './pushed-events.ts'
+import { eventText } from './sse.ts'
+
+/** Milliseconds between signs of life: below the 30 s at which common proxies cut what is silent. */
+const KEEP_ALIVE_MS = 15_000
+const KEEP_ALIVE = ': keep-alive\n\n'
+
+/** The open streams of this process, by session. */
+export class Streams {
+  readonly #streams = new Map<string, Set<PushedEvents>>()
+  #timer: NodeJS.Timeout | undefined
+
+  add(sessionId: string, stream: PushedEvents): void {
+    this.#streams.set(sessionId, (this.#streams.get(sessionId) ?? new Set()).add(stream))
+    this.#timer ??= setInterval(() => this.#keepAlive(), KEEP_ALIVE_MS)
+  }
+
+  remove(sessionId: string, stream: PushedEvents): void {
+    const streams = this.#streams.get(sessionId)
+    streams?.delete(stream)
+    if (streams?.size === 0) this.#streams.delete(sessionId)
+    if (this.#streams.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  /** To each client of the session once. */
+  tell(sessionId: string, event: object): void {
+    for (const stream of this.#streams.get(sessionId) ?? []) stream.send(eventText(event))
+  }
+
+  /** The key was revoked, or may not use its App any more. */
+  revoked(keyId: string): void {
+    for (const streams of this.#streams.values()) for (const stream of streams) if (stream.keyId === keyId) stream.end()
+  }
+
+  #keepAlive(): void {
+    for (const streams of this.#streams.values()) for (const stream of streams) stream.send(KEEP_ALIVE)
+  }
+}

@@ -1,0 +1,88 @@
+import * as v from 'valibot'
+import { ParleyError } from '../../protocol/errors.ts'
+import { MAX_PAGE_MESSAGES } from '../../protocol/limits.ts'
+import { StorableText } from '../../protocol/messages.ts'
+import { parseJson, readInput } from '../input.ts'
+import { API_HEADERS, type HttpContext } from '../responses.ts'
+import { findFor } from './admit.ts'
+import { bindWallet } from './bind-wallet.ts'
+import type { SystemEvent } from './memos.ts'
+import type { Aomi } from './parts.ts'
+import { sessionIdOf } from './request.ts'
+import type { AomiMessage } from './snapshot.ts'
+import { walletIn } from './user-state.ts'
+
+/** Characters of a system message: what a wallet gives back, signatures included. */
+const MAX_MESSAGE = 32 * 1024
+/** The command line hides what begins so. */
+const ECHO = 'Response of system endpoint: '
+
+const Query = v.object({ message: v.pipe(StorableText, v.minLength(1), v.maxLength(MAX_MESSAGE)) })
+const Count = v.object({
+  count: v.optional(
+    v.pipe(v.string(), v.regex(/^\d{1,3}$/, 'must be a number'), v.transform(Number), v.maxValue(MAX_PAGE_MESSAGES)),
+  ),
+})
+const Typed = v.object({ type: v.string(), payload: v.optional(v.unknown()) })
+const WalletChange = v.object({
+  address: v.optional(v.nullable(v.string())),
+  chain_id: v.optional(v.nullable(v.union([v.number(), v.string()]))),
+  chainId: v.optional(v.nullable(v.union([v.number(), v.string()]))),
+  is_connected: v.optional(v.boolean()),
+  isConnected: v.optional(v.boolean()),
+  ens_name: v.optional(v.nullable(v.string())),
+})
+
+/**
+ * `POST /api/system`: what happened in the client. A wallet that changed is bound to the session, at its first chat where it does
+ * not exist yet; everything else is kept as an event.
+ */
+export async function system(c: HttpContext, aomi: Aomi): Promise<Response> {
+  const id = sessionIdOf(c)
+  const { message } = readInput(Query, c.req.query())
+  const conversation = await findFor(c, aomi, id, 'write')
+  const typed = readTyped(message)
+  if (typed === undefined) notice(aomi, id, message)
+  else if (typed.type === 'wallet:state_changed') {
+    keepWallet(aomi, id, typed.payload)
+    if (conversation !== undefined) await bindWallet(conversation, walletIn(typed.payload))
+  } else aomi.memos.keepEvent(id, { AsyncCallback: typed })
+  return Response.json({ res: echoed(message) }, { headers: API_HEADERS })
+}
+
+/** `GET /api/events`: notices and callbacks, the oldest first, the last `count` of them. */
+export async function events(c: HttpContext, aomi: Aomi): Promise<Response> {
+  const id = sessionIdOf(c)
+  const { count } = readInput(Count, c.req.query())
+  if ((await findFor(c, aomi, id, 'read')) === undefined) throw new ParleyError('session_not_found')
+  const all: readonly SystemEvent[] = aomi.memos.eventsOf(id)
+  const last = count === undefined ? all : all.slice(Math.max(0, all.length - count))
+  return Response.json(last, { headers: API_HEADERS })
+}
+
+/** Tells the session's clients something that is no message. */
+export function notice({ memos, streams }: Aomi, id: string, message: string): void {
+  memos.keepEvent(id, { SystemNotice: message })
+  streams.tell(id, { type: 'system_notice', session_id: id, message })
+}
+
+function readTyped(message: string): v.InferOutput<typeof Typed> | undefined {
+  if (!message.trimStart().startsWith('{')) return undefined
+  const parsed = v.safeParse(Typed, parseJson(message, 'message'))
+  return parsed.success ? parsed.output : undefined
+}
+
+/** Into what the client is told of itself, under the names of the flat form. */
+function keepWallet({ memos }: Aomi, id: string, payload: unknown): void {
+  const parsed = v.safeParse(WalletChange, payload)
+  if (!parsed.success) throw new ParleyError('bad_request', { message: 'message: not the state of a wallet' })
+  const { address, chain_id, chainId, is_connected, isConnected, ens_name } = parsed.output
+  const facts = { address, chain_id: chain_id ?? chainId, is_connected: is_connected ?? isConnected, ens_name }
+  const said = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined))
+  memos.keepState(id, { ...memos.stateOf(id), ...said })
+}
+
+function echoed(message: string): AomiMessage {
+  const timestamp = new Date().toISOString()
+  return { sender: 'system', content: ECHO + message, timestamp, is_streaming: false, tool_result: null }
+}

@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import type { Conversation, Follower, Sender, Told } from '../../src/ports/conversations.ts'
+import { ParleyError } from '../../src/protocol/errors.ts'
+import { ANYONE, ChatRig, stopClock } from '../support/chat-rig.ts'
+import { turns } from '../support/turns.ts'
+
+const OWNER = { app: 'default' }
+const SENDER: Sender = { principal: ANYONE, from: { address: '127.0.0.1', forwarded: false } }
+/** Milliseconds for which a poller counts as watching. */
+const STAY_MS = 10_000
+
+class Listener implements Follower {
+  readonly heard: Told[] = []
+  readonly admitted: string[] = []
+  end: ParleyError | undefined
+  refusal: ParleyError | undefined
+
+  async admit({ id }: Conversation): Promise<void> {
+    if (this.refusal !== undefined) throw this.refusal
+    this.admitted.push(id)
+  }
+
+  told(what: Told): void {
+    this.heard.push(what)
+  }
+
+  ended(error: ParleyError): void {
+    this.end = error
+  }
+}
+
+describe('a session that is polled', () => {
+  it('is watched as long as polls come: only then an answer is stopped for want of a watcher', async () => {
+    stopClock()
+    const rig = new ChatRig({ app: { stopAfterDisconnectMs: 1000 } })
+    const id = randomUUID()
+    const conversation = await rig.chat.conversations.open(id, OWNER)
+    await conversation.send(SENDER, 'hello')
+    await rig.model.request(0)
+    for (let poll = 0; poll < 8; poll++) {
+      await rig.pass(STAY_MS / 2)
+      expect((await rig.chat.conversations.find(id))?.record.status).toBe('processing')
+    }
+    await rig.pass(STAY_MS + 3000)
+    const after = await rig.chat.conversations.find(id)
+    expect(after?.record.status).toBe('interrupted')
+  })
+
+  it('has the same version until something changes, and another one then', async () => {
+    const rig = new ChatRig()
+    const conversation = await rig.chat.conversations.open(randomUUID(), OWNER)
+    const version = async () => (await conversation.snapshot(() => false)).version
+    const seen = [await version(), await version()]
+    await conversation.send(SENDER, 'hello')
+    seen.push(await version(), await version())
+    const stream = await rig.model.request(0)
+    stream.say('Hi')
+    await turns()
+    seen.push(await version())
+    await conversation.update({ title: 'Named' })
+    seen.push(await version())
+    await conversation.cancel(await conversation.runs())
+    await conversation.idle(1000)
+    seen.push(await version(), await version())
+    const expected = [0, 0, 1, 1, 2, 3, 4, 4]
+    const order = [...new Set(seen)]
+    expect(seen.map((one) => order.indexOf(one))).toEqual(expected)
+  })
+
+  it('a stop of runs that are over touches nothing', async () => {
+    const rig = new ChatRig()
+    const conversation = await rig.chat.conversations.open(randomUUID(), OWNER)
+    await conversation.send(SENDER, 'one')
+    const stale = await conversation.runs()
+    await conversation.cancel(stale)
+    await conversation.idle(1000)
+    await conversation.send(SENDER, 'two')
+    await conversation.send(SENDER, 'three')
+    await conversation.cancel(stale)
+    expect(await conversation.runs()).toHaveLength(2)
+    const { messages = [], status } = await conversation.snapshot(() => true)
+    expect([status, messages.filter(({ role }) => role === 'user').length]).toEqual(['processing', 3])
+  })
+
+  it('that another process removed in between is not found', async () => {
+    const rig = new ChatRig()
+    const other = rig.fork()
+    const id = randomUUID()
+    const conversation = await rig.chat.conversations.open(id, OWNER)
+    await conversation.make()
+    await turns()
+    await other.chat.directory.delete(OWNER, id)
+    await turns()
+    expect(await rig.chat.conversations.find(id)).toBeUndefined()
+    await expect(conversation.update({ title: 'x' })).rejects.toMatchObject({ code: 'session_not_found' })
+  })
+})
+
+describe('a follower', () => {
+  it('waits for the session, is told its title and tools, and of its end', async () => {
+    const rig = new ChatRig()
+    const [id, listener] = [randomUUID(), new Listener()]
+    rig.chat.conversations.follow(id, listener)
+    await turns()
+    expect(listener.admitted).toEqual([])
+    const conversation = await rig.chat.conversations.open(id, OWNER)
+    await conversation.send(SENDER, 'hello')
+    const stream = await rig.model.request(0)
+    stream.call('c1', 'echo', { a: 1 }).stop('tools')
+    ;(await rig.model.request(1)).say('done').stop()
+    await conversation.idle(1000)
+    expect(listener.heard).toEqual([
+      { kind: 'title', title: 'hello' },
+      { kind: 'tool', callId: 'c1', name: 'echo' },
+      { kind: 'tool', callId: 'c1', name: 'echo', result: { text: '{"a":1}', isError: false } },
+    ])
+    await rig.chat.directory.delete(OWNER, id)
+    expect(listener.end?.code).toBe('session_not_found')
+  })
+
+  it('that may not is told nothing', async () => {
+    const rig = new ChatRig()
+    const [id, listener] = [randomUUID(), new Listener()]
+    listener.refusal = new ParleyError('unauthorized')
+    rig.chat.conversations.follow(id, listener)
+    await (await rig.chat.conversations.open(id, OWNER)).update({ title: 'Secret' })
+    await turns()
+    expect([listener.end?.code, listener.heard]).toEqual(['unauthorized', []])
+  })
+
+  it('hears of a session that another process makes', async () => {
+    const rig = new ChatRig()
+    const other = rig.fork()
+    const [id, listener] = [randomUUID(), new Listener()]
+    const leave = rig.chat.conversations.follow(id, listener)
+    await turns()
+    await (await other.chat.conversations.open(id, OWNER)).update({ title: 'Elsewhere' })
+    await expect.poll(() => listener.heard).toEqual([{ kind: 'title', title: 'Elsewhere' }])
+    leave()
+    expect(listener.end).toBeUndefined()
+  })
+})
