@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { DocumentPart, DocumentRow } from '../../src/ports/documents.ts'
+import { DOCUMENT_LANGUAGES, type DocumentPart, type DocumentRow } from '../../src/ports/documents.ts'
 import type { Change } from '../../src/ports/store.ts'
 import { openPostgres, type PostgresStorage } from '../../src/storage/postgres.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
@@ -215,6 +215,11 @@ describe('a search', () => {
     expect(await found(app, 'runs')).toEqual(expect.arrayContaining(['We were running a shop', 'only runs']))
     expect(await found(app, 'Haus')).toEqual(['Die Häuser sind schön'])
     expect(await found(app, 'run')).toEqual(['We were running a shop'])
+  })
+
+  it('knows the languages that a document may name', async () => {
+    const known = await database.sql<{ name: string }[]>`select cfgname as name from pg_ts_config`
+    expect(known.map(({ name }) => name)).toEqual(expect.arrayContaining([...DOCUMENT_LANGUAGES]))
   })
 
   it('understands quotes, or, and what is left out', async () => {
