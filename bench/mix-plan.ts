@@ -1,4 +1,4 @@
-import { Dice } from './dice.ts'
+import { Dice } from '../test/support/dice.ts'
 
 /** What one person will do. Times in ms. */
 export type Plan = {

@@ -58,27 +58,23 @@ export class ToolRunner {
 
   /** False: another tab has it, or there is no connection. It is looked at again when that may have changed. */
   async #claim(toolCallId: string): Promise<boolean> {
-    const { ask, environment } = this.#parts
-    const reply = await ask((id) => ({ type: 'tool.claim', id, toolCallId }))
-    if (!reply.ok) {
-      this.#calls.delete(toolCallId)
-      if (reply.retryAfterMs !== undefined) environment.setTimeout(() => this.look(), reply.retryAfterMs)
-      return false
-    }
-    const { expiresInMs } = reply.ack
-    if (expiresInMs !== undefined) environment.setTimeout(() => this.#renew(toolCallId), expiresInMs * RENEW_AT)
-    return true
+    const reply = await this.#lease(toolCallId)
+    if (reply.ok) return true
+    this.#calls.delete(toolCallId)
+    if (reply.retryAfterMs !== undefined) this.#parts.environment.setTimeout(() => this.look(), reply.retryAfterMs)
+    return false
   }
 
-  #renew(toolCallId: string): void {
-    if (this.#calls.get(toolCallId) === 'working')
-      void this.#parts
-        .ask((id) => ({ type: 'tool.claim', id, toolCallId }))
-        .then((reply) => {
-          if (reply.ok && reply.ack.expiresInMs !== undefined)
-            this.#parts.environment.setTimeout(() => this.#renew(toolCallId), reply.ack.expiresInMs * RENEW_AT)
-          return undefined
-        })
+  /** Asks for the call, and again before that runs out, as long as it is worked on. */
+  async #lease(toolCallId: string): Promise<Reply> {
+    const { ask, environment } = this.#parts
+    const reply = await ask((id) => ({ type: 'tool.claim', id, toolCallId }))
+    const expiresInMs = reply.ok ? reply.ack.expiresInMs : undefined
+    const again = (): void => {
+      if (this.#calls.get(toolCallId) === 'working') void this.#lease(toolCallId)
+    }
+    if (expiresInMs !== undefined) environment.setTimeout(again, expiresInMs * RENEW_AT)
+    return reply
   }
 
   async #answer(toolName: string, toolCallId: string): Promise<Answer> {

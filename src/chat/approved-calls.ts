@@ -9,6 +9,12 @@ import { outcomeOfCall, type ToolHost } from './tool-round.ts'
 /** What has to be stored of the run before. */
 export type ApprovedChange = { readonly runs: readonly RunRow[]; readonly messages: readonly MessageRow[] }
 
+/** The run that makes them. */
+export type ApprovedHost = ToolHost & {
+  /** Shows a result that is durable. */
+  settledBefore(result: MessageRow): void
+}
+
 /**
  * Calls of the run before, which a person has approved: this run makes them first. Their results belong to that run, so each
  * is stored together with what is then still open of it.
@@ -17,7 +23,7 @@ export class ApprovedCalls {
   readonly #rows: ResultRows
   readonly #calls: readonly StoredToolCall[]
   #run: RunRow
-  /** Results that are on their way into the store. */
+  /** Results that are on their way into the store, or there and not told yet. */
   readonly #settling = new Map<string, MessageRow>()
 
   constructor(core: Core, run: RunRow, history: History) {
@@ -27,11 +33,11 @@ export class ApprovedCalls {
     this.#calls = history.runRows(run.id).flatMap(({ toolCalls = [] }) => toolCalls.filter(({ id }) => ids.has(id)))
   }
 
-  /** Side by side. `settle` makes a change durable and shows its result. */
+  /** Side by side. A result that is not told when the run's end is decided is its end's to tell. */
   async make(
-    host: ToolHost,
+    host: ApprovedHost,
     offered: readonly OfferedTool[],
-    settle: (change: ApprovedChange, result: MessageRow) => Promise<void>,
+    save: (change: ApprovedChange) => Promise<void>,
   ): Promise<void> {
     await Promise.all(
       this.#calls.map(async (call) => {
@@ -39,8 +45,10 @@ export class ApprovedCalls {
         if (host.ended) return
         const result = this.#answer(call.id, outcome)
         this.#settling.set(call.id, result)
-        await settle({ runs: [this.#run], messages: [result] }, result)
+        await save({ runs: [this.#run], messages: [result] })
+        if (host.ended) return
         this.#settling.delete(call.id)
+        host.settledBefore(result)
       }),
     )
   }

@@ -1,9 +1,9 @@
 import type { MessageRow, PendingCall, RunRow } from '../ports/store.ts'
 import type { Pending } from '../protocol/frames.ts'
-import { toStorable } from '../protocol/text.ts'
 import type { Core } from './core.ts'
 import type { History } from './history.ts'
 import type { ToolOutcome } from './tool-calls.ts'
+import { type ResultOwner, resultRow } from './tool-round.ts'
 
 /** What a model reads of a call that a person did not want. */
 export const DECLINED: ToolOutcome = { content: 'The person declined this call; it was not made.', isError: true }
@@ -31,8 +31,7 @@ export function toWirePending(run: RunRow | undefined, now: number): Pending[] {
 
 /** The ended run with other calls open, as this process writes it: whoever wrote it from the same copy is refused. */
 export function taken(core: Core, run: RunRow, pending: readonly PendingCall[]): RunRow {
-  const { pending: _before, ...rest } = run
-  return { ...keeping(rest, pending), node: core.store.node, fence: run.fence + 1 }
+  return { ...keeping(run, pending), node: core.store.node, fence: run.fence + 1 }
 }
 
 /** The same, once it is this process's. */
@@ -42,29 +41,39 @@ export function keeping(run: RunRow, pending: readonly PendingCall[]): RunRow {
 }
 
 /** Makes rows of results to calls of a run that has ended, after those it has. */
-export class ResultRows {
-  readonly #core: Core
-  readonly #run: RunRow
-  #index: number
+export class ResultRows implements ResultOwner {
+  readonly core: Core
+  readonly sessionId: string
+  readonly runId: string
+  #next: number
 
-  constructor(core: Core, run: RunRow, history: History) {
-    this.#core = core
-    this.#run = run
-    this.#index = Math.max(-1, ...history.runRows(run.id).map(({ index }) => index)) + 1
+  constructor(core: Core, { id, sessionId }: RunRow, history: History) {
+    this.core = core
+    this.sessionId = sessionId
+    this.runId = id
+    this.#next = Math.max(-1, ...history.runRows(id).map(({ index }) => index)) + 1
   }
 
-  of(toolCallId: string, { content, isError }: ToolOutcome): MessageRow {
-    const index = this.#index++
-    return {
-      id: `${this.#run.id}-${index}`,
-      sessionId: this.#run.sessionId,
-      runId: this.#run.id,
-      index,
-      role: 'tool',
-      content: toStorable(content),
-      toolCallId,
-      ...(isError ? { isError: true } : {}),
-      createdAt: this.#core.now(),
-    }
+  nextIndex(): number {
+    return this.#next++
   }
+
+  of(toolCallId: string, outcome: ToolOutcome): MessageRow {
+    return resultRow(this, toolCallId, outcome)
+  }
+}
+
+/** A run whose calls were answered: its row as it then is, and the results that are not stored yet. */
+export type Answered = { readonly run: RunRow; readonly results: readonly MessageRow[] }
+
+/** Gives every call that is still open the same outcome; undefined when there is none. */
+export function closeAll(
+  core: Core,
+  run: RunRow | undefined,
+  history: History,
+  outcome: ToolOutcome,
+): Answered | undefined {
+  if (run?.pending === undefined) return undefined
+  const rows = new ResultRows(core, run, history)
+  return { run: taken(core, run, []), results: run.pending.map(({ toolCallId }) => rows.of(toolCallId, outcome)) }
 }

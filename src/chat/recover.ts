@@ -3,11 +3,9 @@ import { sessionTag } from '../ports/telemetry.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { NOTHING, type QueuedSend } from './activity.ts'
 import { OUTCOME_UNKNOWN } from './context.ts'
-import type { History } from './history.ts'
-import { ResultRows, taken } from './open-calls.ts'
+import { closeAll } from './open-calls.ts'
 import { toLastRun } from './run-end.ts'
 import type { Session } from './session.ts'
-import type { Answered } from './start-run.ts'
 
 /**
  * Brings a session that was just loaded into a state from which it can go on: queued sends come back into the queue; a run
@@ -96,7 +94,8 @@ async function endDead(session: Session, run: RunRow): Promise<void> {
   const { core } = session
   const history = await session.history()
   const rows = history.runRows(run.id)
-  const before = unmade(session, history)
+  // Approved calls of the run before, which the dead one was to make.
+  const before = closeAll(core, session.waiting, history, { content: OUTCOME_UNKNOWN, isError: true })
   const messages = [...(before?.results ?? []), ...interruptedAnswers(rows), ...unknownResults(rows, run, core.now())]
   const ended: RunRow = {
     ...run,
@@ -113,14 +112,6 @@ async function endDead(session: Session, run: RunRow): Promise<void> {
   session.lastRun = toLastRun(ended)
   core.telemetry.count('runs_ended_total', 1, 'interrupted')
   core.telemetry.log('warn', 'run of a dead process ended', { session: sessionTag(session.id), run: run.id })
-}
-/** Approved calls of the run before that the dead one was to make. */
-function unmade({ core, waiting }: Session, history: History): Answered | undefined {
-  if (waiting === undefined) return undefined
-  const rows = new ResultRows(core, waiting, history)
-  const unknown = { content: OUTCOME_UNKNOWN, isError: true }
-  const results = (waiting.pending ?? []).map(({ toolCallId }) => rows.of(toolCallId, unknown))
-  return { run: taken(core, waiting, []), results }
 }
 
 /** What the last request said is marked, unless tools already answered it: then it was whole. */

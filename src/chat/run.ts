@@ -173,7 +173,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
     const waiting = this.#phase.kind === 'ended' && this.#phase.end.kind === 'waiting' ? this.#phase.end.pending : []
     const open = callsWithoutResult(this.rows(), waiting)
     const settling = (id: string) => this.#settling.find((row) => row.toolCallId === id)
-    return open.map((call) => settling(call.id) ?? resultRow(this, call, STOPPED)).sort((a, b) => a.index - b.index)
+    return open.map((call) => settling(call.id) ?? resultRow(this, call.id, STOPPED)).sort((a, b) => a.index - b.index)
   }
 
   openDraft(): Draft {
@@ -205,9 +205,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
   }
 
   /** A result of the run before is a part of history at once: what this run says comes after it. */
-  async #settleApproved(change: ApprovedChange, result: MessageRow): Promise<void> {
-    await this.#session.save(change, this.core.settings.endSaveMs)
-    if (this.ended) return
+  settledBefore(result: MessageRow): void {
     this.#session.pinnedHistory.put([result])
     this.#tell(result)
   }
@@ -223,7 +221,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
 
   async #work(): Promise<RunEnd> {
     const offered = offeredTools(this.core.tools, this.plan.app)
-    await this.plan.approved?.make(this, offered, (change, result) => this.#settleApproved(change, result))
+    await this.plan.approved?.make(this, offered, (change) => this.#session.save(change, this.core.settings.endSaveMs))
     for (let round = 0; round < this.core.settings.toolRounds; round++) {
       const stopReason = this.ended ? 'end' : await askInLine(this, this.#line, offered)
       const end: RunEnd = { kind: 'success', stopReason }

@@ -7,7 +7,7 @@ import { type Activity, NOTHING, type QueuedSend } from './activity.ts'
 import { Audience, NOBODY, type Watcher, withOne, withoutOne } from './audience.ts'
 import type { Core, Ticking } from './core.ts'
 import { History } from './history.ts'
-import { toWirePending } from './open-calls.ts'
+import { toWirePending, unanswered } from './open-calls.ts'
 import type { Run } from './run.ts'
 import { statusAfter, toLastRun } from './run-end.ts'
 import type { RunHost, SessionChange } from './run-plan.ts'
@@ -192,7 +192,7 @@ export class Session implements RunHost, Ticking, LogReader {
       status: this.status,
       queued: this.queue.length,
       queue: toQueueItems(this.queue),
-      ...(this.waiting === undefined ? {} : { pending: toWirePending(this.waiting, this.core.now()) }),
+      ...(unanswered(this.waiting).length === 0 ? {} : { pending: toWirePending(this.waiting, this.core.now()) }),
       ...(this.runId === undefined ? {} : { runId: this.runId }),
       ...(this.lastRun === undefined ? {} : { lastRun: this.lastRun }),
     }

@@ -3,16 +3,13 @@ import type { MessageRow, RunRow, SessionRow } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { ApprovedCalls } from './approved-calls.ts'
 import type { History } from './history.ts'
-import { DECLINED_BY_MESSAGE, ResultRows, taken } from './open-calls.ts'
+import { type Answered, closeAll, DECLINED_BY_MESSAGE } from './open-calls.ts'
 import { Run } from './run.ts'
 import type { RunPlan } from './run-plan.ts'
 import type { Session } from './session.ts'
 
 /** When a client may send again to a session whose copy was old: at once, by the clock of people. */
 const STALE_RETRY_MS = 100
-
-/** A run whose calls were all answered: its row as it then is, and the results that are not stored yet. */
-export type Answered = { readonly run: RunRow; readonly results: readonly MessageRow[] }
 
 /** What a run starts from. */
 export type Start = {
@@ -48,7 +45,8 @@ export async function startRun(
     fence: run.fence + 1,
   }
   const supersede = row.replaces === undefined ? {} : { supersedeFromRun: row.replaces }
-  const before = continues ?? declinedByMessage(session, history)
+  // Calls that nobody answered are declined by whatever starts next.
+  const before = continues ?? closeAll(core, session.waiting, history, DECLINED_BY_MESSAGE)
   const results = before?.results ?? []
   const said = message === undefined ? [] : [message]
   const runs = before === undefined ? [row] : [before.run, row]
@@ -75,14 +73,6 @@ export async function startRun(
     ...(release === undefined ? {} : { release }),
   }
   return reserve(session, plan, history)
-}
-
-/** Calls that nobody answered are declined by whatever starts next. */
-function declinedByMessage({ core, waiting }: Session, history: History): Answered | undefined {
-  if (waiting === undefined) return undefined
-  const rows = new ResultRows(core, waiting, history)
-  const results = (waiting.pending ?? []).map(({ toolCallId }) => rows.of(toolCallId, DECLINED_BY_MESSAGE))
-  return { run: taken(core, waiting, []), results }
 }
 
 /** The position was taken: our copy is old, and nothing is wrong with the request. The next command reads the store first. */

@@ -8,6 +8,7 @@ import { callTool, type ToolOutcome } from './tool-calls.ts'
 export interface ToolHost {
   readonly core: Core
   readonly session: SessionRow
+  readonly sessionId: string
   readonly runId: string
   readonly signal: AbortSignal
   nextIndex(): number
@@ -26,7 +27,7 @@ export async function runCalls(
   await Promise.all(
     calls.map(async (call) => {
       const outcome = await outcomeOfCall(host, call, offered)
-      if (!host.ended) await host.settle(resultRow(host, call, outcome))
+      if (!host.ended) await host.settle(resultRow(host, call.id, outcome))
     }),
   )
 }
@@ -49,22 +50,22 @@ export async function outcomeOfCall(
   return outcome
 }
 
+/** Whose run a result belongs to, and its next place there. */
+export type ResultOwner = Pick<ToolHost, 'core' | 'runId' | 'nextIndex'> & { readonly sessionId: string }
+
 /** A call's result as a row of its run. */
-export function resultRow(
-  host: Pick<ToolHost, 'core' | 'session' | 'runId' | 'nextIndex'>,
-  call: StoredToolCall,
-  outcome: ToolOutcome,
-): MessageRow {
-  const index = host.nextIndex()
-  const base = { id: `${host.runId}-${index}`, sessionId: host.session.id, runId: host.runId, index }
+export function resultRow(owner: ResultOwner, toolCallId: string, outcome: ToolOutcome): MessageRow {
+  const { core, sessionId, runId } = owner
+  const index = owner.nextIndex()
+  const base = { id: `${runId}-${index}`, sessionId, runId, index }
   const error = outcome.isError ? { isError: true } : {}
   return {
     ...base,
     role: 'tool',
     content: toStorable(outcome.content),
-    toolCallId: call.id,
+    toolCallId,
     ...error,
-    createdAt: host.core.now(),
+    createdAt: core.now(),
   }
 }
 

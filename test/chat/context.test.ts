@@ -43,6 +43,24 @@ describe('I5: the context of a request', () => {
     ])
   })
 
+  it('keeps a run that goes on from another with it: together in, together out', () => {
+    const long = 'x'.repeat(3000)
+    const chain = rows(
+      [user('old'), calls('a'), result('a', '1')],
+      [answer(`went on ${long}`)],
+      [user('new'), answer('y')],
+    )
+    expect(build(chain).map(({ role }) => role)).toEqual([
+      'user',
+      'assistant',
+      'tool',
+      'assistant',
+      'user',
+      'assistant',
+    ])
+    expect(said(build(chain, { contextTokens: 500 }))).toEqual(['new', 'y'])
+  })
+
   it('gives a call that has no result one that says so', () => {
     const messages = build(rows([user('q'), calls('a')]))
     expect(messages.at(-1)).toEqual({ role: 'tool', toolCallId: 'a', content: OUTCOME_UNKNOWN, isError: true })

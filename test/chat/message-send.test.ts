@@ -100,6 +100,15 @@ describe('I2: a message that is sent again', () => {
     expect(client.types.filter((type) => type === 'RUN_STARTED')).toHaveLength(1)
   })
 
+  it('gets its ack from memory while the store is away', async () => {
+    const { rig, client } = await answered()
+    await client.say('m2')
+    ;(await rig.model.request(1)).say('fine').stop()
+    await client.end(1)
+    rig.store.goAway()
+    for (const id of ['m1', 'm2']) expect(await client.say(id)).toMatchObject({ type: 'ack', duplicate: true })
+  })
+
   it('with another body is a conflict, wherever the first one is', async () => {
     const { rig, client } = await open()
     rig.store.hold()

@@ -227,6 +227,28 @@ describe('P-44: a call that asks first', () => {
     expect(tool.calls).toEqual([])
   })
 
+  it('named twice in one command is refused, whatever was said', async () => {
+    const { client, tool } = await asked()
+    const entries = [...approve('t1').resume, { interruptId: 't1', status: 'cancelled' as const }]
+    expect(await client.ask({ type: 'run.resume', resume: entries })).toMatchObject({ code: 'bad_request' })
+    expect(tool.calls).toEqual([])
+  })
+
+  it('stopped in the moment in which its result is stored, it has that result, told once', async () => {
+    const { rig, id, client, tool } = await asked()
+    await client.ask(approve('t1'))
+    rig.store.hold()
+    ;(await tool.call()).resolve('done')
+    await turns()
+    const stopped = client.ask({ type: 'run.cancel' })
+    rig.store.release()
+    await stopped
+    await client.end(1)
+    expect(client.types.filter((type) => type === 'TOOL_CALL_RESULT')).toHaveLength(1)
+    expect(await rig.stored(id)).toMatchObject([{}, {}, { role: 'tool', content: 'done' }])
+    expect((await rig.ready(id)).last('session.snapshot')?.messages.at(-1)).toMatchObject({ content: 'done' })
+  })
+
   it('answered twice, it is made once', async () => {
     const { rig, id, client, tool } = await asked()
     const other = await rig.fork({ tools: [tool] }).ready(id)

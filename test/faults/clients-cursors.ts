@@ -4,11 +4,11 @@ import { decodeServerFrame } from '../../src/protocol/codec.ts'
 import type { SessionReady } from '../../src/protocol/frames.ts'
 import { offerProtocols } from '../../src/protocol/handshake.ts'
 import { formatCursor, parseCursor } from '../../src/protocol/ids.ts'
+import { Dice } from '../support/dice.ts'
 import { Peer, prescribed } from './clients-peer.ts'
 import { portOf, type Stage } from './clients-round.ts'
 import { Story } from './clients-story.ts'
 import { type Frame, PlainView } from './clients-view.ts'
-import { Dice } from './dice.ts'
 
 /** More events than the small log keeps in a run, so that some cursors stand inside what was merged. */
 const WORDS = 260

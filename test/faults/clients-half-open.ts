@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Dice } from '../support/dice.ts'
 import { ParleyProcess } from '../support/parley-process.ts'
 import { difference } from './clients-check.ts'
 import { Peer, prescribed } from './clients-peer.ts'
 import { CuttingProxy } from './clients-proxy.ts'
 import { portOf, type Stage } from './clients-round.ts'
 import { PlainView } from './clients-view.ts'
-import { Dice } from './dice.ts'
 
 const [PING_MS, DEAD_MS] = [1000, 500]
 /** Milliseconds between the server's looks at its connections, and what a busy machine may add. */

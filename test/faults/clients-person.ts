@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { CommandInput } from '../../src/protocol/commands.ts'
+import type { Dice } from '../support/dice.ts'
 import { type Cancel, isAck, type Journal, type Policy, type Retry, type Send } from './clients-journal.ts'
 import type { Answer, Peer } from './clients-peer.ts'
 import type { CuttingProxy, LinkPlan } from './clients-proxy.ts'
 import type { Oracle } from './clients-script.ts'
-import type { Dice } from './dice.ts'
 
 const ACTIONS = [
   'send',

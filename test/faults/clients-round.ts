@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { Dice } from '../support/dice.ts'
 import type { ParleyProcess } from '../support/parley-process.ts'
 import type { Figures } from './clients-figures.ts'
 import type { Oracle } from './clients-script.ts'
 import { FaultSession } from './clients-session.ts'
-import { Dice } from './dice.ts'
 
 const [MIN_SESSIONS, MAX_SESSIONS] = [2, 3]
 const [MIN_PEOPLE, MAX_PEOPLE] = [3, 6]

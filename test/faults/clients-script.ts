@@ -1,7 +1,7 @@
+import { Dice } from '../support/dice.ts'
 import type { MessagesRequest, Reply } from '../support/messages-api.ts'
 import { stream } from '../support/messages-api.ts'
 import { answer, type Block, type Step, text, thinking, toolUse } from '../support/messages-api-events.ts'
-import { Dice } from './dice.ts'
 
 /** One answer of the model as it is written: no two have a word in common. */
 export type Scripted = {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Dice } from '../support/dice.ts'
 import { brokenPromises, contradictions, difference } from './clients-check.ts'
 import { Journal } from './clients-journal.ts'
 import { Peer, type Wait } from './clients-peer.ts'
@@ -7,7 +8,6 @@ import { Person } from './clients-person.ts'
 import { CuttingProxy } from './clients-proxy.ts'
 import type { Oracle } from './clients-script.ts'
 import { type Line, PlainView, ReducerView } from './clients-view.ts'
-import type { Dice } from './dice.ts'
 
 /** Milliseconds within which a session's clients have caught up and agree: many times what it takes on a busy machine. */
 const REST_MS = 30_000

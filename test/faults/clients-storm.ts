@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Dice } from '../support/dice.ts'
 import { brokenPromises, contradictions } from './clients-check.ts'
 import { isAck, Journal } from './clients-journal.ts'
 import { Peer, prescribed, type Wait } from './clients-peer.ts'
 import { portOf, type Stage } from './clients-round.ts'
 import { PlainView } from './clients-view.ts'
-import { Dice } from './dice.ts'
 
 /** Clients of one session: below the 50 that a session takes, so that it is the whole that storms. */
 const CLIENTS_PER_SESSION = 20

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { Dice } from '../support/dice.ts'
 import { MessagesApi } from '../support/messages-api.ts'
 import { ParleyProcess } from '../support/parley-process.ts'
 import { environment, TRANSPORTS } from './clients.ts'
@@ -6,7 +7,6 @@ import { Figures } from './clients-figures.ts'
 import { judge, portOf, type Stage } from './clients-round.ts'
 import { Oracle } from './clients-script.ts'
 import { FaultSession } from './clients-session.ts'
-import { Dice } from './dice.ts'
 import type { Fault, FaultOptions, Findings } from './fault.ts'
 import { Databases } from './own-database.ts'
 

@@ -1,5 +1,5 @@
+import type { Dice } from '../support/dice.ts'
 import type { Stage } from './both-transports.ts'
-import type { Dice } from './dice.ts'
 import type { Size } from './fault.ts'
 
 /** What every flood gets. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Dice } from '../support/dice.ts'
 import { CountingReader } from './counting-reader.ts'
-import type { Dice } from './dice.ts'
 import type { Flood } from './flood.ts'
 import { LoadLink, Refused } from './load-link.ts'
 

@@ -1,6 +1,6 @@
+import { Dice } from '../support/dice.ts'
 import { onBothTransports } from './both-transports.ts'
 import { CountingReader } from './counting-reader.ts'
-import { Dice } from './dice.ts'
 import type { Fault, FaultOptions, Findings } from './fault.ts'
 import type { Flood } from './flood.ts'
 import { crowdOneAddress } from './floods-address.ts'

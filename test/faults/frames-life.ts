@@ -1,8 +1,8 @@
 import { isErrorCode } from '../../src/protocol/errors.ts'
+import type { Dice } from '../support/dice.ts'
 import { clientFrame, OPCODE } from '../transports/raw-peer.ts'
 import type { Notes } from './both-transports.ts'
 import { seen } from './counting-reader.ts'
-import type { Dice } from './dice.ts'
 import type { BadFrames } from './frames-bad.ts'
 import { LoadLink } from './load-link.ts'
 

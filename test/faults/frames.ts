@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { Dice } from '../support/dice.ts'
 import { type Notes, onBothTransports, type Stage } from './both-transports.ts'
 import { CountingReader } from './counting-reader.ts'
-import { Dice } from './dice.ts'
 import type { Fault, FaultOptions, Findings } from './fault.ts'
 import { BadFrames } from './frames-bad.ts'
 import { Life, MANNERS, Tally } from './frames-life.ts'

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { request } from 'node:http'
 import type { Event } from '../../src/protocol/events.ts'
+import type { Dice } from '../support/dice.ts'
 import { LiveClient } from '../support/live-server.ts'
-import type { Dice } from './dice.ts'
 
 export type Operation = 'connect' | 'run' | 'cancel' | 'retry' | 'reconnect' | 'delete'
 export type Operations = Record<Operation, number>

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type NetConnectOpts, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Dice } from './dice.ts'
+import type { Dice } from '../support/dice.ts'
 
 /**
  * How the way to Postgres behaves. `slow`: what Postgres says comes that much later. `cutting`: that share of what it says is

@@ -1,7 +1,7 @@
+import { Dice } from '../support/dice.ts'
 import { MessagesApi, type MessagesRequest, stream } from '../support/messages-api.ts'
 import { answer, text } from '../support/messages-api-events.ts'
 import { ParleyProcess } from '../support/parley-process.ts'
-import { Dice } from './dice.ts'
 import type { Fault, FaultOptions, Findings } from './fault.ts'
 import { FaultDatabase } from './store-database.ts'
 import { inspectEnd } from './store-end.ts'

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../src/protocol/errors.ts'
+import type { Dice } from '../support/dice.ts'
 import { httpError, type Reply, stream } from '../support/messages-api.ts'
 import {
   answer,
@@ -11,7 +12,6 @@ import {
   thinking,
   toolUse,
 } from '../support/messages-api-events.ts'
-import type { Dice } from './dice.ts'
 import type { Size } from './fault.ts'
 import { CANARY } from './upstream-canaries.ts'
 import { bytesOf, cutAt, fault, ordinary, SILENCE, streamed, type Told } from './upstream-said.ts'

@@ -1,7 +1,7 @@
+import { Dice } from '../support/dice.ts'
 import { TRANSPORTS } from '../support/live-server.ts'
 import { MessagesApi } from '../support/messages-api.ts'
 import { ParleyProcess } from '../support/parley-process.ts'
-import { Dice } from './dice.ts'
 import type { Fault, FaultOptions, Findings } from './fault.ts'
 import { Databases, type OwnDatabase } from './own-database.ts'
 import { CANARY, leaks } from './upstream-canaries.ts'

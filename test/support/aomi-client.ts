@@ -86,13 +86,14 @@ export async function addKeyedApp(
   id: string,
   keyless: 'off' | 'read' | 'full',
   over: Partial<KeyRow> = {},
+  tools: readonly unknown[] = ['calculator'],
 ): Promise<string> {
   const definition = {
     id,
     name: id,
     preamble: 'Be kind.',
     model: { default: 'scripted/demo', allowed: ['scripted/other'] },
-    tools: ['calculator'],
+    tools,
     aomi: { keyless },
   }
   await store.putApp({ id, definition, updatedAt: 0 })

@@ -47,7 +47,7 @@ async function trySend(core: Core, caller: Caller, command: MessageSend, runId: 
   await reconcile(session)
   const history = await session.history()
   const known = await findSend(session, history, command.clientMessageId)
-  if (known !== undefined) return duplicate(session, known, command)
+  if (known !== undefined) return duplicate(session, history, known, command)
   if (runId !== undefined) await assertNewRun(session, runId)
   const replaces = await replacedRun(session, history, command.replaces)
   const free = session.activity.kind === 'none' && session.queue.length === 0
@@ -65,7 +65,7 @@ async function trySend(core: Core, caller: Caller, command: MessageSend, runId: 
     if (sent === undefined) throw thrown
     // The next one of these is looked up first: a refused write makes others of its batch wait.
     session.hidesSends = true
-    return duplicate(session, sent, command)
+    return duplicate(session, history, sent, command)
   }
 }
 
@@ -180,15 +180,27 @@ function stored(session: Session, id: string): Promise<OpenRun | undefined> {
 }
 
 /** Sent again: the same acknowledgement, nothing starts. Another body, or an id that is not a user's message: a conflict (I2). */
-async function duplicate(session: Session, known: MessageRow, command: MessageSend): Promise<Outcome> {
+async function duplicate(
+  session: Session,
+  history: History,
+  known: MessageRow,
+  command: MessageSend,
+): Promise<Outcome> {
   if (known.role !== 'user' || known.content !== command.content) throw new ParleyError('conflict')
   const waiting = session.queue.some(({ message }) => message.id === known.id)
   // It was stored behind our back, by a write that was given up: whoever goes on next takes it from the store.
-  if (!waiting && session.runId !== known.runId && (await isOpen(session, known.runId))) session.doubtful = true
+  if (!waiting && !isKnownToRun(session, history, known) && (await isOpen(session, known.runId)))
+    session.doubtful = true
   return {
     ack: { clientMessageId: known.id, runId: known.runId, state: waiting ? 'queued' : 'started', duplicate: true },
     after: () => void startNext(session),
   }
+}
+
+/** Memory alone can tell that its run is on or over: it is the active or the last one, or something was said after it. */
+function isKnownToRun({ runId, lastRun }: Session, history: History, known: MessageRow): boolean {
+  if (known.runId === runId || known.runId === lastRun?.runId) return true
+  return history.find(known.id) !== undefined && history.rows.at(-1)?.id !== known.id
 }
 
 async function isOpen({ core, id }: Session, runId: string): Promise<boolean> {

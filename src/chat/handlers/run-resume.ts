@@ -1,5 +1,6 @@
 import { check } from '../../protocol/check.ts'
 import { ApprovalSchema, type RunResume } from '../../protocol/commands.ts'
+import { ParleyError } from '../../protocol/errors.ts'
 import { type Answer, answerCalls } from '../answer-calls.ts'
 import type { Caller, Outcome } from '../caller.ts'
 import type { Core } from '../core.ts'
@@ -7,6 +8,8 @@ import { DECLINED } from '../open-calls.ts'
 
 /** What a person said to calls that ask first: those that are approved are made by the run that goes on. */
 export async function runResume(core: Core, caller: Caller, { resume }: RunResume): Promise<Outcome> {
+  if (new Set(resume.map(({ interruptId }) => interruptId)).size < resume.length)
+    throw new ParleyError('bad_request', { message: 'resume: names a call twice' })
   return answerCalls(core, caller, resume.map(toAnswer))
 }
 

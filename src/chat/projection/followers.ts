@@ -161,8 +161,8 @@ function toolOf(session: Session, event: Event): Told | undefined {
   return { kind: 'tool', callId, name: nameOf(session, callId), result: { text, isError: metadata?.isError === true } }
 }
 
-/** The event of a result does not say which tool it was. */
-function nameOf(session: Session, callId: string): string {
-  const rows = session.active?.rows() ?? []
+/** The event of a result does not say which tool it was; the call may be one of the run before, which was answered. */
+function nameOf({ active, activity }: Session, callId: string): string {
+  const rows = [...(active?.rows() ?? []), ...(activity.kind === 'none' ? [] : activity.history.rows)]
   return rows.flatMap(({ toolCalls = [] }) => toolCalls).find(({ id }) => id === callId)?.name ?? ''
 }

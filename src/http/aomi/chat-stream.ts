@@ -66,7 +66,9 @@ class RunEvents {
         return this.#call(event.toolCallId)
       case 'TOOL_CALL_RESULT': {
         const { toolCallId: call_id, content: result } = event
-        return eventText({ type: 'tool_result', call_id, name: this.#calls.get(call_id)?.name ?? '', result })
+        const call = this.#calls.get(call_id)
+        // A call of the answer before, which this message declined: it was not told here.
+        return call === undefined ? '' : eventText({ type: 'tool_result', call_id, name: call.name, result })
       }
       case 'RUN_FINISHED':
         return eventText({ type: 'complete' })

@@ -67,6 +67,21 @@ describe.each(TRANSPORTS)('what Aomi’s client is told beside its polls, on %s'
     for (const stream of [...streams, late]) await stream.close()
   })
 
+  it('names the tool of a call that waited and was declined; the stream of the next chat does not tell it', async () => {
+    const key = await addKeyedApp(server, `asks-${transport}`, 'full', {}, [
+      { type: 'builtin', name: 'calculator', approval: 'ask' },
+    ])
+    const client = new AomiClient(server, randomUUID(), key)
+    const app = { app: `asks-${transport}` }
+    await snapshotOf(client.chat('calculate 6*7', app))
+    const stream = await open(client)
+    const headers = { 'x-api-key': key, 'content-type': 'application/json' }
+    const answer = await client.request('POST', '/api/chat', app, headers, '{"text":"hello"}')
+    expect(await answer.text()).not.toContain('tool_result')
+    expect(await stream.until('tool_complete')).toMatchObject({ tool_name: 'calculator' })
+    await stream.close()
+  })
+
   it('hears of a session that a WebSocket made, and of a title that a person gave there', async () => {
     const client = new AomiClient(server)
     const stream = await open(client)

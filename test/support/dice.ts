@@ -20,6 +20,16 @@ export class Dice {
     return Math.floor(this.next() * below)
   }
 
+  /** A number in [least, most). */
+  between(least: number, most: number): number {
+    return least + this.next() * (most - least)
+  }
+
+  /** Milliseconds to the next of things that happen by themselves, so often a second on the average. */
+  untilNext(perSecond: number): number {
+    return (-Math.log(1 - this.next()) / perSecond) * 1000
+  }
+
   /** True in `share` of the throws. */
   chance(share: number): boolean {
     return this.next() < share
