@@ -192,7 +192,7 @@ function check(world: World): void {
   expect(world.rig.logged.filter(({ level }) => level === 'error')).toEqual([])
 }
 
-describe('P-35: whatever is asked, in whatever order', () => {
+describe('P-35, P-40: whatever is asked, in whatever order', () => {
   it('every command but pong gets one answer, and what was acknowledged is stored', { timeout: 60_000 }, async () => {
     stopClock()
     await fc.assert(

@@ -47,7 +47,7 @@ describe('a connection', () => {
     expect(JSON.stringify(client.last('error'))).not.toContain('secret')
   })
 
-  it('P-10: lives after a binary frame', async () => {
+  it('P-1, P-10: lives after a binary frame', async () => {
     const client = await new ChatRig().ready()
     client.binary()
     expect(client.last('error')).toMatchObject({ code: 'bad_frame' })

@@ -55,7 +55,7 @@ describe('I2: the acknowledgement of a send', () => {
     })
   })
 
-  it('comes before RUN_STARTED, which shows the message to tabs that did not send it', async () => {
+  it('P-78: comes before RUN_STARTED, which shows the message to tabs that did not send it', async () => {
     const { rig, id, client } = await open()
     const other = await rig.ready(id)
     await client.say('m1', 'hello')
@@ -87,7 +87,7 @@ describe('I2: the acknowledgement of a send', () => {
   })
 })
 
-describe('I2: a message that is sent again', () => {
+describe('I2, P-51: a message that is sent again', () => {
   it('gets the same ack and starts nothing: while its run is on, and after', async () => {
     const { rig, client } = await open()
     const first = await client.say('m1')

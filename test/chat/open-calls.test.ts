@@ -46,7 +46,7 @@ const approve = (...ids: string[]) => ({
   resume: ids.map((interruptId) => ({ interruptId, status: 'resolved' as const, payload: { approved: true } })),
 })
 
-describe('P-46: a call that the browser executes', () => {
+describe('P-46, P-79: a call that the browser executes', () => {
   it('ends the run with the call open, is answered by a result, and the next run goes on from it', async () => {
     const { rig, id, client, runId } = await located()
     expect(client.terminals).toMatchObject([{ type: 'RUN_FINISHED', outcome: { type: 'success' } }])

@@ -248,7 +248,7 @@ describe('a store that refuses the end of a run', () => {
   })
 })
 
-describe('I4: a connection that leaves', () => {
+describe('I4, P-36: a connection that leaves', () => {
   it('never stops the run', async () => {
     const { rig, id, client, stream } = await begin()
     stream.say('one ')

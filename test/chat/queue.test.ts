@@ -149,7 +149,7 @@ describe('the queue', () => {
     expect(await answerAll(rig, 1)).toEqual(['text of m2'])
   })
 
-  it('lets one send go by its run, acknowledged once that is durable', async () => {
+  it('P-56: lets one send go by its run, acknowledged once that is durable', async () => {
     const { rig, id, client, stream } = await begin()
     const second = await queue(client, 'm2')
     await queue(client, 'm3')
@@ -167,7 +167,7 @@ describe('the queue', () => {
     expect(await contents(rig, id)).not.toContain('text of m2')
   })
 
-  it('is emptied with the run when all is cancelled; the session is interrupted, in the store, too', async () => {
+  it('P-42, P-56: is emptied with the run when all is cancelled; the session is interrupted, in the store, too', async () => {
     const { rig, id, client, stream } = await begin()
     await queue(client, 'm2')
     await queue(client, 'm3')
@@ -182,7 +182,7 @@ describe('the queue', () => {
     expect(again.last('session.ready')).toMatchObject({ status: 'interrupted', queue: [] })
   })
 
-  it('leaves the status of the last run when its last send is taken out', async () => {
+  it('P-80: leaves the status of the last run when its last send is taken out', async () => {
     const { rig, id, client, stream } = await begin()
     const second = await queue(client, 'm2')
     rig.app = undefined

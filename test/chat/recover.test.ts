@@ -114,7 +114,7 @@ describe('a session whose process died', () => {
     expect(client.last('session.ready')?.status).toBe('interrupted')
   })
 
-  it('says so to a client that comes with a cursor of the life before: a snapshot, and how the run ended', async () => {
+  it('P-82: says so to a client that comes with a cursor of the life before: a snapshot, and how the run ended', async () => {
     const { rig, id, client, stream } = await begin()
     stream.say('half')
     await turns()

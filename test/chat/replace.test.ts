@@ -38,7 +38,7 @@ async function expectConversation(rig: ChatRig, id: string, texts: readonly stri
   expect(elsewhere.last('session.snapshot')?.messages.map(({ content }) => content)).toEqual(texts)
 }
 
-describe('run.retry', () => {
+describe('run.retry (P-43, P-57)', () => {
   it('answers the same message again in the place of the last run', async () => {
     const { rig, id, client, runs } = await conversation(2)
     const ack = await client.ask({ type: 'run.retry', runId: runs[1] ?? '' })

@@ -147,7 +147,7 @@ describe('I1: a run ends once', () => {
     await expectOneEnd(rig, client, 'cancelled')
   })
 
-  it('when it is cancelled twice, from two tabs: the second is a no-op', async () => {
+  it('P-42: when it is cancelled twice, from two tabs: the second is a no-op', async () => {
     const { rig, id, client, stream, runId } = await begin()
     const other = await rig.ready(id)
     stream.say('a')

@@ -11,7 +11,7 @@ async function open(options: RigOptions = {}) {
   return { rig, id, client: await rig.ready(id) }
 }
 
-describe('session.update', () => {
+describe('session.update (P-47, P-59)', () => {
   it('I3: is durable before it is acknowledged and told, to all; the first one makes the session', async () => {
     const { rig, id, client } = await open()
     const other = await rig.ready(id)

@@ -26,7 +26,7 @@ async function stored(runs: readonly (readonly Partial<MessageRow>[])[], options
 const talk = (count: number, content = (nth: number) => `${nth}`) =>
   Array.from({ length: count }, (_, nth) => [{ content: `q${nth}` }, { content: content(nth) }])
 
-describe('a snapshot', () => {
+describe('a snapshot (P-33)', () => {
   it('holds the newest 100 messages and says that there are more', async () => {
     const { client } = await stored(talk(80))
     const { messages, hasMore } = await client.control('session.snapshot')
@@ -105,7 +105,7 @@ describe('a snapshot', () => {
   })
 })
 
-describe('history.get', () => {
+describe('history.get (P-48, P-60)', () => {
   it('gives the newest page, then what came before a message, oldest first', async () => {
     const { client } = await stored(talk(4))
     const ids = async (before: string | undefined, limit?: number) => {

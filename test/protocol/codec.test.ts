@@ -191,7 +191,7 @@ describe('the depth of a frame (P-11)', () => {
   })
 })
 
-describe('server frames', () => {
+describe('server frames (P-2)', () => {
   it.each(Object.entries(CONTROL_FRAMES))('%s comes out of the codec as it went in', (_type, frame) => {
     expect(decodeServerFrame(encodeControl(frame))).toEqual(frame)
   })
