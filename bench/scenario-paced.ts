@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Contender } from './contender.ts'
-import { median } from './latencies.ts'
 import type { WindowResult } from './load-command.ts'
 import type { Load } from './loads.ts'
-import { probe, type Rig, type Spent } from './rig.ts'
+import { probe, type Rig } from './rig.ts'
 import { atMost, atMostPlus, FROM_UPSTREAM, measuring, type Sample, type Scenario } from './scenario.ts'
 import { watchStore } from './stored.ts'
+import { middleOf, type Spell, undisturbed, windowsToUse } from './windows.ts'
 
 const TOKENS_PER_SECOND = 50
 
@@ -21,13 +21,11 @@ type Size = {
 
 const WHOLE: Size = { sessions: 200, warmUpMs: 5000, windowMs: 3000, windows: 5, mostWindows: 12 }
 const SHORT: Size = { sessions: 100, warmUpMs: 3000, windowMs: 2000, windows: 3, mostWindows: 3 }
-/** A window counts when others took at most this many cores. */
-const OTHERS_CORES = 0.12
 /** Starts are spread over a second, so that tokens do not all come in the same moment. */
 const SPREAD_MS = 1000
 const MILLION = 1e6
 
-type Window = WindowResult & { readonly spent: Spent; readonly stall: number }
+type Window = WindowResult & Spell & { readonly stall: number }
 
 /** P2: the everyday load. */
 export const paced: Scenario = pacedAt(WHOLE, `P2 paced: ${WHOLE.sessions} sessions x ${TOKENS_PER_SECOND} tokens/s`)
@@ -73,28 +71,20 @@ async function windowsOf(rig: Rig, contender: Contender, load: Load, size: Size)
   return summary(windows, size)
 }
 
-function undisturbed({ spent }: Window): boolean {
-  return spent.others / spent.wall <= OTHERS_CORES
-}
-
 function summary(all: readonly Window[], { windows: enough }: Size): Sample {
-  const clean = all.filter(undisturbed)
-  const windows = clean.length >= enough ? clean : all
+  const { windows, clean, notes } = windowsToUse(all, enough)
   // A server that fell far behind may have nothing more to say in a window: of none there is no figure.
   const spoken = windows.filter(({ latency }) => latency.count > 0)
-  const middle = (value: (window: Window) => number): number =>
-    spoken.length === 0 ? Number.NaN : median(spoken.map(value))
   const values = {
-    cpu: middle(({ spent, tokens }) => (spent.server / tokens) * MILLION),
-    p50: middle(({ latency }) => latency.p50),
-    p99: middle(({ latency }) => latency.p99),
+    cpu: middleOf(spoken, ({ spent, tokens }) => (spent.server / tokens) * MILLION),
+    p50: middleOf(spoken, ({ latency }) => latency.p50),
+    p99: middleOf(spoken, ({ latency }) => latency.p99),
     stall: Math.max(...windows.map(({ stall }) => stall)),
-    database: middle(({ spent, tokens }) => (spent.database / tokens) * MILLION),
-    loadSide: middle(({ spent }) => spent.loadSide / spent.wall),
-    clean: clean.length,
+    database: middleOf(spoken, ({ spent, tokens }) => (spent.database / tokens) * MILLION),
+    loadSide: middleOf(spoken, ({ spent }) => spent.loadSide / spent.wall),
+    clean,
   }
   const silent =
     spoken.length === 0 ? ['no token came while it was measured: it fell behind, the machine is too busy'] : []
-  const disturbed = clean.length < enough ? [`only ${clean.length} of ${all.length} windows undisturbed: all used`] : []
-  return { values, notes: [...silent, ...disturbed] }
+  return { values, notes: [...silent, ...notes] }
 }

@@ -1,14 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Latencies } from './latencies.ts'
+import { nowMicros } from './clock.ts'
+import type { Contender } from './contender.ts'
+import { Latencies, type LatencySummary } from './latencies.ts'
 import type { StopsResult } from './load-command.ts'
-import { absolute, atMost, atMostPlus, FROM_UPSTREAM, measuring, type Scenario } from './scenario.ts'
+import type { Load } from './loads.ts'
+import { probe, type Rig } from './rig.ts'
+import { absolute, atMost, atMostPlus, FROM_UPSTREAM, measuring, type Sample, type Scenario } from './scenario.ts'
+import { middleOf, type Spell, windowsToUse } from './windows.ts'
 
 const SESSIONS = 200
 const TOKENS_PER_SECOND = 50
-const WARM_UP_SECONDS = 3
-const SECONDS = 15
+const WARM_UP_SECONDS = 5
+/** Some 450 stops each: its p99 is the fifth longest of them. */
+const WINDOW_SECONDS = 4
+const WINDOWS = 8
+/** So many of them are enough, if nobody else was on the machine. */
+const ENOUGH = 5
 /** Far above any p99: a request that is still open after it was not aborted. */
 const LAST_ABORT_MS = 2000
+
+/** From when to when, in microseconds of the machine's clock; its longest loop stall in ms. */
+type Window = Spell & { readonly from: number; readonly to: number; readonly stall: number }
 
 /** P6: from asking to stop to the upstream seeing its request gone, while everyone else streams. */
 export const stop: Scenario = {
@@ -21,7 +33,10 @@ export const stop: Scenario = {
     { key: 'aborted', label: 'aborted, % of stops', digits: 2, goal: absolute('= 100', (share) => share === 100) },
     { key: 'after', label: 'frames of tokens after the ack', digits: 0, goal: absolute('= 0', (count) => count === 0) },
     { key: 'stops', label: 'stops', digits: 0 },
-    { key: 'others', label: 'others, cores', digits: 2 },
+    { key: 'server', label: 'server, share of its core', digits: 2 },
+    { key: 'loadSide', label: 'load side, share of its core', digits: 2 },
+    { key: 'stall', label: 'longest loop stall, ms', digits: 0 },
+    { key: 'clean', label: 'undisturbed windows', digits: 0 },
   ],
   measure: (rig, start) =>
     measuring(rig, start, async (contender, load) => {
@@ -29,20 +44,53 @@ export const stop: Scenario = {
       await load.do({ do: 'stops', rate: TOKENS_PER_SECOND, seconds: WARM_UP_SECONDS })
       await sleep(LAST_ABORT_MS)
       await rig.upstreamReport()
-      const [{ asked, tokensAfterAck }, spent] = await rig.spentBy(contender, load, () =>
-        load.do<StopsResult>({ do: 'stops', rate: TOKENS_PER_SECOND, seconds: SECONDS }),
-      )
+      const seconds = WARM_UP_SECONDS + WINDOW_SECONDS * WINDOWS
+      const stopping = load.do<StopsResult>({ do: 'stops', rate: TOKENS_PER_SECOND, seconds })
+      const [result, windows] = await Promise.all([stopping, windowsOf(rig, contender, load)])
       await sleep(LAST_ABORT_MS)
       const { aborted, open } = await rig.upstreamReport()
-      const latencies = new Latencies()
-      for (const [tag, at] of Object.entries(asked)) {
-        const seen = aborted[tag]
-        if (seen !== undefined) latencies.add(seen - at)
-      }
-      const { count, p50, p99 } = latencies.summary()
-      const stops = Object.keys(asked).length
-      const others = spent.others / spent.wall
-      const values = { p50, p99, aborted: (count / stops) * 100, after: tokensAfterAck, stops, others }
-      return { values, notes: open > 0 ? [`${open} requests left open upstream`] : [] }
+      const sample = summary(result, aborted, windows)
+      return open > 0 ? { ...sample, notes: [...sample.notes, `${open} requests left open upstream`] } : sample
     }),
+}
+
+async function windowsOf(rig: Rig, contender: Contender, load: Load): Promise<readonly Window[]> {
+  await sleep(WARM_UP_SECONDS * 1000)
+  const windows: Window[] = []
+  while (windows.length < WINDOWS) {
+    await probe(contender, { do: 'reset' })
+    const from = nowMicros()
+    const [, spent] = await rig.spentBy(contender, load, () => sleep(WINDOW_SECONDS * 1000))
+    windows.push({ from, to: nowMicros(), spent, stall: await probe(contender, { do: 'stall' }) })
+  }
+  return windows
+}
+
+/** The latencies are medians of windows by when was asked; what must never happen is counted over all of the time. */
+function summary(
+  { asked, tokensAfterAck }: StopsResult,
+  aborted: Readonly<Record<string, number>>,
+  all: readonly Window[],
+): Sample {
+  const { windows, clean, notes } = windowsToUse(all, ENOUGH)
+  const stops = Object.entries(asked).map(([tag, at]) => ({ at, gone: aborted[tag] }))
+  const summaries = windows.map(({ from, to }) => latenciesOf(stops.filter(({ at }) => at >= from && at < to)))
+  const values = {
+    p50: middleOf(summaries, ({ p50 }) => p50),
+    p99: middleOf(summaries, ({ p99 }) => p99),
+    aborted: (stops.filter(({ gone }) => gone !== undefined).length / stops.length) * 100,
+    after: tokensAfterAck,
+    stops: stops.length,
+    server: middleOf(windows, ({ spent }) => spent.server / spent.wall),
+    loadSide: middleOf(windows, ({ spent }) => spent.loadSide / spent.wall),
+    stall: Math.max(...windows.map(({ stall }) => stall)),
+    clean,
+  }
+  return { values, notes }
+}
+
+function latenciesOf(stops: readonly { readonly at: number; readonly gone: number | undefined }[]): LatencySummary {
+  const latencies = new Latencies()
+  for (const { at, gone } of stops) if (gone !== undefined) latencies.add(gone - at)
+  return latencies.summary()
 }

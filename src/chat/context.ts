@@ -31,7 +31,8 @@ export function buildContext(
   const budget = limits.contextTokens - estimate(system) - estimate(JSON.stringify(tools))
   const runs = wholeRuns(rows)
   const full = runs.map((run) => toModel(run, limits.toolResultBytes))
-  if (sum(full.map(cost)) <= budget) return full.flat()
+  const all = full.flat()
+  if (cost(all, mostTokens) <= budget || cost(all) <= budget) return all
   const short = runs.map((run) => toModel(run, Math.min(SHORT_RESULT_BYTES, limits.toolResultBytes)))
   const fitting = fit([...short.slice(0, -1), ...full.slice(-1)], budget)
   const newest = runs.at(-1)
@@ -141,18 +142,26 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0)
 }
 
-function cost(messages: readonly ModelMessage[]): number {
-  return sum(messages.map(estimateMessage))
+/** Tokens that a text takes. */
+type Measure = (text: string) => number
+
+function cost(messages: readonly ModelMessage[], measure: Measure = estimate): number {
+  return sum(messages.map((message) => costOf(message, measure)))
 }
 
 function estimate(text: string): number {
   return Math.ceil(utf8Length(text) / BYTES_PER_TOKEN)
 }
 
-function estimateMessage(message: ModelMessage): number {
+/** Never less than the estimate, and costs nothing: a unit of UTF-16 takes at most as many bytes as stand for one token. */
+function mostTokens(text: string): number {
+  return text.length
+}
+
+function costOf(message: ModelMessage, measure: Measure): number {
   const calls =
-    message.role === 'assistant' ? sum(message.toolCalls.map((call) => estimate(call.arguments) + MESSAGE_TOKENS)) : 0
+    message.role === 'assistant' ? sum(message.toolCalls.map((call) => measure(call.arguments) + MESSAGE_TOKENS)) : 0
   const blocks =
-    message.role === 'assistant' && message.blocks !== undefined ? estimate(JSON.stringify(message.blocks.content)) : 0
-  return MESSAGE_TOKENS + Math.max(estimate(message.content) + calls, blocks)
+    message.role === 'assistant' && message.blocks !== undefined ? measure(JSON.stringify(message.blocks.content)) : 0
+  return MESSAGE_TOKENS + Math.max(measure(message.content) + calls, blocks)
 }

@@ -18,6 +18,8 @@ import { callsWithoutResult, resultRow, runCalls, type ToolHost } from './tool-r
 import { UsageMeter } from './usage.ts'
 
 const MS_PER_SECOND = 1000
+/** One for all runs: an error of its own would take its stack in the moment that somebody waits for. */
+const ABORTED = new Error('the run has ended')
 
 /** What it is doing: `waiting` to be begun, hearing a `model` (since when the last event came), or `working` on tools and saves. */
 type Phase =
@@ -147,7 +149,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
     this.#phase = { kind: 'ended', end }
     this.#draft?.close()
     this.#buffer.flush()
-    this.#controller.abort()
+    this.#controller.abort(ABORTED)
     this.#onEnd?.(end)
     return true
   }

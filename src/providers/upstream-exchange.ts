@@ -23,6 +23,8 @@ export type Head = { readonly status: number; readonly headers: IncomingHttpHead
 
 /** Statuses below it only announce the answer. */
 const FIRST_FINAL = 200
+/** One for all: an error of its own would take its stack each time. */
+const LEFT = new Error('the answer was left')
 
 /**
  * One request and its response, as undici's dispatcher tells of them: from the socket's parser to the reader without a stream
@@ -85,7 +87,7 @@ export class UpstreamExchange implements Dispatcher.DispatchHandler, UpstreamBod
   }
 
   leave(): void {
-    this.#leave(new Error('the answer was left'))
+    this.#leave(LEFT)
   }
 
   readonly #onAbort = (): void => {

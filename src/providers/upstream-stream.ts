@@ -8,6 +8,8 @@ import type { UpstreamBody } from './upstream-exchange.ts'
 const PAUSE_ABOVE_BYTES = 256 * 1024
 /** Milliseconds that a whole answer's body may stay open before its connection is cut instead of kept for the next request. */
 const LINGER_MS = 50
+/** One for all: an error of its own would take its stack each time. */
+const LEFT = new Error('the answer was left')
 
 /** What an error that came inside a stream means. */
 export type ToError = (error: object) => ParleyError
@@ -153,9 +155,9 @@ export class UpstreamStream implements AsyncIterableIterator<readonly ModelEvent
     if (this.#queue.ended) return
     const body = this.#answer?.body
     this.#finish(end)
-    this.#upstream.abort()
-    // The signal alone would not do: once its response is collected, the SDK lets go of what an abort must reach.
-    body?.leave()
+    // With a body the signal would not do: once its response is collected, the SDK lets go of what an abort must reach.
+    if (body === undefined) this.#upstream.abort(LEFT)
+    else body.leave()
   }
 
   /**
