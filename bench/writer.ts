@@ -94,14 +94,17 @@ async function transaction(sql: Sql): Promise<void> {
   })
 }
 
-async function p50Of(work: () => Promise<unknown>): Promise<number> {
-  const times = new Latencies()
+/** One after the other, taking turns, so that a change of the machine's mood falls on all alike. */
+async function p50Of(...works: readonly (() => Promise<unknown>)[]): Promise<readonly number[]> {
+  const times = works.map(() => new Latencies())
   for (let nth = 0; nth < WARM_UP + ONE_BY_ONE; nth++) {
-    const start = performance.now()
-    await work()
-    if (nth >= WARM_UP) times.add((performance.now() - start) * MICROSECONDS_PER_MS)
+    for (const [which, work] of works.entries()) {
+      const start = performance.now()
+      await work()
+      if (nth >= WARM_UP) times[which]?.add((performance.now() - start) * MICROSECONDS_PER_MS)
+    }
   }
-  return times.summary().p50
+  return times.map((each) => each.summary().p50)
 }
 
 /** How often per second, by so many at the same time. */
@@ -120,8 +123,10 @@ async function rateOf(work: () => Promise<unknown>): Promise<number> {
 }
 
 async function measure({ commit, flushes, sql }: Opened): Promise<WriteFigures> {
-  const commitP50 = await p50Of(() => commit(firstMessage()))
-  const insertP50 = await p50Of(() => sql`insert into bench_plain values (${randomUUID()}, ${CONTENT})`)
+  const [commitP50 = Number.NaN, insertP50 = Number.NaN] = await p50Of(
+    () => commit(firstMessage()),
+    () => sql`insert into bench_plain values (${randomUUID()}, ${CONTENT})`,
+  )
   const transactions = await rateOf(() => transaction(sql))
   flushes.length = 0
   const commits = await rateOf(() => commit(firstMessage()))
