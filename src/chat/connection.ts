@@ -13,6 +13,7 @@ import { dispatch } from './dispatch.ts'
 import { FrameLimits } from './frame-limits.ts'
 import { Outbox } from './outbox.ts'
 import { openingFrames, readyFrame, updatedFrame } from './ready.ts'
+import { errorFrame, refOf } from './replies.ts'
 
 const MS_PER_SECOND = 1000
 /** Commands of one connection that wait for an answer; above it the client is flooding. */
@@ -138,8 +139,10 @@ export class Connection implements SocketHandler, Attached {
     const run = session.active
     const page = history.page(run?.snapshotRows())
     const isNew = !session.stored && page.messages.length === 0
-    this.tell(readyFrame(this.caller, this.#host.core.settings, session.log.head, isNew ? 'new' : 'snapshot'))
-    this.tell({ type: 'session.snapshot', ...page })
+    this.outbox.socket.together(() => {
+      this.tell(readyFrame(this.caller, this.#host.core.settings, session.log.head, isNew ? 'new' : 'snapshot'))
+      this.tell({ type: 'session.snapshot', ...page })
+    })
     this.#begin(run?.opening() ?? [])
   }
 
@@ -234,16 +237,4 @@ export class Connection implements SocketHandler, Attached {
     if (this.#frameLimits().bad(this.#host.core.now())) this.end(error)
     else this.#refuse(error, ref)
   }
-}
-
-function refOf(command: Command): FrameRef {
-  return {
-    ...(command.id === undefined ? {} : { ref: command.id }),
-    ...(command.type === 'message.send' ? { clientMessageId: command.clientMessageId } : {}),
-  }
-}
-
-export function errorFrame(error: ParleyError, ref: FrameRef): Extract<ControlFrame, { type: 'error' }> {
-  const retry = error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }
-  return { type: 'error', ...ref, code: error.code, message: error.message, retryable: error.retryable, ...retry }
 }

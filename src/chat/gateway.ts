@@ -9,8 +9,9 @@ import { type OfferedProtocols, readProtocols } from '../protocol/handshake.ts'
 import { AppIdSchema, type Cursor, isRandomSessionId, parseCursor, SessionIdSchema } from '../protocol/ids.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
 import { AliasConnection } from './alias/alias-connection.ts'
-import { Connection, errorFrame } from './connection.ts'
+import { Connection } from './connection.ts'
 import type { Hub } from './hub.ts'
+import { errorFrame } from './replies.ts'
 
 const DEFAULT_APP = 'default'
 /** Names under which people would put a long-lived secret into a URL, where logs and histories keep it. */

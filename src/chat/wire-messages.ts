@@ -10,6 +10,8 @@ const ENVELOPE_BYTES = 1024
 const MAX_PAGE_TEXT_BYTES = 96 * 1024
 /** Bytes that one message may take as JSON: a frame's with room for the envelope. */
 const MAX_MESSAGE_JSON_BYTES = MAX_OUTBOUND_FRAME_BYTES - 2 * ENVELOPE_BYTES
+/** Bytes that a message of text alone takes as JSON beside its text: two ids of at most 64 characters, a time, the keys. */
+const TEXT_ENVELOPE_BYTES = 512
 /** Bytes of JSON that one UTF-16 unit takes at most, as an escape. */
 const MAX_ESCAPED_BYTES = 6
 /** Below this share of its limits a message is sent as it is: ids and names alone fill the frame, which bounds prevent. */
@@ -90,16 +92,30 @@ function wireCalls(row: MessageRow, bytes: number): Pick<Extract<Message, { role
 
 /** The newest of `rows` (oldest first) that fit one frame; `older` tells that there is more before them. */
 export function toPage(rows: readonly MessageRow[], older: boolean, limit = MAX_PAGE_MESSAGES): WirePage {
+  const newest = rows.slice(Math.max(0, rows.length - limit))
+  const messages = surelyFit(newest) ? newest.map(toWire) : thatFit(newest)
+  return { messages, hasMore: older || messages.length < rows.length }
+}
+
+/** By lengths alone: nearly every page is far below a frame, and need not be encoded to be measured. */
+function surelyFit(rows: readonly MessageRow[]): boolean {
+  const most = rows.reduce(
+    (sum, { content }) => sum + TEXT_ENVELOPE_BYTES + content.length * MAX_ESCAPED_BYTES,
+    ENVELOPE_BYTES,
+  )
+  return (
+    most <= MAX_OUTBOUND_FRAME_BYTES && rows.every(({ role, toolCalls }) => role !== 'tool' && toolCalls === undefined)
+  )
+}
+
+function thatFit(rows: readonly MessageRow[]): Message[] {
   const messages: Message[] = []
   let bytes = ENVELOPE_BYTES
-  for (let index = rows.length - 1; index >= 0; index--) {
-    const row = rows[index]
-    if (row === undefined || messages.length >= limit) break
+  for (const row of rows.toReversed()) {
     const message = toWire(row)
     bytes += utf8Length(JSON.stringify(message)) + 1
     if (bytes > MAX_OUTBOUND_FRAME_BYTES && messages.length > 0) break
     messages.push(message)
   }
-  messages.reverse()
-  return { messages, hasMore: older || messages.length < rows.length }
+  return messages.reverse()
 }

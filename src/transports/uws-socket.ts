@@ -81,6 +81,11 @@ export class UwsSocket implements Socket {
     return RESULTS[result] ?? 'dropped'
   }
 
+  together(work: () => void): void {
+    if (this.#ws === undefined) work()
+    else this.#ws.cork(work)
+  }
+
   buffered(): number {
     return this.#ws?.getBufferedAmount() ?? 0
   }

@@ -55,6 +55,15 @@ export class WsSocket implements Socket {
     return this.#leaving() || (this.#fits() && this.#write(frame) !== 'dropped')
   }
 
+  together(work: () => void): void {
+    this.#tcp.cork()
+    try {
+      work()
+    } finally {
+      this.#tcp.uncork()
+    }
+  }
+
   buffered(): number {
     return this.#open ? this.#tcp.writableLength : 0
   }

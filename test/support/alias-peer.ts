@@ -43,6 +43,10 @@ export class AliasPeer implements Socket {
     return 'queued'
   }
 
+  together(work: () => void): void {
+    work()
+  }
+
   buffered(): number {
     return this.#held.reduce((sum, text) => sum + text.length, 0)
   }

@@ -78,6 +78,10 @@ export class FakeSocket implements Socket {
     return 'queued'
   }
 
+  together(work: () => void): void {
+    work()
+  }
+
   buffered(): number {
     return this.#held.reduce((sum, text) => sum + text.length, 0)
   }

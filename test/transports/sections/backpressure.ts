@@ -25,8 +25,10 @@ export function backpressure(rig: () => Rig): void {
       const opened = await rig().open()
       expect(opened.socket.buffered()).toBe(0)
       const results = await fill(opened)
-      const kinds = results.filter((result, at) => result !== results[at - 1])
-      expect(kinds).toEqual(['sent', 'queued', 'dropped'])
+      expect(results[0]).toBe('sent')
+      // The kernel may find more room meanwhile, and then again none.
+      expect(results.lastIndexOf('sent')).toBeLessThan(results.lastIndexOf('queued'))
+      expect(results.indexOf('dropped')).toBe(results.length - 1)
       expect(opened.socket.buffered()).toBeGreaterThan(OPTIONS.maxBufferedBytes)
       // One frame above the limit at most: it is looked at before the frame is added.
       expect(opened.socket.buffered()).toBeLessThan(OPTIONS.maxBufferedBytes + 2 * FRAME.length)

@@ -33,6 +33,32 @@ export function frames(rig: () => Rig, traits: FrameTraits): void {
       expect(await client.take(numbers.length)).toEqual(numbers.map((number) => `s${number}`))
     })
 
+    it('sent together arrive in order, before what is sent after them', async () => {
+      const { client, socket } = await rig().open()
+      const long = 'x'.repeat(100_000)
+      socket.together(() => {
+        socket.send('a')
+        socket.send(long)
+        socket.together(() => socket.send('c'))
+      })
+      socket.send('d')
+      expect(await client.take(4)).toEqual(['a', long, 'c', 'd'])
+    })
+
+    it('sent together are none when the socket is closed in their middle', async () => {
+      const { client, socket } = await rig().open()
+      const results: string[] = []
+      socket.together(() => {
+        results.push(socket.send('a'))
+        socket.close(4400, 'enough')
+        results.push(socket.send('b'))
+      })
+      socket.together(() => results.push(socket.send('c')))
+      expect(results).toEqual(['sent', 'dropped', 'dropped'])
+      expect(await client.next()).toBe('a')
+      expect((await client.closed).code).toBe(4400)
+    })
+
     it('of every length class arrive whole', async () => {
       const { client, peer, socket } = await rig().open()
       for (const size of [0, 1, 125, 126, 65_535, 65_536, 300_000]) {
