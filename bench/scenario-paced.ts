@@ -7,10 +7,10 @@ import { probe, type Rig, type Spent } from './rig.ts'
 import { atMost, atMostPlus, FROM_UPSTREAM, measuring, type Sample, type Scenario } from './scenario.ts'
 import { watchStore } from './stored.ts'
 
-const TOKENS_PER_SECOND = 50
+export const TOKENS_PER_SECOND = 50
 
 /** How much of it; times in ms. */
-type Size = {
+export type PacedSize = {
   readonly sessions: number
   readonly warmUpMs: number
   readonly windowMs: number
@@ -19,8 +19,8 @@ type Size = {
   readonly mostWindows: number
 }
 
-const WHOLE: Size = { sessions: 200, warmUpMs: 5000, windowMs: 3000, windows: 5, mostWindows: 12 }
-const SHORT: Size = { sessions: 100, warmUpMs: 3000, windowMs: 2000, windows: 3, mostWindows: 3 }
+const WHOLE: PacedSize = { sessions: 200, warmUpMs: 5000, windowMs: 3000, windows: 5, mostWindows: 12 }
+const SHORT: PacedSize = { sessions: 100, warmUpMs: 3000, windowMs: 2000, windows: 3, mostWindows: 3 }
 /** A window counts when others took at most this many cores. */
 const OTHERS_CORES = 0.12
 /** Starts are spread over a second, so that tokens do not all come in the same moment. */
@@ -35,7 +35,7 @@ export const paced: Scenario = pacedAt(WHOLE, `P2 paced: ${WHOLE.sessions} sessi
 /** Seconds of it, for the guard. */
 export const shortPaced: Scenario = pacedAt(SHORT, 'paced, in short')
 
-function pacedAt(size: Size, title: string): Scenario {
+function pacedAt(size: PacedSize, title: string): Scenario {
   return {
     name: 'paced',
     title,
@@ -53,7 +53,7 @@ function pacedAt(size: Size, title: string): Scenario {
   }
 }
 
-async function windowsOf(rig: Rig, contender: Contender, load: Load, size: Size): Promise<Sample> {
+export async function windowsOf(rig: Rig, contender: Contender, load: Load, size: PacedSize): Promise<Sample> {
   const { sessions, warmUpMs, windowMs, mostWindows } = size
   const checkStored = await watchStore(contender)
   await load.do({ do: 'open', target: contender.target, count: sessions })
@@ -77,7 +77,7 @@ function undisturbed({ spent }: Window): boolean {
   return spent.others / spent.wall <= OTHERS_CORES
 }
 
-function summary(all: readonly Window[], { windows: enough }: Size): Sample {
+function summary(all: readonly Window[], { sessions, windows: enough }: PacedSize): Sample {
   const clean = all.filter(undisturbed)
   const windows = clean.length >= enough ? clean : all
   // A server that fell far behind may have nothing more to say in a window: of none there is no figure.
@@ -92,6 +92,8 @@ function summary(all: readonly Window[], { windows: enough }: Size): Sample {
     database: middle(({ spent, tokens }) => (spent.database / tokens) * MILLION),
     loadSide: middle(({ spent }) => spent.loadSide / spent.wall),
     clean: clean.length,
+    kept: middle(({ spent, tokens }) => (tokens / (sessions * TOKENS_PER_SECOND * spent.wall)) * 100),
+    sessions,
   }
   const silent =
     spoken.length === 0 ? ['no token came while it was measured: it fell behind, the machine is too busy'] : []

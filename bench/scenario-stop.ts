@@ -1,19 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Contender } from './contender.ts'
 import { Latencies } from './latencies.ts'
 import type { StopsResult } from './load-command.ts'
-import { absolute, atMost, atMostPlus, FROM_UPSTREAM, measuring, type Scenario } from './scenario.ts'
+import type { Load } from './loads.ts'
+import type { Rig } from './rig.ts'
+import { absolute, atMost, atMostPlus, FROM_UPSTREAM, measuring, type Sample, type Scenario } from './scenario.ts'
 
-const SESSIONS = 200
 const TOKENS_PER_SECOND = 50
-const WARM_UP_SECONDS = 3
-const SECONDS = 15
+
+export type StopSize = { readonly sessions: number; readonly warmUpSeconds: number; readonly seconds: number }
+
+const WHOLE: StopSize = { sessions: 200, warmUpSeconds: 3, seconds: 15 }
 /** Far above any p99: a request that is still open after it was not aborted. */
 const LAST_ABORT_MS = 2000
 
 /** P6: from asking to stop to the upstream seeing its request gone, while everyone else streams. */
 export const stop: Scenario = {
   name: 'stop',
-  title: `P6 stop: ${SESSIONS} sessions x ${TOKENS_PER_SECOND} tokens/s, each stopped every 2 s or so`,
+  title: `P6 stop: ${WHOLE.sessions} sessions x ${TOKENS_PER_SECOND} tokens/s, each stopped every 2 s or so`,
   latency: FROM_UPSTREAM,
   metrics: [
     { key: 'p50', label: 'stop to upstream aborted p50, ms', digits: 2, goal: atMostPlus(1, 'ms') },
@@ -23,26 +27,28 @@ export const stop: Scenario = {
     { key: 'stops', label: 'stops', digits: 0 },
     { key: 'others', label: 'others, cores', digits: 2 },
   ],
-  measure: (rig, start) =>
-    measuring(rig, start, async (contender, load) => {
-      await load.do({ do: 'open', target: contender.target, count: SESSIONS })
-      await load.do({ do: 'stops', rate: TOKENS_PER_SECOND, seconds: WARM_UP_SECONDS })
-      await sleep(LAST_ABORT_MS)
-      await rig.upstreamReport()
-      const [{ asked, tokensAfterAck }, spent] = await rig.spentBy(contender, load, () =>
-        load.do<StopsResult>({ do: 'stops', rate: TOKENS_PER_SECOND, seconds: SECONDS }),
-      )
-      await sleep(LAST_ABORT_MS)
-      const { aborted, open } = await rig.upstreamReport()
-      const latencies = new Latencies()
-      for (const [tag, at] of Object.entries(asked)) {
-        const seen = aborted[tag]
-        if (seen !== undefined) latencies.add(seen - at)
-      }
-      const { count, p50, p99 } = latencies.summary()
-      const stops = Object.keys(asked).length
-      const others = spent.others / spent.wall
-      const values = { p50, p99, aborted: (count / stops) * 100, after: tokensAfterAck, stops, others }
-      return { values, notes: open > 0 ? [`${open} requests left open upstream`] : [] }
-    }),
+  measure: (rig, start) => measuring(rig, start, (contender, load) => stopsOf(rig, contender, load, WHOLE)),
+}
+
+export async function stopsOf(rig: Rig, contender: Contender, load: Load, size: StopSize): Promise<Sample> {
+  const { sessions, warmUpSeconds, seconds } = size
+  await load.do({ do: 'open', target: contender.target, count: sessions })
+  await load.do({ do: 'stops', rate: TOKENS_PER_SECOND, seconds: warmUpSeconds })
+  await sleep(LAST_ABORT_MS)
+  await rig.upstreamReport()
+  const [{ asked, tokensAfterAck }, spent] = await rig.spentBy(contender, load, () =>
+    load.do<StopsResult>({ do: 'stops', rate: TOKENS_PER_SECOND, seconds }),
+  )
+  await sleep(LAST_ABORT_MS)
+  const { aborted, open } = await rig.upstreamReport()
+  const latencies = new Latencies()
+  for (const [tag, at] of Object.entries(asked)) {
+    const seen = aborted[tag]
+    if (seen !== undefined) latencies.add(seen - at)
+  }
+  const { count, p50, p99 } = latencies.summary()
+  const stops = Object.keys(asked).length
+  const others = spent.others / spent.wall
+  const values = { p50, p99, aborted: (count / stops) * 100, after: tokensAfterAck, stops, others }
+  return { values, notes: open > 0 ? [`${open} requests left open upstream`] : [] }
 }
