@@ -46,7 +46,9 @@ export async function stopsOf(rig: Rig, contender: Contender, load: Load, size: 
     const seen = aborted[tag]
     if (seen !== undefined) latencies.add(seen - at)
   }
-  const { count, p50, p99 } = latencies.summary()
+  const { count } = latencies
+  // Of nothing that was aborted there is no time.
+  const { p50, p99 } = count > 0 ? latencies.summary() : { p50: Number.NaN, p99: Number.NaN }
   const stops = Object.keys(asked).length
   const others = spent.others / spent.wall
   const values = { p50, p99, aborted: (count / stops) * 100, after: tokensAfterAck, stops, others }
