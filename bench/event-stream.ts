@@ -19,6 +19,7 @@ export class EventStream {
   readonly #events: EventStreamEvents
   readonly #decoder = new StringDecoder('utf8')
   #head = true
+  #ended = false
   #rest: Buffer = EMPTY
   #text = ''
   #name = ''
@@ -30,6 +31,7 @@ export class EventStream {
 
   /** Throws on what is no such response. */
   read(data: Buffer): void {
+    if (this.#ended) return
     let all = this.#rest.length > 0 ? Buffer.concat([this.#rest, data]) : data
     if (this.#head) {
       const end = all.indexOf(HEAD_END)
@@ -54,6 +56,7 @@ export class EventStream {
       const size = Number.parseInt(data.toString('latin1', at, end), 16)
       if (Number.isNaN(size)) throw new Error('the response is not chunked as HTTP has it')
       if (size === 0) {
+        this.#ended = true
         this.#events.end()
         return EMPTY
       }

@@ -21,7 +21,7 @@ server.on('connection', (socket) => {
   }
 
   socket.on('message', (data) => {
-    const { type, id, content } = JSON.parse(data.toString())
+    const { type, id, content } = JSON.parse(data)
     if (type === 'run.cancel') {
       running?.abort()
       socket.send(JSON.stringify({ type: 'ack', ref: id }))
