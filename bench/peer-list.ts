@@ -9,6 +9,8 @@ export type Peer = {
   readonly path: string
   /** Sessions at 50 tokens/s that it is asked for, where it cannot carry what the others are asked for. */
   readonly paced?: number
+  /** Tokens of an answer at full speed, where the others' would take minutes. */
+  readonly tokens?: number
   /** Where the search for the most sessions begins. */
   readonly carries: number
   /** Its client keeps a connection between answers. */
@@ -90,6 +92,7 @@ export const PEERS: readonly Peer[] = [
     wire: 'langgraph',
     path: '/runs/stream',
     paced: 10,
+    tokens: 200,
     carries: 3,
     connected: false,
     brings: 'a graph of nodes, a queue of runs, threads and checkpoints in memory',

@@ -18,7 +18,7 @@ const MOST_LOADERS = 64
 const ROUNDS = 3
 
 export const HELP = `npm run bench:peers -- [scenario...] [options]
-scenarios: full, paced, stop, connections, capacity; all when none is named (--quick: all but capacity)
+scenarios: full, paced, stop, connections, capacity; all when none is named (--quick: the first three)
 
   --quick          two minutes: one round, less of everything
   --rounds N       how often, ${ROUNDS} by default, with --quick once

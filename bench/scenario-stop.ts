@@ -8,11 +8,16 @@ import { absolute, atMost, atMostPlus, FROM_UPSTREAM, measuring, type Sample, ty
 
 const TOKENS_PER_SECOND = 50
 
-export type StopSize = { readonly sessions: number; readonly warmUpSeconds: number; readonly seconds: number }
+export type StopSize = {
+  readonly sessions: number
+  /** 0: the first stops count. */
+  readonly warmUpSeconds: number
+  readonly seconds: number
+  /** Far above any p99: a request that is still open after it was not aborted. */
+  readonly settleMs: number
+}
 
-const WHOLE: StopSize = { sessions: 200, warmUpSeconds: 3, seconds: 15 }
-/** Far above any p99: a request that is still open after it was not aborted. */
-const LAST_ABORT_MS = 2000
+const WHOLE: StopSize = { sessions: 200, warmUpSeconds: 3, seconds: 15, settleMs: 2000 }
 
 /** P6: from asking to stop to the upstream seeing its request gone, while everyone else streams. */
 export const stop: Scenario = {
@@ -31,15 +36,17 @@ export const stop: Scenario = {
 }
 
 export async function stopsOf(rig: Rig, contender: Contender, load: Load, size: StopSize): Promise<Sample> {
-  const { sessions, warmUpSeconds, seconds } = size
+  const { sessions, warmUpSeconds, seconds, settleMs } = size
   await load.do({ do: 'open', target: contender.target, count: sessions })
-  await load.do({ do: 'stops', rate: TOKENS_PER_SECOND, seconds: warmUpSeconds })
-  await sleep(LAST_ABORT_MS)
+  if (warmUpSeconds > 0) {
+    await load.do({ do: 'stops', rate: TOKENS_PER_SECOND, seconds: warmUpSeconds })
+    await sleep(settleMs)
+  }
   await rig.upstreamReport()
   const [{ asked, tokensAfterAck }, spent] = await rig.spentBy(contender, load, () =>
     load.do<StopsResult>({ do: 'stops', rate: TOKENS_PER_SECOND, seconds }),
   )
-  await sleep(LAST_ABORT_MS)
+  await sleep(settleMs)
   const { aborted, open } = await rig.upstreamReport()
   const latencies = new Latencies()
   for (const [tag, at] of Object.entries(asked)) {
