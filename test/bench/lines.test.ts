@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import * as fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
@@ -50,8 +49,10 @@ describe('a stream of server-sent events', () => {
 })
 
 /** A session that counts; what went wrong is thrown at whoever waits for its run. */
-async function sessionAt(server: { address(): unknown }, wire: Wire, path = '/') {
-  const { port } = server.address() as AddressInfo
+async function sessionAt(server: Server | WebSocketServer, wire: Wire, path = '/') {
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('the server does not listen')
+  const { port } = address
   const faults: string[] = []
   let afterAck = 0
   const sink: Sink = {
