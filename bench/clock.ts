@@ -1,9 +1,11 @@
-const MICROSECONDS_PER_MS = 1000
-const NANOSECONDS_PER_MICROSECOND = 1000n
+const MICROSECONDS_PER_SECOND = 1_000_000
+const NANOSECONDS_PER_MICROSECOND = 1000
 
-const offset = Number(process.hrtime.bigint() / NANOSECONDS_PER_MICROSECOND) - performance.now() * MICROSECONDS_PER_MS
-
-/** Microseconds on the machine's monotonic clock: comparable between processes of one machine. */
+/**
+ * Microseconds on the machine's monotonic clock: comparable between processes of one machine. Read each time, not reckoned from
+ * `performance.now()` by an offset: a process that is held up between two readings would be late by that ever after.
+ */
 export function nowMicros(): number {
-  return Math.round(performance.now() * MICROSECONDS_PER_MS + offset)
+  const [seconds, nanoseconds] = process.hrtime()
+  return seconds * MICROSECONDS_PER_SECOND + Math.round(nanoseconds / NANOSECONDS_PER_MICROSECOND)
 }

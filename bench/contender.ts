@@ -1,12 +1,12 @@
 import type { ChildProcess } from 'node:child_process'
 import { createServer } from 'node:net'
 import type { Sql } from 'postgres'
+import type { Target } from './line.ts'
 import { rssKib } from './processes.ts'
-import type { Target } from './session.ts'
 
 /** A server under measurement, started. */
 export type Contender = {
-  readonly name: 'R' | 'Parley'
+  readonly name: string
   /** Undefined where somebody else started it: then nothing is known of what it takes. */
   readonly process: ChildProcess | undefined
   readonly target: Target

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Latencies } from './latencies.ts'
-import { LoadSession, type Sink, type Target } from './session.ts'
+import type { Target } from './line.ts'
+import { LoadSession, type Sink } from './session.ts'
 import type { Place } from './socket.ts'
 
 /** What came in a part of a measurement; latencies as `Latencies.encode` writes them. */

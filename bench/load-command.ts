@@ -1,5 +1,5 @@
 import type { LatencySummary } from './latencies.ts'
-import type { Target } from './session.ts'
+import type { Target } from './line.ts'
 
 /** What the bench asks of its load processes. */
 export type LoadCommand =

@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { nowMicros } from './clock.ts'
 import { Crowd } from './crowd.ts'
 import { Latencies, type LatencySummary } from './latencies.ts'
+import type { Target } from './line.ts'
 import type { AskResult, BurstResult, LoadCommand, Resumed, StopsResult } from './load-command.ts'
 import { Mixing } from './mix.ts'
 import { serve } from './rpc.ts'
-import { type Ended, LoadSession, type Target } from './session.ts'
+import { type Ended, LoadSession } from './session.ts'
 
 const MICROSECONDS_PER_SECOND = 1_000_000
 /** A stop comes this long after its run's first token: long enough to be in the middle, random so that stops do not align. */

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import type { Target } from './session.ts'
+import type { Target } from './line.ts'
 
 /** What somebody asked the bench for. */
 export type Options = {

@@ -105,7 +105,7 @@ function noteOf(name: string): (sample: Sample) => string[] {
   return (sample) => sample.notes.map((note) => `${name}: ${note}`)
 }
 
-function spread(samples: readonly Sample[], key: Metric['key']): Spread | undefined {
+export function spread(samples: readonly Sample[], key: Metric['key']): Spread | undefined {
   const values = samples.map((sample) => sample.values[key]).filter(isKnown)
   if (values.length === 0) return undefined
   return { least: Math.min(...values), median: median(values), most: Math.max(...values) }
@@ -116,7 +116,7 @@ function isKnown(value: number | undefined): value is number {
   return value !== undefined && Number.isFinite(value)
 }
 
-function shown(values: Spread | undefined, digits: number): string {
+export function shown(values: Spread | undefined, digits: number): string {
   if (!values) return ''
   if (values.least === values.most) return values.median.toFixed(digits)
   return [values.least, values.median, values.most].map((value) => value.toFixed(digits)).join(' - ')

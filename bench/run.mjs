@@ -11,7 +11,7 @@ const OUT = `${PROJECT}node_modules/.cache/parley-bench`
 
 await build({
   absWorkingDir: PROJECT,
-  entryPoints: ['main', 'guard', 'compare', 'html', 'relay', 'upstream', 'load', 'writer', 'probe'].map(
+  entryPoints: ['main', 'guard', 'compare', 'html', 'relay', 'upstream', 'load', 'writer', 'probe', 'peers'].map(
     (name) => `bench/${name}.ts`,
   ),
   outdir: OUT,
@@ -27,7 +27,9 @@ await build({
 cpSync(`${PROJECT}src/storage/migrations`, `${OUT}/migrations`, { recursive: true })
 
 const [first, ...rest] = process.argv.slice(2)
-const [program, args] = ['guard', 'compare', 'html'].includes(first) ? [first, rest] : ['main', process.argv.slice(2)]
+const [program, args] = ['guard', 'compare', 'html', 'peers'].includes(first)
+  ? [first, rest]
+  : ['main', process.argv.slice(2)]
 const child = spawn(process.execPath, [`${OUT}/${program}.js`, ...args], { cwd: PROJECT, stdio: 'inherit' })
 child.on('exit', (code) => process.exit(code ?? 1))
 // Ctrl-C reaches the whole group; the bench itself stops its servers, this one only waits for it.

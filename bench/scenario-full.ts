@@ -7,16 +7,18 @@ import { atLeast, atMost, measuring, type Sample, type Scenario } from './scenar
 import { watchStore } from './stored.ts'
 
 /** How much of it: connections at once, the tokens of each, and how often; warm-ups so that the compiler has seen every path. */
-type Size = {
+export type FullSize = {
   readonly connections: number
   readonly tokens: number
   readonly warmUps: number
   readonly repeats: number
+  /** Of a slow server fewer repeats do: none begins after so long. */
+  readonly enoughSeconds?: number
 }
 
 /** 400,000 tokens measured: some 5 s, against CPU times that tick every 10 ms. */
-const WHOLE: Size = { connections: 50, tokens: 2000, warmUps: 2, repeats: 4 }
-const SHORT: Size = { connections: 20, tokens: 500, warmUps: 2, repeats: 5 }
+const WHOLE: FullSize = { connections: 50, tokens: 2000, warmUps: 2, repeats: 4 }
+const SHORT: FullSize = { connections: 20, tokens: 500, warmUps: 2, repeats: 5 }
 /** What a server does just after the last token (saving, collecting) is part of its cost. */
 const SETTLE_MS = 250
 const MILLION = 1e6
@@ -45,7 +47,7 @@ export const apart: Scenario = fullSpeed({
   size: WHOLE,
 })
 
-type Variant = { readonly name: string; readonly title: string; readonly apart: boolean; readonly size: Size }
+type Variant = { readonly name: string; readonly title: string; readonly apart: boolean; readonly size: FullSize }
 
 function fullSpeed(variant: Variant): Scenario {
   return {
@@ -64,17 +66,25 @@ function fullSpeed(variant: Variant): Scenario {
   }
 }
 
-async function bursts(rig: Rig, contender: Contender, load: Load, { apart, size }: Variant): Promise<Sample> {
-  const { connections, tokens: each, warmUps, repeats } = size
+export async function bursts(
+  rig: Rig,
+  contender: Contender,
+  load: Load,
+  { apart, size }: Pick<Variant, 'apart' | 'size'>,
+): Promise<Sample> {
+  const { connections, tokens: each, warmUps, repeats, enoughSeconds = Number.POSITIVE_INFINITY } = size
   const checkStored = await watchStore(contender)
   const taken: Burst[] = []
+  let asked = 0
   for (let repeat = 0; repeat < warmUps + repeats; repeat += 1) {
+    if (taken.reduce((sum, { seconds }) => sum + seconds, 0) > enoughSeconds) break
+    asked += connections
     await load.do({ do: 'open', target: contender.target, count: connections })
     const burst = await oneBurst(rig, contender, load, { do: 'burst', tokens: each, apart })
     await load.do({ do: 'leave' })
     if (repeat >= warmUps) taken.push(burst)
   }
-  await checkStored(connections * (warmUps + repeats))
+  await checkStored(asked)
   const sum = (value: (burst: Burst) => number): number => taken.reduce((total, burst) => total + value(burst), 0)
   const tokens = sum((burst) => burst.tokens)
   const seconds = sum((burst) => burst.seconds)

@@ -7,10 +7,10 @@ import { atMost, atMostPlus, FROM_UPSTREAM, measuring, type Sample, type Scenari
 import { watchStore } from './stored.ts'
 import { middleOf, type Spell, undisturbed, windowsToUse } from './windows.ts'
 
-const TOKENS_PER_SECOND = 50
+export const TOKENS_PER_SECOND = 50
 
 /** How much of it; times in ms. */
-type Size = {
+export type PacedSize = {
   readonly sessions: number
   readonly warmUpMs: number
   readonly windowMs: number
@@ -19,8 +19,8 @@ type Size = {
   readonly mostWindows: number
 }
 
-const WHOLE: Size = { sessions: 200, warmUpMs: 5000, windowMs: 3000, windows: 5, mostWindows: 12 }
-const SHORT: Size = { sessions: 100, warmUpMs: 3000, windowMs: 2000, windows: 3, mostWindows: 3 }
+const WHOLE: PacedSize = { sessions: 200, warmUpMs: 5000, windowMs: 3000, windows: 5, mostWindows: 12 }
+const SHORT: PacedSize = { sessions: 100, warmUpMs: 3000, windowMs: 2000, windows: 3, mostWindows: 3 }
 /** Starts are spread over a second, so that tokens do not all come in the same moment. */
 const SPREAD_MS = 1000
 const MILLION = 1e6
@@ -33,7 +33,7 @@ export const paced: Scenario = pacedAt(WHOLE, `P2 paced: ${WHOLE.sessions} sessi
 /** Seconds of it, for the guard. */
 export const shortPaced: Scenario = pacedAt(SHORT, 'paced, in short')
 
-function pacedAt(size: Size, title: string): Scenario {
+function pacedAt(size: PacedSize, title: string): Scenario {
   return {
     name: 'paced',
     title,
@@ -51,7 +51,7 @@ function pacedAt(size: Size, title: string): Scenario {
   }
 }
 
-async function windowsOf(rig: Rig, contender: Contender, load: Load, size: Size): Promise<Sample> {
+export async function windowsOf(rig: Rig, contender: Contender, load: Load, size: PacedSize): Promise<Sample> {
   const { sessions, warmUpMs, windowMs, mostWindows } = size
   const checkStored = await watchStore(contender)
   await load.do({ do: 'open', target: contender.target, count: sessions })
@@ -71,7 +71,7 @@ async function windowsOf(rig: Rig, contender: Contender, load: Load, size: Size)
   return summary(windows, size)
 }
 
-function summary(all: readonly Window[], { windows: enough }: Size): Sample {
+function summary(all: readonly Window[], { sessions, windows: enough }: PacedSize): Sample {
   const { windows, clean, notes } = windowsToUse(all, enough)
   // A server that fell far behind may have nothing more to say in a window: of none there is no figure.
   const spoken = windows.filter(({ latency }) => latency.count > 0)
@@ -83,6 +83,8 @@ function summary(all: readonly Window[], { windows: enough }: Size): Sample {
     database: middleOf(spoken, ({ spent, tokens }) => (spent.database / tokens) * MILLION),
     loadSide: middleOf(spoken, ({ spent }) => spent.loadSide / spent.wall),
     clean,
+    kept: middleOf(spoken, ({ spent, tokens }) => (tokens / (sessions * TOKENS_PER_SECOND * spent.wall)) * 100),
+    sessions,
   }
   const silent =
     spoken.length === 0 ? ['no token came while it was measured: it fell behind, the machine is too busy'] : []

@@ -8,16 +8,21 @@ import { probe, type Rig } from './rig.ts'
 import { absolute, atMost, atMostPlus, FROM_UPSTREAM, measuring, type Sample, type Scenario } from './scenario.ts'
 import { middleOf, type Spell, windowsToUse } from './windows.ts'
 
-const SESSIONS = 200
 const TOKENS_PER_SECOND = 50
-const WARM_UP_SECONDS = 5
-/** Some 450 stops each: its p99 is the fifth longest of them. */
-const WINDOW_SECONDS = 4
-const WINDOWS = 8
-/** So many of them are enough, if nobody else was on the machine. */
-const ENOUGH = 5
-/** Far above any p99: a request that is still open after it was not aborted. */
-const LAST_ABORT_MS = 2000
+
+export type StopSize = {
+  readonly sessions: number
+  readonly warmUpSeconds: number
+  readonly windowSeconds: number
+  readonly windows: number
+  /** So many windows are enough, if nobody else was on the machine in them. */
+  readonly enough: number
+  /** Far above any p99: a request that is still open after it was not aborted. */
+  readonly settleMs: number
+}
+
+/** Some 450 stops in a window: its p99 is the fifth longest of them. */
+const WHOLE: StopSize = { sessions: 200, warmUpSeconds: 5, windowSeconds: 4, windows: 8, enough: 5, settleMs: 2000 }
 
 /** From when to when, in microseconds of the machine's clock; its longest loop stall in ms. */
 type Window = Spell & { readonly from: number; readonly to: number; readonly stall: number }
@@ -25,7 +30,7 @@ type Window = Spell & { readonly from: number; readonly to: number; readonly sta
 /** P6: from asking to stop to the upstream seeing its request gone, while everyone else streams. */
 export const stop: Scenario = {
   name: 'stop',
-  title: `P6 stop: ${SESSIONS} sessions x ${TOKENS_PER_SECOND} tokens/s, each stopped every 2 s or so`,
+  title: `P6 stop: ${WHOLE.sessions} sessions x ${TOKENS_PER_SECOND} tokens/s, each stopped every 2 s or so`,
   latency: FROM_UPSTREAM,
   metrics: [
     { key: 'p50', label: 'stop to upstream aborted p50, ms', digits: 2, goal: atMostPlus(1, 'ms') },
@@ -38,29 +43,29 @@ export const stop: Scenario = {
     { key: 'stall', label: 'longest loop stall, ms', digits: 0 },
     { key: 'clean', label: 'undisturbed windows', digits: 0 },
   ],
-  measure: (rig, start) =>
-    measuring(rig, start, async (contender, load) => {
-      await load.do({ do: 'open', target: contender.target, count: SESSIONS })
-      await load.do({ do: 'stops', rate: TOKENS_PER_SECOND, seconds: WARM_UP_SECONDS })
-      await sleep(LAST_ABORT_MS)
-      await rig.upstreamReport()
-      const seconds = WARM_UP_SECONDS + WINDOW_SECONDS * WINDOWS
-      const stopping = load.do<StopsResult>({ do: 'stops', rate: TOKENS_PER_SECOND, seconds })
-      const [result, windows] = await Promise.all([stopping, windowsOf(rig, contender, load)])
-      await sleep(LAST_ABORT_MS)
-      const { aborted, open } = await rig.upstreamReport()
-      const sample = summary(result, aborted, windows)
-      return open > 0 ? { ...sample, notes: [...sample.notes, `${open} requests left open upstream`] } : sample
-    }),
+  measure: (rig, start) => measuring(rig, start, (contender, load) => stopsOf(rig, contender, load, WHOLE)),
 }
 
-async function windowsOf(rig: Rig, contender: Contender, load: Load): Promise<readonly Window[]> {
-  await sleep(WARM_UP_SECONDS * 1000)
+export async function stopsOf(rig: Rig, contender: Contender, load: Load, size: StopSize): Promise<Sample> {
+  const { sessions, warmUpSeconds, windowSeconds, windows, settleMs } = size
+  await load.do({ do: 'open', target: contender.target, count: sessions })
+  await rig.upstreamReport()
+  const seconds = warmUpSeconds + windowSeconds * windows
+  const stopping = load.do<StopsResult>({ do: 'stops', rate: TOKENS_PER_SECOND, seconds })
+  const [result, seen] = await Promise.all([stopping, windowsOf(rig, contender, load, size)])
+  await sleep(settleMs)
+  const { aborted, open } = await rig.upstreamReport()
+  const sample = summary(result, aborted, seen, size)
+  return open > 0 ? { ...sample, notes: [...sample.notes, `${open} requests left open upstream`] } : sample
+}
+
+async function windowsOf(rig: Rig, contender: Contender, load: Load, size: StopSize): Promise<readonly Window[]> {
+  await sleep(size.warmUpSeconds * 1000)
   const windows: Window[] = []
-  while (windows.length < WINDOWS) {
+  while (windows.length < size.windows) {
     await probe(contender, { do: 'reset' })
     const from = nowMicros()
-    const [, spent] = await rig.spentBy(contender, load, () => sleep(WINDOW_SECONDS * 1000))
+    const [, spent] = await rig.spentBy(contender, load, () => sleep(size.windowSeconds * 1000))
     windows.push({ from, to: nowMicros(), spent, stall: await probe(contender, { do: 'stall' }) })
   }
   return windows
@@ -71,10 +76,14 @@ function summary(
   { asked, tokensAfterAck }: StopsResult,
   aborted: Readonly<Record<string, number>>,
   all: readonly Window[],
+  { enough }: StopSize,
 ): Sample {
-  const { windows, clean, notes } = windowsToUse(all, ENOUGH)
+  const { windows, clean, notes } = windowsToUse(all, enough)
   const stops = Object.entries(asked).map(([tag, at]) => ({ at, gone: aborted[tag] }))
-  const summaries = windows.map(({ from, to }) => latenciesOf(stops.filter(({ at }) => at >= from && at < to)))
+  const summaries = windows
+    .map(({ from, to }) => latenciesOf(stops.filter(({ at }) => at >= from && at < to)))
+    // Of nothing that was aborted there is no time.
+    .filter(({ count }) => count > 0)
   const values = {
     p50: middleOf(summaries, ({ p50 }) => p50),
     p99: middleOf(summaries, ({ p99 }) => p99),

@@ -1,40 +1,8 @@
 import { nowMicros } from './clock.ts'
+import type { Frame, Line, Target } from './line.ts'
+import { openLine } from './open-line.ts'
 import { CountReader, countText, type Order, orderText, type Reader, TokenReader } from './order.ts'
-import { LoadSocket, type Place } from './socket.ts'
-
-/** Where a load session connects and how it names itself. */
-export type Target = {
-  /** Without one: 127.0.0.1. */
-  readonly host?: string
-  readonly port: number
-  /** TLS. */
-  readonly secure?: boolean
-  readonly path: string
-  readonly headers: Readonly<Record<string, string>>
-  /** The header that carries the session id, where the server knows sessions; it then says `session.ready`. */
-  readonly sessionHeader?: string
-  /** Numbers per second of a model that only counts: the server is not the bench's, and neither is its model. */
-  readonly countsPerSecond?: number
-}
-
-/** Both servers speak `{chunk}` with AG-UI events and bare control frames; R numbers nothing. */
-type Frame = {
-  readonly id?: string
-  readonly epoch?: string
-  readonly seq?: number
-  readonly resumed?: string
-  readonly model?: string
-  readonly chunk?: {
-    readonly type: string
-    readonly delta?: string
-    readonly message?: string
-    readonly content?: string
-  }
-  readonly type?: string
-  readonly code?: string
-  readonly message?: string
-  readonly ref?: string
-}
+import type { Place } from './socket.ts'
 
 /** What a run left behind. */
 export type Ended = { readonly tokens: number; readonly toolResults: number; readonly stopped: boolean }
@@ -68,7 +36,7 @@ export class LoadSession {
   readonly #target: Target
   readonly #sessionId: string
   readonly #sink: Sink
-  #socket: LoadSocket | undefined
+  #wire: Line | undefined
   #ready: () => void = () => {}
   #run: Run | undefined
   #serial = 0
@@ -113,10 +81,10 @@ export class LoadSession {
       this.#ready = resolve
     })
     const headers = sessionHeader ? { ...own, [sessionHeader]: this.#sessionId } : own
-    this.#socket = await LoadSocket.open(
+    this.#wire = await openLine(
       { ...this.#target, path, headers, ...from },
       {
-        text: (text) => line === this.#line && this.#read(text),
+        frame: (frame) => line === this.#line && this.#read(frame),
         close: (code) => line === this.#line && this.#fail(`the server closed with ${code ?? 'no code'}`),
       },
     )
@@ -129,7 +97,7 @@ export class LoadSession {
       this.#begin(resolve, asked)
       const id = `${order.tag}-${++this.#serial}`
       const content = this.#target.countsPerSecond === undefined ? orderText(order) : countText(order)
-      this.#socket?.send(JSON.stringify({ type: 'message.send', id, clientMessageId: id, content }))
+      this.#wire?.ask(id, content)
     })
   }
 
@@ -157,7 +125,7 @@ export class LoadSession {
       this.#run.cancelRef = id
       this.#run.stopAsked = now
     }
-    this.#socket?.send(JSON.stringify({ type: 'run.cancel', id }))
+    this.#wire?.stop(id)
     return now
   }
 
@@ -172,12 +140,11 @@ export class LoadSession {
   leave(): void {
     this.#line += 1
     this.#ready = () => {}
-    this.#socket?.destroy()
-    this.#socket = undefined
+    this.#wire?.destroy()
+    this.#wire = undefined
   }
 
-  #read(text: string): void {
-    const frame: Frame = JSON.parse(text)
+  #read(frame: Frame): void {
     if (frame.chunk) this.#numbered(frame.id, frame.chunk)
     else this.#control(frame)
   }
@@ -243,6 +210,6 @@ export class LoadSession {
   }
 
   #fail(reason: string): void {
-    if (this.#socket) this.#sink.fault(new Error(reason))
+    if (this.#wire) this.#sink.fault(new Error(reason))
   }
 }

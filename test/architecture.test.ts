@@ -23,9 +23,13 @@ const ROOT = new URL('../', import.meta.url)
 const CODE = /\.(?:ts|tsx|mjs)$/
 
 function list(folder: string): string[] {
-  return readdirSync(new URL(folder, ROOT), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => `${entry.parentPath}/${entry.name}`.slice(decodeURIComponent(ROOT.pathname).length))
+  return (
+    readdirSync(new URL(folder, ROOT), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => `${entry.parentPath}/${entry.name}`.slice(decodeURIComponent(ROOT.pathname).length))
+      // Of bench/peers, once they are installed.
+      .filter((path) => !path.includes('/node_modules/'))
+  )
 }
 
 const folders = readdirSync(ROOT)
