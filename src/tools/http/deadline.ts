@@ -1,9 +1,9 @@
-/** Ends `work` after `ms` with `late`, and when `outer` aborts; does not wait for a part of it that cannot be ended. */
+/** Ends `work` after `ms` with `late`, when `outer` aborts, and by its `end`; does not wait for a part of it that cannot be ended. */
 export async function withDeadline<T>(
   ms: number,
   late: Error,
   outer: AbortSignal,
-  work: (signal: AbortSignal) => Promise<T>,
+  work: (signal: AbortSignal, end: (error: Error) => void) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController()
   const timer = setTimeout(() => controller.abort(late), ms)
@@ -16,7 +16,7 @@ export async function withDeadline<T>(
       if (signal.aborted) reject(signal.reason)
       signal.addEventListener('abort', () => reject(signal.reason), { once: true })
     })
-    return await Promise.race([work(signal), ended])
+    return await Promise.race([work(signal, (error) => controller.abort(error)), ended])
   } finally {
     clearTimeout(timer)
     outer.removeEventListener('abort', stop)
