@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import * as v from 'valibot'
+import { type McpPrograms, readMcpPrograms } from './config/mcp-programs.ts'
 import { factsOf, type Read, type RowFacts, TABLE } from './config/table.ts'
 import { readToolSecrets } from './config/tool-secrets.ts'
 import { isOriginEntry, parseDuration, type Secret } from './config/values.ts'
@@ -20,6 +21,7 @@ export type Config = Omit<Read, 'access' | 'models' | 'tools'> & {
   }
   readonly models: Omit<Read['models'], 'default'> & { readonly default: string }
   readonly tools: Pick<Read['tools'], 'hosts'> & { readonly secrets: ReadonlyMap<string, Secret> }
+  readonly mcp: Pick<McpPrograms, 'programs'> & { readonly processes: number; readonly idleMs: number }
 }
 
 export type ConfigRow = {
@@ -53,10 +55,11 @@ const OWN_NAMES = ROWS.map(({ name }) => name)
 export function readConfig(env: Environment): Config {
   const parsed = v.safeParse(TABLE, gather(env))
   if (!parsed.success) throw new ConfigError(parsed.issues.map((issue) => describe(issue, env)))
-  const { secretNames, hosts } = parsed.output.tools
+  const { secretNames, hosts, mcpFile, mcpProcesses: processes, mcpIdleMs: idleMs } = parsed.output.tools
   const { secrets, faults: secretFaults } = readToolSecrets(secretNames, env, OWN_NAMES)
-  const config = { ...derive(parsed.output), tools: { hosts, secrets } }
-  const faults = [...RULES.flatMap((rule) => rule(config) ?? []), ...secretFaults]
+  const { programs, faults: programFaults } = readMcpPrograms(mcpFile, env, OWN_NAMES)
+  const config = { ...derive(parsed.output), tools: { hosts, secrets }, mcp: { programs, processes, idleMs } }
+  const faults = [...RULES.flatMap((rule) => rule(config) ?? []), ...secretFaults, ...programFaults]
   if (faults.length > 0) throw new ConfigError(faults)
   for (const group of Object.values(config)) Object.freeze(group)
   return Object.freeze(config)
@@ -117,7 +120,7 @@ function describe(issue: v.BaseIssue<unknown>, env: Environment): string {
   return `${name} ${held}; allowed: ${kind.allowed}`
 }
 
-function derive(read: Read): Omit<Config, 'tools'> {
+function derive(read: Read): Omit<Config, 'tools' | 'mcp'> {
   const { server, access, models } = read
   const standard = standardModel(models)
   const exposed = !isLoopback(server.host) && standard !== DEMO_MODEL

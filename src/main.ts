@@ -15,6 +15,7 @@ import { createServer, type ServerSettings } from './server.ts'
 import { type OpenedStorage, openStorage, type StorageOptions } from './storage/open.ts'
 import { BUILTIN_TOOLS } from './tools/builtin.ts'
 import { createHttpTools } from './tools/http/http-tool.ts'
+import { createMcpTools } from './tools/mcp/mcp-tools.ts'
 import { readCertificate } from './transports/certificate.ts'
 import { type ChosenTransport, chooseTransport } from './transports/choose.ts'
 
@@ -54,6 +55,7 @@ async function listen(config: Config, log: Log, storage: OpenedStorage, transpor
     providers: createProviders(providersOf(config, log)),
     tools: BUILTIN_TOOLS,
     httpTool: createHttpTools(config.tools),
+    mcp: createMcpTools({ ...config.tools, ...config.mcp, telemetry: log }),
     telemetry: log,
     metricsText: () => log.metricsText(),
     transport: (handlers) => transport.create(handlers, transportOptions(config), log),

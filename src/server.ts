@@ -14,7 +14,7 @@ import type { Telemetry } from './ports/telemetry.ts'
 import type { TicketStore } from './ports/tickets.ts'
 import type { Tool } from './ports/tool.ts'
 import type { Transport, TransportHandlers } from './ports/transport.ts'
-import { createTools, type MakeHttpTool } from './tools/registry.ts'
+import { createTools, type MakeHttpTool, type McpTools } from './tools/registry.ts'
 import { createDocumentSearch } from './tools/search-documents.ts'
 
 /** What a server is assembled from. `main` names the adapters; tests and the bench bring their own. */
@@ -27,6 +27,8 @@ export type ServerPorts = {
   readonly tools: readonly Tool[]
   /** Absent: Apps have no tools of their own. */
   readonly httpTool?: MakeHttpTool
+  /** Absent: Apps have no tools of MCP servers. Closed with the server. */
+  readonly mcp?: McpTools
   readonly telemetry: Telemetry
   readonly metricsText: () => Promise<string>
   /** Makes the transport around the handlers; called once. */
@@ -82,6 +84,9 @@ class AssembledServer implements Server {
     const { store, telemetry, settings } = ports
     const hosts = new Hosts({ host: settings.host, origins: settings.origins })
     this.#apps = createApps({ store, changes: store, defaults: appDefaults(settings.models), ...builtinApp(ports) })
+    store.subscribe((change) => {
+      if (change.kind === 'app') ports.mcp?.changed(change.id)
+    })
     this.#access = createAccess({
       keys: store,
       apps: this.#apps,
@@ -94,7 +99,7 @@ class AssembledServer implements Server {
       store,
       log: new MemoryEventLog(settings.chat.log),
       providers: ports.providers,
-      tools: createTools(allTools(ports), ports.httpTool),
+      tools: createTools(allTools(ports), ports.httpTool, ports.mcp),
       apps: this.#apps,
       access: this.#access,
       telemetry,
@@ -135,7 +140,7 @@ class AssembledServer implements Server {
     await this.#chat.drain(drainMs)
     this.#transport.stopListening()
     await this.#transport.close()
-    await this.#access.close()
+    await Promise.all([this.#access.close(), this.#ports.mcp?.close()])
     this.#apps.close()
   }
 

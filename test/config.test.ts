@@ -1,4 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_SETTINGS } from '../src/chat/settings.ts'
@@ -12,6 +15,12 @@ function faults(env: Record<string, string>): readonly string[] {
     throw thrown
   }
   return []
+}
+
+async function fileOf(content: unknown): Promise<string> {
+  const path = join(await mkdtemp(join(tmpdir(), 'parley-config-')), 'mcp.json')
+  await writeFile(path, JSON.stringify(content))
+  return path
 }
 
 describe('the configuration', () => {
@@ -82,6 +91,43 @@ describe('the configuration', () => {
     const [said = ''] = faults(env)
     expect(said).toContain(fault)
     expect(said).not.toContain('hunter2')
+  })
+
+  it('I11: has the programs of MCP servers with no more of the environment than they are given', async () => {
+    const path = await fileOf({
+      files: { command: 'node', args: ['a.js'], env: { MODE: 'x' }, inherit: ['API_TOKEN'], apps: ['shop'] },
+      bare: { command: '/bin/cat' },
+    })
+    const env = {
+      PARLEY_MCP_SERVERS: path,
+      API_TOKEN: 'a',
+      HOME: '/root',
+      PARLEY_MCP_PROCESSES: '3',
+      PARLEY_MCP_IDLE: '1m',
+    }
+    const { mcp } = readConfig(env)
+    expect([...mcp.programs]).toEqual([
+      ['files', { command: 'node', args: ['a.js'], env: { API_TOKEN: 'a', MODE: 'x' }, apps: ['shop'] }],
+      ['bare', { command: '/bin/cat', args: [], env: {} }],
+    ])
+    expect(mcp).toMatchObject({ processes: 3, idleMs: 60_000 })
+    expect(readConfig({}).mcp.programs.size).toBe(0)
+  })
+
+  it.each([
+    [{ files: { command: 'a', shell: true } }, 'files.shell: unknown field'],
+    [{ files: { args: [] } }, 'files.command'],
+    [{ 'a/b': { command: 'a' } }, 'a name must be 1 to 64 of'],
+    [{ files: { command: 'a', inherit: ['GONE'] } }, 'files inherits GONE, which is not set'],
+    [{ files: { command: 'a', inherit: ['DATABASE_URL'] } }, "files inherits DATABASE_URL, which is Parley's own"],
+    [{ files: { command: 'a', env: { 'A=B': 'c' } } }, 'is no name of a variable'],
+    ['text', 'an object of programs'],
+  ])('refuses programs of MCP servers such as %j', async (content, fault) => {
+    const path = await fileOf(content)
+    const said = faults({ PARLEY_MCP_SERVERS: path, DATABASE_URL: 'postgres://localhost/hunter2' }).join()
+    expect(said).toContain(fault)
+    expect(said).not.toContain('hunter2')
+    expect(faults({ PARLEY_MCP_SERVERS: `${path}.gone` })[0]).toContain('must be a file of JSON')
   })
 
   it('cannot be changed', () => {

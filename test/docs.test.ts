@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { parseDefinition } from '../src/apps/definition.ts'
-import { configTable } from '../src/config.ts'
+import { configTable, readConfig } from '../src/config.ts'
 import { SEARCH_DOCUMENTS } from '../src/ports/documents.ts'
 import { METRICS } from '../src/ports/telemetry.ts'
 import { ERRORS } from '../src/protocol/errors.ts'
@@ -132,6 +132,15 @@ describe('docs/apps-and-keys.md and docs/access.md', () => {
     const orders = parseDefinition(JSON.parse(read('examples/orders-app.json')))
     const shown = readFences(page, 'json').map((lines) => lines.join('\n'))
     expect(shown.map((text): unknown => JSON.parse(text))).toContainEqual(orders.httpTools?.[0])
+  })
+
+  it("shows the App of an MCP server, whose program the operator's example has", () => {
+    const hours = read('examples/hours-app.json')
+    expect(readFences(page, 'json').map((lines) => lines.join('\n'))).toContain(hours.trimEnd())
+    expect(parseDefinition(JSON.parse(hours)).mcp).toEqual([{ name: 'shop', server: 'hours', timeoutMs: 5000 }])
+    const path = fileURLToPath(new URL('examples/hours-servers.json', ROOT))
+    const { programs } = readConfig({ PARLEY_MCP_SERVERS: path, PATH: '/bin' }).mcp
+    expect(programs.get('hours')).toMatchObject({ args: ['examples/hours-program.mjs'], env: { SHOP: 'Bern' } })
   })
 
   it('lists the tools and the codes with their status and close code', () => {

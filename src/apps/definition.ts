@@ -5,6 +5,7 @@ import { AppIdSchema } from '../protocol/ids.ts'
 import { MAX_NAME_LENGTH } from '../protocol/limits.ts'
 import { StorableText } from '../protocol/messages.ts'
 import { buildHttpTool, HttpToolsSchema, httpToolFaults } from './http-tools.ts'
+import { buildMcpServer, McpSchema, mcpFaults } from './mcp.ts'
 
 /** Characters: about 16,000 words, more than any model follows. */
 const MAX_PREAMBLE = 100_000
@@ -80,6 +81,7 @@ const DefinitionSchema = v.strictObject({
     ),
   ),
   httpTools: v.optional(HttpToolsSchema),
+  mcp: v.optional(McpSchema),
   stopAfterDisconnectMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_GRACE_MS))),
   aomi: v.optional(v.strictObject({ keyless: v.picklist(['off', 'read', 'full']) })),
 })
@@ -100,13 +102,13 @@ export function parseDefinition(input: unknown): AppDefinition {
   return parsed.output
 }
 
-function beyondSchema({ tools = [], httpTools = [] }: AppDefinition): string[] {
-  return httpToolFaults(httpTools, tools.map(nameOfTool))
+function beyondSchema({ tools = [], httpTools = [], mcp = [] }: AppDefinition): string[] {
+  return [...httpToolFaults(httpTools, tools.map(nameOfTool)), ...mcpFaults(mcp)]
 }
 
 /** The App that a definition describes. The default model is always among those allowed. */
 export function buildApp(definition: AppDefinition, defaults: AppDefaults): App {
-  const { model, httpTools, stopAfterDisconnectMs } = definition
+  const { model, httpTools, mcp, stopAfterDisconnectMs } = definition
   const aomi = definition.aomi ?? (definition.id === DEFAULT_APP ? OPEN : undefined)
   return {
     id: definition.id,
@@ -122,6 +124,7 @@ export function buildApp(definition: AppDefinition, defaults: AppDefaults): App 
     },
     tools: (definition.tools ?? []).map(toTool),
     ...(httpTools === undefined ? {} : { httpTools: httpTools.map(buildHttpTool) }),
+    ...(mcp === undefined ? {} : { mcp: mcp.map(buildMcpServer) }),
     ...(aomi === undefined ? {} : { aomi }),
     ...(stopAfterDisconnectMs === undefined ? {} : { stopAfterDisconnectMs }),
   }

@@ -3,15 +3,14 @@ import type { HttpTool } from '../ports/apps.ts'
 import { SEARCH_DOCUMENTS } from '../ports/documents.ts'
 import { StorableText } from '../protocol/messages.ts'
 import { closeSchema, compileArguments } from './arguments.ts'
-import { headerFault, parseHeader, parseUrl, urlFault } from './templates.ts'
+import { buildHeaders, HeadersSchema, headerFaults } from './headers.ts'
+import { parseUrl, urlFault } from './templates.ts'
 
 /** Of one App: models choose badly among many. */
 const MAX_HTTP_TOOLS = 32
 /** Characters: what a model is told of a tool, with every request. */
 const MAX_DESCRIPTION = 2000
 const MAX_URL = 2000
-const MAX_HEADERS = 20
-const MAX_HEADER_VALUE = 1000
 /** Characters, and members one within another. */
 const MAX_POINTER = 500
 /** Milliseconds. A person waits; services that take longer than a minute need another way than a tool call. */
@@ -20,7 +19,6 @@ const [MIN_TIMEOUT_MS, MAX_TIMEOUT_MS, DEFAULT_TIMEOUT_MS] = [100, 60_000, 10_00
 const [MIN_BYTES, MAX_BYTES, DEFAULT_BYTES] = [100, 4_194_304, 262_144]
 
 const Name = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -'))
-const HeaderName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/, 'is no name of a header'))
 const between = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max))
 
 /** One entry of `httpTools` in a definition file. */
@@ -32,7 +30,7 @@ export const HttpToolsSchema = v.pipe(
       parameters: v.record(v.string(), v.unknown()),
       method: v.picklist(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']),
       url: v.pipe(v.string(), v.maxLength(MAX_URL)),
-      headers: v.optional(v.record(HeaderName, v.pipe(v.string(), v.maxLength(MAX_HEADER_VALUE)))),
+      headers: v.optional(HeadersSchema),
       result: v.optional(
         v.pipe(
           StorableText,
@@ -50,21 +48,6 @@ export const HttpToolsSchema = v.pipe(
 
 type Definition = v.InferOutput<typeof HttpToolsSchema>[number]
 
-/** Headers that the request itself decides, or that would change who talks to whom. */
-const OWN_HEADERS = new Set([
-  'accept-encoding',
-  'connection',
-  'content-length',
-  'content-type',
-  'expect',
-  'host',
-  'keep-alive',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
-
 /** What the schema cannot say: each fault with its place. `others`: the names of the App's other tools. */
 export function httpToolFaults(tools: readonly Definition[], others: readonly string[]): string[] {
   const taken = new Set([...others, SEARCH_DOCUMENTS])
@@ -80,11 +63,7 @@ function partFaults({ parameters, url, headers = {} }: Definition): Record<strin
   const faults: [string, string | undefined][] = [
     ['parameters', schemaFault(parameters)],
     ['url', urlFault(url, parameters)],
-    ['headers', Object.keys(headers).length > MAX_HEADERS ? `must be at most ${MAX_HEADERS}` : undefined],
-    ...Object.entries(headers).map(([name, value]): [string, string | undefined] => [
-      `headers.${name}`,
-      OWN_HEADERS.has(name.toLowerCase()) ? 'is set by Parley' : headerFault(value),
-    ]),
+    ...headerFaults(headers),
   ]
   return Object.fromEntries(faults.flatMap(([part, fault]) => (fault === undefined ? [] : [[part, fault]])))
 }
@@ -108,7 +87,7 @@ export function buildHttpTool(definition: Definition): HttpTool {
     fault: compileArguments(parameters),
     method,
     url: parseUrl(url),
-    headers: Object.entries(headers).map(([header, value]) => ({ name: header, value: parseHeader(value) })),
+    headers: buildHeaders(headers),
     ...(result === undefined ? {} : { pointer: parsePointer(result) }),
     timeoutMs: timeoutMs ?? DEFAULT_TIMEOUT_MS,
     maxBytes: maxBytes ?? DEFAULT_BYTES,

@@ -12,8 +12,16 @@ export type OfferedTool = {
   readonly waitsFor?: PendingCall['kind']
 }
 
+/** With those that the App's MCP servers have at this moment. */
+export async function offeredTools(tools: Tools, app: App, signal: AbortSignal): Promise<OfferedTool[]> {
+  const own = ownTools(tools, app)
+  if (app.mcp === undefined) return own
+  const listed = await tools.listed(app, signal)
+  return [...own, ...listed.flatMap(({ tool, ask }) => offer(tool, ask))]
+}
+
 /** In the App's order; names that the server does not know are left out. */
-export function offeredTools(tools: Tools, app: App): OfferedTool[] {
+function ownTools(tools: Tools, app: App): OfferedTool[] {
   const here = new Map(tools.resolve(app).map((tool) => [tool.spec.name, tool]))
   const named = app.tools.flatMap((one): OfferedTool[] =>
     one.kind === 'client' ? [{ spec: one.spec, waitsFor: 'client' }] : offer(here.get(one.name), one.ask),

@@ -222,7 +222,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
   }
 
   async #work(): Promise<RunEnd> {
-    const offered = offeredTools(this.core.tools, this.plan.app)
+    const offered = await offeredTools(this.core.tools, this.plan.app, this.signal)
     await this.plan.approved?.make(this, offered, (change) => this.#session.save(change, this.core.settings.endSaveMs))
     for (let round = 0; round < this.core.settings.toolRounds; round++) {
       const stopReason = this.ended ? 'end' : await askInLine(this, this.#line, offered)

@@ -201,6 +201,9 @@ const tools = v.object({
     '',
     "Variables whose values Apps' http tools may send as {secret:NAME}",
   ),
+  mcpFile: optional('PARLEY_MCP_SERVERS', PATH, 'none', 'A JSON file of programs that Apps may name as MCP servers'),
+  mcpProcesses: row('PARLEY_MCP_PROCESSES', count(1, 1000), '16', 'Of such programs, one per App; some 60 MB each'),
+  mcpIdleMs: row('PARLEY_MCP_IDLE', duration('1s', '1d'), '5m', 'Then a connection to an MCP server is closed'),
 })
 
 const store = v.object({

@@ -35,6 +35,28 @@ export type HttpTool = {
   readonly ask: boolean
 }
 
+/** What of a session a server of tools is told with each call, beside the model's arguments. */
+export type McpContext = 'user' | 'wallet'
+
+/** A server that speaks MCP and whose tools the App offers. Plain data: two that are equal are one connection. */
+export type McpServer = {
+  /** Stands before the names of its tools; no two servers of an App have one name. */
+  readonly name: string
+  /** An address that the App names, or a program that the operator's configuration has under this name. */
+  readonly at:
+    | { readonly kind: 'http'; readonly url: string; readonly headers: HttpTool['headers'] }
+    | { readonly kind: 'program'; readonly program: string }
+  /** The server's own names of those that are offered; absent: all of them. */
+  readonly tools?: readonly string[]
+  /** A person approves each call first: of every tool, or of those that are named. */
+  readonly ask: boolean | readonly string[]
+  /** Milliseconds for one call. */
+  readonly timeoutMs: number
+  /** Of one answer. */
+  readonly maxBytes: number
+  readonly context: readonly McpContext[]
+}
+
 /** What somebody may do without a key in a session of the App, who knows its random id: nothing, read, or all but delete. */
 export type Keyless = 'off' | 'read' | 'full'
 
@@ -62,6 +84,8 @@ export type App = {
   readonly tools: readonly AppTool[]
   /** Its own. No two tools of an App have one name. */
   readonly httpTools?: readonly HttpTool[]
+  /** Servers of further tools, which only they know. */
+  readonly mcp?: readonly McpServer[]
   /** Milliseconds after the last connection leaves at which an active run is stopped; absent: it goes on to its end. */
   readonly stopAfterDisconnectMs?: number
   /** For clients of Aomi, which send their key with a chat only. Absent: `off`. */

@@ -10,6 +10,11 @@ export const METRICS = {
   model_tokens_total: { kind: 'counter', help: 'Tokens that providers counted, by direction', label: 'direction' },
   model_fallbacks_total: { kind: 'counter', help: 'Times that a run went on to the next model in line' },
   tool_calls_total: { kind: 'counter', help: 'Tool calls that were executed, by outcome', label: 'outcome' },
+  mcp_absent_total: {
+    kind: 'counter',
+    help: 'Times that an answer did without the tools of an MCP server, by reason',
+    label: 'reason',
+  },
   commands_total: { kind: 'counter', help: 'Commands that clients sent, by type', label: 'type' },
   errors_total: { kind: 'counter', help: 'Errors told to clients, by code', label: 'code' },
   store_flush_seconds: { kind: 'histogram', help: 'One flush of the group commit' },
@@ -21,6 +26,7 @@ export const METRICS = {
   outbox_bytes: { kind: 'gauge', help: 'Bytes that wait for clients which read slowly' },
   log_bytes: { kind: 'gauge', help: 'Their bytes, about' },
   active_runs: { kind: 'gauge', help: 'Runs that are on' },
+  mcp_connections: { kind: 'gauge', help: 'Connections to MCP servers' },
   store_queue: { kind: 'gauge', help: 'Session writes that wait for the store' },
   store_up: { kind: 'gauge', help: '1 when the last use of the store succeeded' },
 } as const satisfies Record<string, { kind: 'counter' | 'gauge' | 'histogram'; help: string; label?: string }>

@@ -25,8 +25,22 @@ export interface Tool {
   execute(args: unknown, context: ToolContext): Promise<string>
 }
 
+/** A tool that no definition names, but a server that it names. */
+export type ListedTool = {
+  readonly tool: Tool
+  /** A person approves each call first. */
+  readonly ask: boolean
+}
+
+export type Listing = Pick<App, 'id' | 'tools' | 'httpTools' | 'mcp'>
+
 /** The tools of Apps. */
 export interface Tools {
   /** Those that run here: what the App names, in its order, and its own; unknown names are left out. */
   resolve(app: Pick<App, 'tools' | 'httpTools'>): readonly Tool[]
+  /**
+   * Those that the App's MCP servers offer now, with names that no other tool of the App has. Never rejects: those of a server
+   * that is not there are absent. Takes some seconds at most; an abort ends the wait.
+   */
+  listed(app: Listing, signal: AbortSignal): Promise<readonly ListedTool[]>
 }

@@ -120,6 +120,7 @@ export class ChatRig {
       tools: {
         resolve: (app) =>
           tools.filter((tool) => app.tools.some((one) => one.kind === 'server' && one.name === tool.spec.name)),
+        listed: async () => [],
       },
       apps: { get: async (id) => (id === this.app?.id ? this.app : undefined) },
       access: this.#access(),

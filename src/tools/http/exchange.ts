@@ -19,16 +19,21 @@ export type Incoming = {
 /** Bytes of an answer's headers: services with large cookies stay below. */
 const MAX_HEADER_BYTES = 32 * 1024
 
+/** An answer whose body is still to be read. */
+export type Opened = Dispatcher.ResponseData & {
+  /** Ends the connection, whatever is still on its way. */
+  close(): Promise<void>
+}
+
 /**
  * One request on a connection of its own, to one of `addresses`: the name is for TLS and the Host header only. Redirects are not
- * followed. Throws ToolError with what the model may know; after an abort it may throw anything.
+ * followed. Who opens it closes it. Throws ToolError with what the model may know; after an abort it may throw anything.
  */
-export async function exchange(
+export async function openExchange(
   { url, method, headers, body }: Outgoing,
   addresses: readonly string[],
-  maxBytes: number,
   signal: AbortSignal,
-): Promise<Incoming> {
+): Promise<Opened> {
   const client = new Client(url.origin, {
     connect: { lookup: pinned(addresses) },
     autoSelectFamily: true,
@@ -40,17 +45,39 @@ export async function exchange(
   // A request that waits for its connection hears no signal.
   const stop = (): void => void client.destroy()
   signal.addEventListener('abort', stop, { once: true })
-  try {
-    const path = url.pathname + url.search
-    const sent = { path, method, headers, signal, ...(body === undefined ? {} : { body }) }
-    return await read(await client.request(toOptions(sent)), maxBytes)
-  } catch (thrown) {
-    if (thrown instanceof ToolError) throw thrown
-    throw new ToolError('The service cannot be reached, or broke off.', { cause: thrown })
-  } finally {
+  const close = async (): Promise<void> => {
     signal.removeEventListener('abort', stop)
     await client.destroy()
   }
+  try {
+    const path = url.pathname + url.search
+    const sent = { path, method, headers, signal, ...(body === undefined ? {} : { body }) }
+    return { ...(await client.request(toOptions(sent))), close }
+  } catch (thrown) {
+    await close()
+    throw unreachable(thrown)
+  }
+}
+
+/** The same with a body of at most `maxBytes`, read whole. */
+export async function exchange(
+  request: Outgoing,
+  addresses: readonly string[],
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Incoming> {
+  const opened = await openExchange(request, addresses, signal)
+  try {
+    return await read(opened, maxBytes)
+  } catch (thrown) {
+    throw thrown instanceof ToolError ? thrown : unreachable(thrown)
+  } finally {
+    await opened.close()
+  }
+}
+
+export function unreachable(cause: unknown): ToolError {
+  return new ToolError('The service cannot be reached, or broke off.', { cause })
 }
 
 type Sent = Omit<Dispatcher.RequestOptions, 'method'> & { readonly method: string }
@@ -71,29 +98,42 @@ function pinned(addresses: readonly string[]): LookupFunction {
   }
 }
 
-async function read({ statusCode, headers, body }: Dispatcher.ResponseData, maxBytes: number): Promise<Incoming> {
-  const location = single(headers['location'])
+async function read(opened: Opened, maxBytes: number): Promise<Incoming> {
+  const { statusCode: status, headers, body } = opened
   const type = single(headers['content-type']) ?? ''
-  // What is behind a redirect counts, not what it says itself.
-  if (isRedirect(statusCode) && location !== undefined) return { status: statusCode, location, type, text: '' }
-  const encoding = single(headers['content-encoding']) ?? 'identity'
-  if (encoding !== 'identity') throw new ToolError('The service answered in a compression that was not asked for.')
+  const location = locationOf(opened)
+  if (location !== undefined) return { status, location, type, text: '' }
+  assertPlain(opened)
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of body) {
     const piece: Buffer = chunk
     bytes += piece.length
-    if (bytes > maxBytes) throw new ToolError(`The service answered with more than ${maxBytes} bytes.`)
+    if (bytes > maxBytes) throw tooLong(maxBytes)
     chunks.push(piece)
   }
-  return { status: statusCode, type, text: decode(Buffer.concat(chunks), type) }
+  return { status, type, text: decode(Buffer.concat(chunks), type) }
 }
 
-export function isRedirect(status: number): boolean {
+/** Where a redirect leads: what is behind it counts, not what it says itself. */
+export function locationOf({ statusCode, headers }: Dispatcher.ResponseData): string | undefined {
+  return isRedirect(statusCode) ? single(headers['location']) : undefined
+}
+
+export function assertPlain({ headers }: Dispatcher.ResponseData): void {
+  const encoding = single(headers['content-encoding']) ?? 'identity'
+  if (encoding !== 'identity') throw new ToolError('The service answered in a compression that was not asked for.')
+}
+
+export function tooLong(maxBytes: number): ToolError {
+  return new ToolError(`The service answered with more than ${maxBytes} bytes.`)
+}
+
+function isRedirect(status: number): boolean {
   return [301, 302, 303, 307, 308].includes(status)
 }
 
-function single(value: string | string[] | undefined): string | undefined {
+export function single(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value
 }
 

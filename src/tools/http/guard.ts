@@ -14,7 +14,7 @@ const MAX_ADDRESSES = 32
  */
 export class ToolSetupError extends Error {
   override readonly name = 'ToolSetupError'
-  readonly code: 'ADDRESS_NOT_ALLOWED' | 'PLAIN_HTTP_NOT_ALLOWED' | 'SECRET_NOT_SET'
+  readonly code: 'ADDRESS_NOT_ALLOWED' | 'PLAIN_HTTP_NOT_ALLOWED' | 'SECRET_NOT_SET' | 'PROGRAM_NOT_ALLOWED'
 
   constructor(code: ToolSetupError['code']) {
     super(code)

@@ -2,8 +2,10 @@ import type { HttpTool } from '../../ports/apps.ts'
 import { ToolError } from '../../ports/tool.ts'
 import type { MakeHttpTool } from '../registry.ts'
 import { toResult, withoutSecrets } from './answer.ts'
+import { withDeadline } from './deadline.ts'
 import { exchange, type Incoming, type Outgoing } from './exchange.ts'
-import { Guard, type Lookup, systemLookup, ToolSetupError } from './guard.ts'
+import { Guard, type Lookup, systemLookup } from './guard.ts'
+import { followed } from './redirects.ts'
 import { buildRequest, followRequest, type Secrets } from './request.ts'
 
 export type HttpToolSettings = {
@@ -12,7 +14,6 @@ export type HttpToolSettings = {
   readonly secrets: Secrets
 }
 
-const MAX_REDIRECTS = 3
 /** Requests of one process at once, each with a socket: more than calls need, less than a process has files. */
 const MAX_AT_ONCE = 200
 const MS_PER_SECOND = 1000
@@ -44,7 +45,9 @@ class Caller {
     this.#open++
     try {
       const request = buildRequest(tool, { ...Object(args) }, this.#secrets)
-      const incoming = await withDeadline(tool.timeoutMs, signal, (within) => this.#run(request, tool.maxBytes, within))
+      const late = new ToolError(`The service did not answer within ${tool.timeoutMs / MS_PER_SECOND} seconds.`)
+      const send = (within: AbortSignal) => this.#run(request, tool.maxBytes, within)
+      const incoming = await withDeadline(tool.timeoutMs, late, signal, send)
       // Before anything is cut off it, where half a secret could stay.
       const clean = { ...incoming, text: this.#clean(incoming.text) }
       return this.#clean(toResult(clean, tool.pointer))
@@ -55,46 +58,12 @@ class Caller {
     }
   }
 
-  /** Each address is checked anew: a service may redirect to anywhere. */
-  async #run(first: Outgoing, maxBytes: number, signal: AbortSignal): Promise<Incoming> {
-    let request = first
-    for (let redirects = 0; ; redirects++) {
-      const addresses = await this.#guard.addressesOf(request.url).catch(notFound)
-      signal.throwIfAborted()
-      const incoming = await exchange(request, addresses, maxBytes, signal)
-      if (incoming.location === undefined) return incoming
-      if (redirects === MAX_REDIRECTS) throw new ToolError(`The service redirected more than ${MAX_REDIRECTS} times.`)
-      request = followRequest(request, incoming.status, incoming.location)
-    }
+  #run(first: Outgoing, maxBytes: number, signal: AbortSignal): Promise<Incoming> {
+    const send = (request: Outgoing, addresses: readonly string[]) => exchange(request, addresses, maxBytes, signal)
+    return followed(first, { guard: this.#guard, signal, send, next: followRequest })
   }
 
   #clean(text: string): string {
     return withoutSecrets(text, this.#secrets.values())
-  }
-}
-
-function notFound(thrown: unknown): never {
-  if (thrown instanceof ToolSetupError) throw thrown
-  throw new ToolError('The name of the service is not found.', { cause: thrown })
-}
-
-/** Ends `work` after `ms`, and when the run is stopped; does not wait for a part of it that cannot be ended. */
-async function withDeadline<T>(ms: number, outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController()
-  const late = new ToolError(`The service did not answer within ${ms / MS_PER_SECOND} seconds.`)
-  const timer = setTimeout(() => controller.abort(late), ms)
-  const stop = (): void => controller.abort(outer.reason)
-  outer.addEventListener('abort', stop, { once: true })
-  if (outer.aborted) stop()
-  const { signal } = controller
-  try {
-    const ended = new Promise<never>((_, reject) => {
-      if (signal.aborted) reject(late)
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-    })
-    return await Promise.race([work(signal), ended])
-  } finally {
-    clearTimeout(timer)
-    outer.removeEventListener('abort', stop)
   }
 }

@@ -20,7 +20,7 @@ export function buildRequest(tool: HttpTool, args: Arguments, secrets: Secrets):
   const url = expand(tool, args)
   const inAddress = new Set(tool.url.flatMap((piece) => (typeof piece === 'string' ? [] : piece.argument)))
   const rest = Object.entries(args).filter(([name]) => !inAddress.has(name))
-  const headers = { ...STANDARD_HEADERS, ...ownHeaders(tool, secrets) }
+  const headers = { ...STANDARD_HEADERS, ...headersOf(tool.headers, secrets) }
   if (WITHOUT_BODY.has(tool.method)) {
     for (const [name, value] of rest) addToQuery(url, name, value)
     return { url, method: tool.method, headers }
@@ -29,8 +29,13 @@ export function buildRequest(tool: HttpTool, args: Arguments, secrets: Secrets):
   return { url, method: tool.method, headers: { 'content-type': 'application/json', ...headers }, body }
 }
 
-/** The request that a redirect asks for. What the App's definition sends in headers goes to no other origin. */
-export function followRequest({ url, method, headers, body }: Outgoing, status: number, location: string): Outgoing {
+/** The request that a redirect asks for. What the App's definition sends in headers goes to no other origin, only `standard`. */
+export function followRequest(
+  { url, method, headers, body }: Outgoing,
+  status: number,
+  location: string,
+  standard: Readonly<Record<string, string>> = STANDARD_HEADERS,
+): Outgoing {
   const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined
   const isWeb = next?.protocol === 'https:' || next?.protocol === 'http:'
   if (next === undefined || !isWeb || next.username !== '' || next.password !== '')
@@ -38,7 +43,7 @@ export function followRequest({ url, method, headers, body }: Outgoing, status: 
   next.hash = ''
   // As browsers do: only 307 and 308 say that the same is to be sent again.
   const isKept = status === 307 || status === 308 || (method !== 'POST' && status !== 303)
-  const kept = next.origin === url.origin ? headers : STANDARD_HEADERS
+  const kept = next.origin === url.origin ? headers : standard
   if (!isKept || body === undefined) return { url: next, method: isKept ? method : 'GET', headers: kept }
   return { url: next, method, headers: { 'content-type': 'application/json', ...kept }, body }
 }
@@ -71,7 +76,8 @@ function addToQuery(url: URL, name: string, value: unknown): void {
     url.searchParams.append(name, toStorable(isScalar(one) ? String(one) : JSON.stringify(one)))
 }
 
-function ownHeaders({ headers }: HttpTool, secrets: Secrets): Record<string, string> {
+/** Headers of a definition with the secrets that they name. Throws ToolSetupError. */
+export function headersOf(headers: HttpTool['headers'], secrets: Secrets): Record<string, string> {
   return Object.fromEntries(
     headers.map(({ name, value }) => [
       name.toLowerCase(),
