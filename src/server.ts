@@ -6,6 +6,7 @@ import { Chat } from './chat/chat.ts'
 import { MemoryEventLog } from './chat/memory-log.ts'
 import type { ChatSettings } from './chat/settings.ts'
 import { createHttp } from './http/app.ts'
+import type { AccountStore } from './ports/accounts.ts'
 import type { DocumentSearch } from './ports/documents.ts'
 import type { KeyStore } from './ports/keys.ts'
 import type { Providers } from './ports/provider.ts'
@@ -19,7 +20,7 @@ import { createDocumentSearch } from './tools/search-documents.ts'
 
 /** What a server is assembled from. `main` names the adapters; tests and the bench bring their own. */
 export type ServerPorts = {
-  readonly store: SessionStore & KeyStore & TicketStore & AppStore & ChangeFeed
+  readonly store: SessionStore & KeyStore & AccountStore & TicketStore & AppStore & ChangeFeed
   /** Absent: no App has documents. */
   readonly documents?: DocumentSearch
   readonly providers: Providers
@@ -84,6 +85,7 @@ class AssembledServer implements Server {
     this.#apps = createApps({ store, changes: store, defaults: appDefaults(settings.models), ...builtinApp(ports) })
     this.#access = createAccess({
       keys: store,
+      accounts: store,
       apps: this.#apps,
       changes: store,
       hosts,

@@ -1,4 +1,5 @@
 import type { Access, AccessRequest, Admission, Grant, Principal, Release, Ticket } from '../ports/access.ts'
+import type { AccountStore, Standing } from '../ports/accounts.ts'
 import type { App, Apps } from '../ports/apps.ts'
 import type { KeyStore, Scope } from '../ports/keys.ts'
 import type { ChangeFeed, Owner } from '../ports/store.ts'
@@ -12,6 +13,8 @@ import type { Hosts } from './hosts.ts'
 import { sha256 } from './keys.ts'
 import { type AddressLimits, Limits } from './limits.ts'
 import { isWithin } from './networks.ts'
+import { type PlanSettings, Plans } from './plans.ts'
+import { checkOrigin, presentedKey } from './presented.ts'
 import { ANONYMOUS, DEFAULT_APP, type Verdict } from './principals.ts'
 import { Revocations } from './revocations.ts'
 import { type Claims, type TicketSettings, Tickets } from './tickets.ts'
@@ -19,6 +22,7 @@ import { Verdicts } from './verdicts.ts'
 
 export type AccessSettings = GuessLimits &
   AddressLimits &
+  PlanSettings &
   TicketSettings & {
     /** Does the `default` App answer without a credential? */
     readonly defaultApp: boolean
@@ -31,6 +35,7 @@ export type AccessSettings = GuessLimits &
 
 export type AccessParts = {
   readonly keys: KeyStore & TicketStore
+  readonly accounts: AccountStore
   readonly apps: Apps
   readonly changes: ChangeFeed
   readonly hosts: Hosts
@@ -45,27 +50,26 @@ export function createAccess(parts: AccessParts): RunningAccess {
   return new Gate(parts)
 }
 
-const KEY_HEADERS = ['aomi-app-key', 'x-api-key']
-const BEARER = /^bearer +(\S+)$/i
-
 class Gate implements RunningAccess {
   readonly #apps: Apps
   readonly #hosts: Hosts
   readonly #settings: AccessSettings
   readonly #addresses: Addresses
   readonly #limits: Limits
+  readonly #plans: Plans
   readonly #verdicts: Verdicts
   readonly #revocations: Revocations
   readonly #tickets: Tickets
   /** What those came in with whom a ticket let in. */
   readonly #claims = new WeakMap<Principal, Claims>()
 
-  constructor({ keys, apps, changes, hosts, telemetry, settings }: AccessParts) {
+  constructor({ keys, accounts, apps, changes, hosts, telemetry, settings }: AccessParts) {
     this.#apps = apps
     this.#hosts = hosts
     this.#settings = settings
     this.#addresses = new Addresses(settings.trustedProxies)
     this.#limits = new Limits(settings)
+    this.#plans = new Plans({ accounts, changes, telemetry, settings })
     this.#verdicts = new Verdicts(keys, new Guesses(settings), settings.verdicts)
     this.#revocations = new Revocations(keys, changes, this.#verdicts, telemetry)
     this.#tickets = new Tickets(keys, settings)
@@ -128,8 +132,24 @@ class Gate implements RunningAccess {
     return this.#addresses.addressOf(request)
   }
 
-  admitRun(principal: Principal, from: Admission): Promise<Release> {
-    return this.#limits.admitRun(principal, from)
+  async charge({ account }: Principal): Promise<void> {
+    if (account !== undefined) await this.#plans.charge(account)
+  }
+
+  async standing({ account }: Principal): Promise<Standing | undefined> {
+    return account === undefined ? undefined : this.#plans.standing(account).catch(() => undefined)
+  }
+
+  /** What found no place is not charged. */
+  async admitRun(principal: Principal, from: Admission): Promise<Release> {
+    const release = await this.#limits.admitRun(principal, from)
+    try {
+      await this.charge(principal)
+      return release
+    } catch (thrown) {
+      release()
+      throw thrown
+    }
   }
 
   admitConnection(from: Admission): Release {
@@ -141,6 +161,7 @@ class Gate implements RunningAccess {
   }
 
   close(): Promise<void> {
+    this.#plans.close()
     return this.#revocations.close()
   }
 
@@ -222,21 +243,3 @@ class Gate implements RunningAccess {
 
 const UNKNOWN_HOST = 'This server does not know the name it was called by; PARLEY_ORIGINS tells it'
 const UNKNOWN_PAGE = 'Pages of this origin may not use this server without a key; PARLEY_ORIGINS allows them'
-
-function presentedKey(request: AccessRequest): string | undefined {
-  for (const name of KEY_HEADERS) {
-    const value = request.header(name)?.trim()
-    if (value) return value
-  }
-  return BEARER.exec(request.header('authorization')?.trim() ?? '')?.[1] ?? request.key
-}
-
-function checkOrigin(verdict: Verdict, origin: string | undefined): void {
-  if (!verdict.publishable) {
-    // A secret key in a browser is a secret no more.
-    if (origin !== undefined)
-      throw new ParleyError('forbidden', { message: 'A secret key must not be used in a browser' })
-  } else if (origin === undefined || origin === 'null' || !verdict.origins.has(origin.toLowerCase())) {
-    throw new ParleyError('origin_not_allowed')
-  }
-}

@@ -10,9 +10,11 @@ import { fitsUtf8 } from '../protocol/text.ts'
 import type { Attached, ConnectionHost } from './attached.ts'
 import type { Caller } from './caller.ts'
 import { dispatch } from './dispatch.ts'
+import { errorFrame, refOf } from './error-frame.ts'
 import { FrameLimits } from './frame-limits.ts'
 import { Outbox } from './outbox.ts'
 import { openingFrames, readyFrame, updatedFrame } from './ready.ts'
+import { tellStanding } from './tell-standing.ts'
 
 const MS_PER_SECOND = 1000
 /** Commands of one connection that wait for an answer; above it the client is flooding. */
@@ -209,6 +211,7 @@ export class Connection implements SocketHandler, Attached {
       this.#refuse(toParleyError(thrown), ref)
     } finally {
       this.#pending--
+      void tellStanding(this.#host.core, this, command.type)
     }
   }
 
@@ -234,16 +237,4 @@ export class Connection implements SocketHandler, Attached {
     if (this.#frameLimits().bad(this.#host.core.now())) this.end(error)
     else this.#refuse(error, ref)
   }
-}
-
-function refOf(command: Command): FrameRef {
-  return {
-    ...(command.id === undefined ? {} : { ref: command.id }),
-    ...(command.type === 'message.send' ? { clientMessageId: command.clientMessageId } : {}),
-  }
-}
-
-export function errorFrame(error: ParleyError, ref: FrameRef): Extract<ControlFrame, { type: 'error' }> {
-  const retry = error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }
-  return { type: 'error', ...ref, code: error.code, message: error.message, retryable: error.retryable, ...retry }
 }

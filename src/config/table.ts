@@ -58,6 +58,11 @@ const MODEL = /^[a-z0-9-]{1,40}\/[A-Za-z0-9._:/@-]{1,160}$/
 const MODEL_KIND = text(MODEL, 'provider/model, such as anthropic/claude-sonnet-5-5')
 const POSTGRES = secret((value) => isUrl(value, 'postgres:', 'postgresql:'), 'a postgres:// URL')
 const KEY = secret((key) => key !== '', 'a key')
+const PLANS = text(
+  /^[^\0]{1,65536}$/,
+  'JSON such as {"free": {"perHour": 100, "perMinute": 10}}, or the path of a file',
+)
+const PLAN = text(/^[a-z][a-z0-9-]{0,31}$/, 'none, or the name of a plan')
 const PATH = text(/^[^\0]{1,1024}$/, 'a path')
 const WEB_URL: Kind<string> = {
   schema: v.pipe(
@@ -110,6 +115,8 @@ const access = v.object({
     '2',
     '24 ms of CPU and 19 MiB each; more wait or are shed',
   ),
+  plans: optional('PARLEY_PLANS', PLANS, 'see below', 'What accounts may do: a JSON file, or JSON'),
+  defaultPlan: row('PARLEY_DEFAULT_PLAN', PLAN, 'none', 'Of accounts that nobody gave one; none: no plan limits them'),
   ticketMs: row(
     'PARLEY_TICKET_LIFETIME',
     duration('1s', '59s'),

@@ -1,3 +1,4 @@
+import type { Standing } from './accounts.ts'
 import type { App } from './apps.ts'
 import type { KeyKind, Scope } from './keys.ts'
 import type { Owner } from './store.ts'
@@ -69,7 +70,14 @@ export interface Access {
   require(principal: Principal, scope: Scope): void
   /** The address that limits count by: the peer, or what a trusted proxy says. */
   addressOf(request: AccessRequest): Admission
-  /** Takes a place among the runs of this address; throws `rate_limit_exceeded` with when to come back. */
+  /** Counts something that is no run against the plan of the principal's account; throws `rate_limit_exceeded` with when to come back. */
+  charge(principal: Principal): Promise<void>
+  /** Where the principal's account stands in its plan; undefined: it has neither, or the store is away. Never rejects. */
+  standing(principal: Principal): Promise<Standing | undefined>
+  /**
+   * Takes a place among the runs of this address, and one of the plan of the principal's account; throws `rate_limit_exceeded`
+   * with when to come back.
+   */
   admitRun(principal: Principal, from: Admission): Promise<Release>
   /** Takes a place among the connections of this address; throws `rate_limit_exceeded`. */
   admitConnection(from: Admission): Release

@@ -1,8 +1,10 @@
+import type { AccountStore } from '../ports/accounts.ts'
 import type { DocumentStore } from '../ports/documents.ts'
 import type { KeyStore } from '../ports/keys.ts'
 import type { AppStore, ChangeFeed, SessionStore } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { TicketStore } from '../ports/tickets.ts'
+import { createAccountStore } from './accounts.ts'
 import { createAppStore } from './apps.ts'
 import { Changes } from './changes.ts'
 import { type Connection, PATIENCE, type Patience, Pool } from './connection.ts'
@@ -30,6 +32,7 @@ export type PostgresOptions = {
 
 export type PostgresStorage = SessionStore &
   KeyStore &
+  AccountStore &
   AppStore &
   TicketStore &
   DocumentStore &
@@ -81,6 +84,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSt
       return changes.others
     },
     ...createKeyStore(pool),
+    ...createAccountStore(pool),
     ...createAppStore(pool),
     ...createTicketStore(pool),
     ...createDocumentStore(pool),

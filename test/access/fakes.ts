@@ -3,6 +3,7 @@ import { Hosts } from '../../src/access/hosts.ts'
 import { type MintedKey, mintKey } from '../../src/access/keys.ts'
 import { createApps } from '../../src/apps/registry.ts'
 import type { AccessRequest } from '../../src/ports/access.ts'
+import type { AccountRow, AccountStore } from '../../src/ports/accounts.ts'
 import type { KeyKind, KeyRow, KeyStore, Successor } from '../../src/ports/keys.ts'
 import type { AppRow, AppStore, Change, ChangeFeed, FoundApp } from '../../src/ports/store.ts'
 import type { Telemetry } from '../../src/ports/telemetry.ts'
@@ -10,9 +11,10 @@ import type { TicketStore } from '../../src/ports/tickets.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 
 /** Keys and Apps in maps, with what was asked of them; `down` makes every call fail as a lost store does. */
-export class FakeStore implements KeyStore, AppStore, TicketStore, ChangeFeed {
+export class FakeStore implements KeyStore, AccountStore, AppStore, TicketStore, ChangeFeed {
   readonly keys = new Map<string, KeyRow>()
   readonly apps = new Map<string, FoundApp>()
+  readonly plans = new Map<string, string | undefined>()
   readonly touched: string[][] = []
   readonly tickets = new Set<string>()
   secret: string | undefined
@@ -76,6 +78,24 @@ export class FakeStore implements KeyStore, AppStore, TicketStore, ChangeFeed {
   async touchKeys(ids: readonly string[]): Promise<void> {
     this.#use('touchKeys')
     this.touched.push([...ids])
+  }
+
+  async planOf(account: string): Promise<string | undefined> {
+    this.#use(`planOf ${account}`)
+    return this.plans.get(account)
+  }
+
+  async listAccounts(): Promise<readonly AccountRow[]> {
+    this.#use('listAccounts')
+    return [...this.plans].map(([id, plan]) => ({ id, keys: 1, createdAt: 0, ...(plan === undefined ? {} : { plan }) }))
+  }
+
+  async setPlan(account: string, plan: string | undefined): Promise<boolean> {
+    this.#use(`setPlan ${account}`)
+    if (!this.plans.has(account)) return false
+    this.plans.set(account, plan)
+    this.tell({ kind: 'account', id: account })
+    return true
   }
 
   async signingSecret(candidate: string): Promise<string> {
@@ -150,6 +170,8 @@ export const SETTINGS: AccessSettings = {
   ticketMs: 30_000,
   returnMs: 600_000,
   verdicts: 100,
+  plans: new Map(),
+  defaultPlan: 'none',
 }
 
 export const DEFINITION = { name: 'A', preamble: 'Be kind.', model: { default: 'scripted/demo' } }
@@ -180,6 +202,7 @@ export function openGate({ host = '127.0.0.1', origins = [], ...settings }: Gate
   for (const id of ['alpha', 'beta']) store.apps.set(id, { id, definition: { id, ...DEFINITION }, updatedAt: 0 })
   const access = createAccess({
     keys: store,
+    accounts: store,
     apps,
     changes: store,
     hosts: new Hosts({ host, origins }),

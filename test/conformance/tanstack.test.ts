@@ -38,6 +38,8 @@ const ACCESS = {
   hashesAtOnce: 2,
   ticketMs: 30_000,
   returnMs: 600_000,
+  plans: new Map(),
+  defaultPlan: 'none',
 }
 
 async function serve(name: 'ws' | 'uws', store: MemoryStore, chat: Partial<ChatSettings> = {}): Promise<number> {

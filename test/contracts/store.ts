@@ -1,4 +1,5 @@
 import { describe } from 'vitest'
+import { accountRules } from './store-accounts.ts'
 import { commitRules } from './store-commits.ts'
 import { fenceRules } from './store-fences.ts'
 import { historyRules } from './store-history.ts'
@@ -17,6 +18,7 @@ export function describeStore(name: string, make: MakeStore): void {
     fenceRules(make)
     tailRules(make)
     keyRules(make)
+    accountRules(make)
     ticketRules(make)
   })
 }

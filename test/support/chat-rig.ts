@@ -73,6 +73,8 @@ export type RigOptions = {
   readonly app?: Partial<App>
   /** Who connects unless `connect` says otherwise; or what a credential answers. */
   readonly identify?: (request: AccessRequest, app: string) => Promise<Principal>
+  readonly charge?: Access['charge']
+  readonly standing?: Access['standing']
   readonly admitRun?: Access['admitRun']
   readonly admitConnection?: Access['admitConnection']
   readonly log?: Partial<ChatSettings['log']>
@@ -221,7 +223,7 @@ export class ChatRig {
   }
 
   #access(): Access {
-    const { identify, admitRun, admitConnection } = this.#options
+    const { identify, charge, standing, admitRun, admitConnection } = this.#options
     return {
       identify: identify ?? (async () => ANYONE),
       authenticate: () => Promise.reject(new ParleyError('unauthorized')),
@@ -233,6 +235,8 @@ export class ChatRig {
         if (!scopes.includes(scope)) throw new ParleyError('forbidden')
       },
       addressOf: ({ address }) => ({ address, forwarded: false }),
+      charge: charge ?? (async () => {}),
+      standing: standing ?? (async () => undefined),
       admitRun: admitRun ?? (async () => () => {}),
       admitConnection: admitConnection ?? (() => () => {}),
       onRevoked: (listener) => void this.#revoked.push(listener),
