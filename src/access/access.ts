@@ -1,19 +1,19 @@
-import type { Access, AccessRequest, Admission, Grant, Principal, Release, Ticket } from '../ports/access.ts'
-import type { AccountStore, Standing } from '../ports/accounts.ts'
+import type { Access, AccessRequest, Admission, Grant, Principal, Ticket } from '../ports/access.ts'
+import type { AccountStore } from '../ports/accounts.ts'
 import type { App, Apps } from '../ports/apps.ts'
 import type { KeyStore, Scope } from '../ports/keys.ts'
 import type { ChangeFeed, Owner } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { TicketStore } from '../ports/tickets.ts'
+import type { UsageStore } from '../ports/usage.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { Addresses } from './addresses.ts'
+import { type AllowanceSettings, Allowances } from './allowances.ts'
 import { Guesses, type GuessLimits } from './guesses.ts'
 import { holderOf } from './holders.ts'
 import type { Hosts } from './hosts.ts'
 import { sha256 } from './keys.ts'
-import { type AddressLimits, Limits } from './limits.ts'
 import { isWithin } from './networks.ts'
-import { type PlanSettings, Plans } from './plans.ts'
 import { checkOrigin, presentedKey } from './presented.ts'
 import { ANONYMOUS, DEFAULT_APP, type Verdict } from './principals.ts'
 import { Revocations } from './revocations.ts'
@@ -21,8 +21,7 @@ import { type Claims, type TicketSettings, Tickets } from './tickets.ts'
 import { Verdicts } from './verdicts.ts'
 
 export type AccessSettings = GuessLimits &
-  AddressLimits &
-  PlanSettings &
+  AllowanceSettings &
   TicketSettings & {
     /** Does the `default` App answer without a credential? */
     readonly defaultApp: boolean
@@ -36,6 +35,7 @@ export type AccessSettings = GuessLimits &
 export type AccessParts = {
   readonly keys: KeyStore & TicketStore
   readonly accounts: AccountStore
+  readonly usage: UsageStore
   readonly apps: Apps
   readonly changes: ChangeFeed
   readonly hosts: Hosts
@@ -50,26 +50,24 @@ export function createAccess(parts: AccessParts): RunningAccess {
   return new Gate(parts)
 }
 
-class Gate implements RunningAccess {
+class Gate extends Allowances implements RunningAccess {
   readonly #apps: Apps
   readonly #hosts: Hosts
   readonly #settings: AccessSettings
   readonly #addresses: Addresses
-  readonly #limits: Limits
-  readonly #plans: Plans
   readonly #verdicts: Verdicts
   readonly #revocations: Revocations
   readonly #tickets: Tickets
   /** What those came in with whom a ticket let in. */
   readonly #claims = new WeakMap<Principal, Claims>()
 
-  constructor({ keys, accounts, apps, changes, hosts, telemetry, settings }: AccessParts) {
+  constructor(parts: AccessParts) {
+    super(parts)
+    const { keys, apps, changes, hosts, telemetry, settings } = parts
     this.#apps = apps
     this.#hosts = hosts
     this.#settings = settings
     this.#addresses = new Addresses(settings.trustedProxies)
-    this.#limits = new Limits(settings)
-    this.#plans = new Plans({ accounts, changes, telemetry, settings })
     this.#verdicts = new Verdicts(keys, new Guesses(settings), settings.verdicts)
     this.#revocations = new Revocations(keys, changes, this.#verdicts, telemetry)
     this.#tickets = new Tickets(keys, settings)
@@ -132,36 +130,12 @@ class Gate implements RunningAccess {
     return this.#addresses.addressOf(request)
   }
 
-  async charge({ account }: Principal): Promise<void> {
-    if (account !== undefined) await this.#plans.charge(account)
-  }
-
-  async standing({ account }: Principal): Promise<Standing | undefined> {
-    return account === undefined ? undefined : this.#plans.standing(account).catch(() => undefined)
-  }
-
-  /** What found no place is not charged. */
-  async admitRun(principal: Principal, from: Admission): Promise<Release> {
-    const release = await this.#limits.admitRun(principal, from)
-    try {
-      await this.charge(principal)
-      return release
-    } catch (thrown) {
-      release()
-      throw thrown
-    }
-  }
-
-  admitConnection(from: Admission): Release {
-    return this.#limits.admitConnection(from)
-  }
-
   onRevoked(listener: (keyId: string) => void): void {
     this.#revocations.onGone(listener)
   }
 
   close(): Promise<void> {
-    this.#plans.close()
+    this.stop()
     return this.#revocations.close()
   }
 

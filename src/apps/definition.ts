@@ -4,6 +4,7 @@ import { ParleyError } from '../protocol/errors.ts'
 import { AppIdSchema } from '../protocol/ids.ts'
 import { MAX_NAME_LENGTH } from '../protocol/limits.ts'
 import { StorableText } from '../protocol/messages.ts'
+import { AppLimitsSchema } from './app-limits.ts'
 import { buildHttpTool, HttpToolsSchema, httpToolFaults } from './http-tools.ts'
 
 /** Characters: about 16,000 words, more than any model follows. */
@@ -80,6 +81,7 @@ const DefinitionSchema = v.strictObject({
     ),
   ),
   httpTools: v.optional(HttpToolsSchema),
+  limits: v.optional(AppLimitsSchema),
   stopAfterDisconnectMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_GRACE_MS))),
   aomi: v.optional(v.strictObject({ keyless: v.picklist(['off', 'read', 'full']) })),
 })
@@ -106,7 +108,7 @@ function beyondSchema({ tools = [], httpTools = [] }: AppDefinition): string[] {
 
 /** The App that a definition describes. The default model is always among those allowed. */
 export function buildApp(definition: AppDefinition, defaults: AppDefaults): App {
-  const { model, httpTools, stopAfterDisconnectMs } = definition
+  const { model, httpTools, limits, stopAfterDisconnectMs } = definition
   const aomi = definition.aomi ?? (definition.id === DEFAULT_APP ? OPEN : undefined)
   return {
     id: definition.id,
@@ -123,6 +125,7 @@ export function buildApp(definition: AppDefinition, defaults: AppDefaults): App 
     tools: (definition.tools ?? []).map(toTool),
     ...(httpTools === undefined ? {} : { httpTools: httpTools.map(buildHttpTool) }),
     ...(aomi === undefined ? {} : { aomi }),
+    ...(limits === undefined ? {} : { limits }),
     ...(stopAfterDisconnectMs === undefined ? {} : { stopAfterDisconnectMs }),
   }
 }

@@ -14,6 +14,7 @@ import { errorFrame, refOf } from './error-frame.ts'
 import { FrameLimits } from './frame-limits.ts'
 import { Outbox } from './outbox.ts'
 import { openingFrames, readyFrame, updatedFrame } from './ready.ts'
+import { takePlace } from './take-place.ts'
 import { tellStanding } from './tell-standing.ts'
 
 const MS_PER_SECOND = 1000
@@ -54,9 +55,9 @@ export class Connection implements SocketHandler, Attached {
     this.heardAt = this.pingedAt = core.now()
     this.#host.add(this)
     try {
-      this.#release = core.access.admitConnection(this.caller.from)
+      this.#release = takePlace(core, this.caller)
       this.#host.pin(this.caller.session)
-      this.#host.makeRoom(this.caller.session)
+      this.#host.makeRoom(this.caller)
       this.caller.session.attach(this)
     } catch (thrown) {
       return this.end(toParleyError(thrown))

@@ -43,6 +43,9 @@ export type Ticket = { readonly ticket: string; readonly expiresAt: number }
 /** Gives back what an admission took (a place among the concurrent runs). Idempotent. */
 export type Release = () => void
 
+/** Who is connected to which App. */
+export type Guest = { readonly principal: Principal; readonly app: App }
+
 export type Admission = { readonly address: string; readonly forwarded: boolean }
 
 export interface Access {
@@ -75,12 +78,18 @@ export interface Access {
   /** Where the principal's account stands in its plan; undefined: it has neither, or the store is away. Never rejects. */
   standing(principal: Principal): Promise<Standing | undefined>
   /**
-   * Takes a place among the runs of this address, and one of the plan of the principal's account; throws `rate_limit_exceeded`
-   * with when to come back.
+   * Takes a place among the runs of this address, and one of the plan of the principal's account, while `app` has tokens left;
+   * throws `rate_limit_exceeded` with when to come back.
    */
-  admitRun(principal: Principal, from: Admission): Promise<Release>
+  admitRun(principal: Principal, from: Admission, app: App): Promise<Release>
+  /** For a run that begins: takes a place among those of `app` and of the owner's account, as `admitRun` throws. */
+  takeRun(owner: Owner, app: App): Promise<Release>
+  /** Tokens, input and output, that a run of App `app` took. */
+  spent(app: string, tokens: number): void
   /** Takes a place among the connections of this address; throws `rate_limit_exceeded`. */
   admitConnection(from: Admission): Release
+  /** Takes a place among the connections of the key and of the App; throws `rate_limit_exceeded`. */
+  admitGuest(guest: Guest): Release
   /** Called with a key's id when it was revoked, expired or lost an App; its connections must close. */
   onRevoked(listener: (keyId: string) => void): void
 }

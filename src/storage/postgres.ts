@@ -4,6 +4,7 @@ import type { KeyStore } from '../ports/keys.ts'
 import type { AppStore, ChangeFeed, SessionStore } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { TicketStore } from '../ports/tickets.ts'
+import type { UsageStore } from '../ports/usage.ts'
 import { createAccountStore } from './accounts.ts'
 import { createAppStore } from './apps.ts'
 import { Changes } from './changes.ts'
@@ -17,6 +18,7 @@ import { Line } from './line.ts'
 import { makeLockName, takeLock } from './node-lock.ts'
 import { createSessionStore } from './sessions.ts'
 import { createTicketStore } from './tickets.ts'
+import { createUsageStore } from './usage.ts'
 import { writeStatement } from './write-statement.ts'
 
 export type PostgresOptions = {
@@ -35,6 +37,7 @@ export type PostgresStorage = SessionStore &
   AccountStore &
   AppStore &
   TicketStore &
+  UsageStore &
   DocumentStore &
   ChangeFeed & {
     /** Saves what is queued, within a bound, and leaves. Idempotent. */
@@ -87,6 +90,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSt
     ...createAccountStore(pool),
     ...createAppStore(pool),
     ...createTicketStore(pool),
+    ...createUsageStore(pool),
     ...createDocumentStore(pool),
     subscribe: (listener) => changes.subscribe(listener),
     close: () => {

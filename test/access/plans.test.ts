@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ANONYMOUS } from '../../src/access/principals.ts'
 import type { Principal } from '../../src/ports/access.ts'
-import { openGate, refusal } from './fakes.ts'
+import { openGate, refusal, testApp } from './fakes.ts'
 
 const PLANS = new Map([
   ['free', { perHour: 100, perMinute: 10 }],
@@ -11,6 +11,7 @@ const acme: Principal = { kind: 'key', keyId: 'k', account: 'acme', scopes: [], 
 const other: Principal = { ...acme, keyId: 'o', account: 'other' }
 const here = { address: '203.0.113.7', forwarded: false }
 const MINUTE = 60_000
+const alpha = testApp('alpha')
 
 function open(defaultPlan = 'none', plan?: string) {
   const gate = openGate({ plans: PLANS, defaultPlan })
@@ -98,12 +99,12 @@ describe('an account with a plan', () => {
     gate.store.plans.set('acme', 'free')
     // Whoever knows the id of a session of the account: by address and by plan.
     const holder: Principal = { kind: 'anonymous', account: 'acme', scopes: [], apps: [] }
-    for (let count = 0; count < 10; count++) (await gate.access.admitRun(holder, here))()
+    for (let count = 0; count < 10; count++) (await gate.access.admitRun(holder, here, alpha))()
     await vi.advanceTimersByTimeAsync(MINUTE - 1)
-    const refused = await refusal(gate.access.admitRun(holder, here))
+    const refused = await refusal(gate.access.admitRun(holder, here, alpha))
     expect(refused.retryAfterMs).toBeLessThanOrEqual(MINUTE)
     await vi.advanceTimersByTimeAsync(1000)
-    ;(await gate.access.admitRun(holder, here))()
+    ;(await gate.access.admitRun(holder, here, alpha))()
     await gate.access.close()
   })
 })

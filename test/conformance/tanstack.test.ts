@@ -39,6 +39,11 @@ const ACCESS = {
   ticketMs: 30_000,
   returnMs: 600_000,
   plans: new Map(),
+  connectionsPerKey: 1000,
+  connectionsPerApp: 1000,
+  appRunsAtOnce: 1000,
+  accountRunsAtOnce: 1000,
+  appTokensPerDay: 0,
   defaultPlan: 'none',
 }
 

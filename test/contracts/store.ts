@@ -8,6 +8,7 @@ import { sessionRules } from './store-sessions.ts'
 import type { MakeStore } from './store-subject.ts'
 import { tailRules } from './store-tails.ts'
 import { ticketRules } from './store-tickets.ts'
+import { usageRules } from './store-usage.ts'
 
 /** What every implementation of src/ports/store.ts does. */
 export function describeStore(name: string, make: MakeStore): void {
@@ -20,5 +21,6 @@ export function describeStore(name: string, make: MakeStore): void {
     keyRules(make)
     accountRules(make)
     ticketRules(make)
+    usageRules(make)
   })
 }

@@ -37,6 +37,11 @@ export class KeyedApp {
     return new KeyedApp(this.id, await KeyedApp.#mint(this.#server, this.id, over), this.#server)
   }
 
+  /** The same on another server of the same store. */
+  on(server: LiveServer): KeyedApp {
+    return new KeyedApp(this.id, this.key, server)
+  }
+
   static async #mint(server: LiveServer, app: string, over: Partial<KeyRow>): Promise<MintedKey> {
     const minted = await mintKey('secret')
     const { id, kind, hash } = minted

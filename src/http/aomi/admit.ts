@@ -53,7 +53,9 @@ export async function makeFor(
 ): Promise<Conversation> {
   const conversation = await openFor(aomi, id, sender, app, wallet)
   if (conversation.stored) return conversation
-  const release = await aomi.access.admitRun(sender.principal, sender.from)
+  const definition = await aomi.apps.get(app)
+  if (definition === undefined) throw new ParleyError('app_not_found')
+  const release = await aomi.access.admitRun(sender.principal, sender.from, definition)
   release()
   await conversation.make()
   return conversation
