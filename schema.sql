@@ -7,7 +7,7 @@ create type title_source as enum ('start', 'model', 'person');
 create type run_status as enum ('queued', 'running', 'finished', 'cancelled', 'failed', 'interrupted', 'removed');
 create type message_role as enum ('user', 'assistant', 'tool', 'reasoning');
 create type key_kind as enum ('secret', 'publishable');
-create type change_kind as enum ('key', 'app', 'session');
+create type change_kind as enum ('key', 'app', 'session', 'account');
 
 create table schema_version (
   version integer not null,
@@ -16,7 +16,8 @@ create table schema_version (
 
 create table accounts (
   id text primary key,
-  plan text not null default 'free',
+  -- Null: the server's default.
+  plan text,
   created_at timestamptz not null default now()
 );
 
@@ -177,4 +178,4 @@ create table changes (
 );
 create index changes_by_time on changes (at);
 
-insert into schema_version (version) values (8);
+insert into schema_version (version) values (9);

@@ -1,9 +1,11 @@
 import ipaddr from 'ipaddr.js'
 import * as v from 'valibot'
 import { type McpPrograms, readMcpPrograms } from './config/mcp-programs.ts'
+import { readPlans } from './config/plans.ts'
 import { factsOf, type Read, type RowFacts, TABLE } from './config/table.ts'
 import { readToolSecrets } from './config/tool-secrets.ts'
 import { isOriginEntry, parseDuration, type Secret } from './config/values.ts'
+import type { Plan } from './ports/accounts.ts'
 
 /** The model of the demo: answers without a key and says that it is not an AI. */
 const DEMO_MODEL = 'scripted/demo'
@@ -14,7 +16,8 @@ const OPENAI_MODEL = 'openai/gpt-5.4-mini'
 
 /** Everything that can be set, read once at the start. Times are milliseconds, sizes bytes. */
 export type Config = Omit<Read, 'access' | 'models' | 'tools'> & {
-  readonly access: Omit<Read['access'], 'defaultApp'> & {
+  readonly access: Omit<Read['access'], 'defaultApp' | 'plans'> & {
+    readonly plans: ReadonlyMap<string, Plan>
     readonly defaultApp: boolean
     /** It is off because others can reach this server and its model costs money, not because someone said so. */
     readonly defaultAppHidden: boolean
@@ -58,8 +61,10 @@ export function readConfig(env: Environment): Config {
   const { secretNames, hosts, mcpFile, mcpProcesses: processes, mcpIdleMs: idleMs } = parsed.output.tools
   const { secrets, faults: secretFaults } = readToolSecrets(secretNames, env, OWN_NAMES)
   const { programs, faults: programFaults } = readMcpPrograms(mcpFile, env, OWN_NAMES)
-  const config = { ...derive(parsed.output), tools: { hosts, secrets }, mcp: { programs, processes, idleMs } }
-  const faults = [...RULES.flatMap((rule) => rule(config) ?? []), ...secretFaults, ...programFaults]
+  const { plans, faults: planFaults } = readPlans(parsed.output.access.plans)
+  const config = { ...derive(parsed.output, plans), tools: { hosts, secrets }, mcp: { programs, processes, idleMs } }
+  const otherFaults = planFaults.length > 0 ? planFaults : defaultPlanFaults(config)
+  const faults = [...RULES.flatMap((rule) => rule(config) ?? []), ...secretFaults, ...programFaults, ...otherFaults]
   if (faults.length > 0) throw new ConfigError(faults)
   for (const group of Object.values(config)) Object.freeze(group)
   return Object.freeze(config)
@@ -82,6 +87,7 @@ const DERIVED = [
   'Units: `ms`, `s`, `m`, `h`, `d`; `B`, `KiB`, `MiB`, `GiB`. An empty value counts as absent.',
   '`PARLEY_DEFAULT_APP`: on, unless `HOST` lets other machines in while a real model is set up.',
   `\`PARLEY_MODEL\`: ${ANTHROPIC_MODEL} with an \`ANTHROPIC_API_KEY\`, else ${OPENAI_MODEL} with an \`OPENAI_API_KEY\` or \`OPENAI_BASE_URL\`, else ${DEMO_MODEL}.`,
+  '`PARLEY_PLANS`: `free` 100 an hour and 10 a minute, `starter` 500 and 50, `standard` 2,000 and 100, `pro` 10,000 and 500.',
 ]
 
 /** The table as Markdown, as it stands in README. */
@@ -120,7 +126,7 @@ function describe(issue: v.BaseIssue<unknown>, env: Environment): string {
   return `${name} ${held}; allowed: ${kind.allowed}`
 }
 
-function derive(read: Read): Omit<Config, 'tools' | 'mcp'> {
+function derive(read: Read, plans: ReadonlyMap<string, Plan>): Omit<Config, 'tools' | 'mcp'> {
   const { server, access, models } = read
   const standard = standardModel(models)
   const exposed = !isLoopback(server.host) && standard !== DEMO_MODEL
@@ -128,6 +134,7 @@ function derive(read: Read): Omit<Config, 'tools' | 'mcp'> {
     ...read,
     access: {
       ...access,
+      plans,
       defaultApp: access.defaultApp ?? !exposed,
       defaultAppHidden: access.defaultApp === undefined && exposed,
     },
@@ -169,6 +176,11 @@ const RULES: readonly Rule[] = [
       ? `${MODEL_ROWS} names an openai model; that needs OPENAI_API_KEY or OPENAI_BASE_URL`
       : undefined,
 ]
+
+function defaultPlanFaults({ access: { plans, defaultPlan } }: Pick<Config, 'access'>): string[] {
+  if (defaultPlan === 'none' || plans.has(defaultPlan)) return []
+  return [`PARLEY_DEFAULT_PLAN holds "${defaultPlan}"; allowed: none, ${[...plans.keys()].join(', ')}`]
+}
 
 const MODEL_ROWS = 'PARLEY_MODEL, PARLEY_MODELS or PARLEY_FALLBACKS'
 

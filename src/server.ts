@@ -6,6 +6,7 @@ import { Chat } from './chat/chat.ts'
 import { MemoryEventLog } from './chat/memory-log.ts'
 import type { ChatSettings } from './chat/settings.ts'
 import { createHttp } from './http/app.ts'
+import type { AccountStore } from './ports/accounts.ts'
 import type { DocumentSearch } from './ports/documents.ts'
 import type { KeyStore } from './ports/keys.ts'
 import type { Providers } from './ports/provider.ts'
@@ -14,12 +15,13 @@ import type { Telemetry } from './ports/telemetry.ts'
 import type { TicketStore } from './ports/tickets.ts'
 import type { Tool } from './ports/tool.ts'
 import type { Transport, TransportHandlers } from './ports/transport.ts'
+import type { UsageStore } from './ports/usage.ts'
 import { createTools, type MakeHttpTool, type McpTools } from './tools/registry.ts'
 import { createDocumentSearch } from './tools/search-documents.ts'
 
 /** What a server is assembled from. `main` names the adapters; tests and the bench bring their own. */
 export type ServerPorts = {
-  readonly store: SessionStore & KeyStore & TicketStore & AppStore & ChangeFeed
+  readonly store: SessionStore & KeyStore & AccountStore & UsageStore & TicketStore & AppStore & ChangeFeed
   /** Absent: no App has documents. */
   readonly documents?: DocumentSearch
   readonly providers: Providers
@@ -89,6 +91,8 @@ class AssembledServer implements Server {
     })
     this.#access = createAccess({
       keys: store,
+      accounts: store,
+      usage: store,
       apps: this.#apps,
       changes: store,
       hosts,

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_SETTINGS } from '../src/chat/settings.ts'
@@ -244,6 +244,45 @@ describe('the default App', () => {
   ])('has OpenAI where that alone is set up: %j', (env, model) => {
     expect(readConfig(env).models.default).toMatch(model)
     expect(readConfig({ ...env, HOST: '0.0.0.0' }).access).toMatchObject({ defaultApp: false, defaultAppHidden: true })
+  })
+})
+
+describe('plans', () => {
+  it('are the standard ones, or those of JSON or of a file, which take their place', () => {
+    expect([...readConfig({}).access.plans.keys()]).toEqual(['free', 'starter', 'standard', 'pro'])
+    expect(readConfig({}).access.plans.get('starter')).toEqual({ perHour: 500, perMinute: 50 })
+    const text = '{"gold": {"perHour": 9, "perMinute": 3}}'
+    const file = join(mkdtempSync(join(tmpdir(), 'parley-plans-')), 'plans.json')
+    writeFileSync(file, text)
+    for (const PARLEY_PLANS of [text, file]) {
+      const { plans, defaultPlan } = readConfig({ PARLEY_PLANS, PARLEY_DEFAULT_PLAN: 'gold' }).access
+      expect([[...plans], defaultPlan]).toEqual([[['gold', { perHour: 9, perMinute: 3 }]], 'gold'])
+    }
+    rmSync(dirname(file), { recursive: true })
+  })
+
+  it.each([
+    ['{', 'PARLEY_PLANS is not JSON, such as {"free": {"perHour": 100, "perMinute": 10}}'],
+    ['/nonexistent/plans.json', 'PARLEY_PLANS names a file that cannot be read'],
+    ['{}', 'PARLEY_PLANS names no plan'],
+    ['{"a": {"perHour": 1}}', 'PARLEY_PLANS a.perMinute: is missing'],
+    ['{"a": {"perHour": 0, "perMinute": 1.5}}', 'PARLEY_PLANS a.perHour: must be at least 1'],
+    ['{"a": {"perHour": 0, "perMinute": 1.5}}', 'PARLEY_PLANS a.perMinute: must be a whole number'],
+    ['{"a": {"perHour": 1, "perMinute": 1, "perDay": 1}}', 'PARLEY_PLANS a.perDay: unknown field'],
+    ['{"a": 7}', 'PARLEY_PLANS a: must be an object, such as {"free": {"perHour": 100, "perMinute": 10}}'],
+    [
+      '{"None": {"perHour": 1, "perMinute": 1}}',
+      'PARLEY_PLANS None: names of plans are 1 to 32 lower-case letters, digits and hyphens',
+    ],
+    ['{"none": {"perHour": 1, "perMinute": 1}}', 'PARLEY_PLANS none: none and default are no names of plans'],
+  ])('that are wrong are refused with the place and the reason: %s', (PARLEY_PLANS, fault) => {
+    expect(faults({ PARLEY_PLANS })).toContain(fault)
+  })
+
+  it('of which the default one is none are refused', () => {
+    expect(faults({ PARLEY_DEFAULT_PLAN: 'gold' })).toEqual([
+      'PARLEY_DEFAULT_PLAN holds "gold"; allowed: none, free, starter, standard, pro',
+    ])
   })
 })
 

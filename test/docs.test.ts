@@ -14,6 +14,7 @@ const PREFIX = 'parley_'
 /** Of PgBouncer, Postgres, Node, HTTP bodies and models' APIs; everything else in code that looks like a code or a metric is one of ours. */
 const FOREIGN_WORDS = [
   'retry_after',
+  'rate_limit',
   'statement_timeout',
   'ignore_startup_parameters',
   'top_p',

@@ -1,24 +1,27 @@
-import type { Access, AccessRequest, Admission, Grant, Principal, Release, Ticket } from '../ports/access.ts'
+import type { Access, AccessRequest, Admission, Grant, Principal, Ticket } from '../ports/access.ts'
+import type { AccountStore } from '../ports/accounts.ts'
 import type { App, Apps } from '../ports/apps.ts'
 import type { KeyStore, Scope } from '../ports/keys.ts'
 import type { ChangeFeed, Owner } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { TicketStore } from '../ports/tickets.ts'
+import type { UsageStore } from '../ports/usage.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { Addresses } from './addresses.ts'
+import { type AllowanceSettings, Allowances } from './allowances.ts'
 import { Guesses, type GuessLimits } from './guesses.ts'
 import { holderOf } from './holders.ts'
 import type { Hosts } from './hosts.ts'
 import { sha256 } from './keys.ts'
-import { type AddressLimits, Limits } from './limits.ts'
 import { isWithin } from './networks.ts'
+import { checkOrigin, presentedKey } from './presented.ts'
 import { ANONYMOUS, DEFAULT_APP, type Verdict } from './principals.ts'
 import { Revocations } from './revocations.ts'
 import { type Claims, type TicketSettings, Tickets } from './tickets.ts'
 import { Verdicts } from './verdicts.ts'
 
 export type AccessSettings = GuessLimits &
-  AddressLimits &
+  AllowanceSettings &
   TicketSettings & {
     /** Does the `default` App answer without a credential? */
     readonly defaultApp: boolean
@@ -31,6 +34,8 @@ export type AccessSettings = GuessLimits &
 
 export type AccessParts = {
   readonly keys: KeyStore & TicketStore
+  readonly accounts: AccountStore
+  readonly usage: UsageStore
   readonly apps: Apps
   readonly changes: ChangeFeed
   readonly hosts: Hosts
@@ -45,27 +50,24 @@ export function createAccess(parts: AccessParts): RunningAccess {
   return new Gate(parts)
 }
 
-const KEY_HEADERS = ['aomi-app-key', 'x-api-key']
-const BEARER = /^bearer +(\S+)$/i
-
-class Gate implements RunningAccess {
+class Gate extends Allowances implements RunningAccess {
   readonly #apps: Apps
   readonly #hosts: Hosts
   readonly #settings: AccessSettings
   readonly #addresses: Addresses
-  readonly #limits: Limits
   readonly #verdicts: Verdicts
   readonly #revocations: Revocations
   readonly #tickets: Tickets
   /** What those came in with whom a ticket let in. */
   readonly #claims = new WeakMap<Principal, Claims>()
 
-  constructor({ keys, apps, changes, hosts, telemetry, settings }: AccessParts) {
+  constructor(parts: AccessParts) {
+    super(parts)
+    const { keys, apps, changes, hosts, telemetry, settings } = parts
     this.#apps = apps
     this.#hosts = hosts
     this.#settings = settings
     this.#addresses = new Addresses(settings.trustedProxies)
-    this.#limits = new Limits(settings)
     this.#verdicts = new Verdicts(keys, new Guesses(settings), settings.verdicts)
     this.#revocations = new Revocations(keys, changes, this.#verdicts, telemetry)
     this.#tickets = new Tickets(keys, settings)
@@ -128,19 +130,12 @@ class Gate implements RunningAccess {
     return this.#addresses.addressOf(request)
   }
 
-  admitRun(principal: Principal, from: Admission): Promise<Release> {
-    return this.#limits.admitRun(principal, from)
-  }
-
-  admitConnection(from: Admission): Release {
-    return this.#limits.admitConnection(from)
-  }
-
   onRevoked(listener: (keyId: string) => void): void {
     this.#revocations.onGone(listener)
   }
 
   close(): Promise<void> {
+    this.stop()
     return this.#revocations.close()
   }
 
@@ -222,21 +217,3 @@ class Gate implements RunningAccess {
 
 const UNKNOWN_HOST = 'This server does not know the name it was called by; PARLEY_ORIGINS tells it'
 const UNKNOWN_PAGE = 'Pages of this origin may not use this server without a key; PARLEY_ORIGINS allows them'
-
-function presentedKey(request: AccessRequest): string | undefined {
-  for (const name of KEY_HEADERS) {
-    const value = request.header(name)?.trim()
-    if (value) return value
-  }
-  return BEARER.exec(request.header('authorization')?.trim() ?? '')?.[1] ?? request.key
-}
-
-function checkOrigin(verdict: Verdict, origin: string | undefined): void {
-  if (!verdict.publishable) {
-    // A secret key in a browser is a secret no more.
-    if (origin !== undefined)
-      throw new ParleyError('forbidden', { message: 'A secret key must not be used in a browser' })
-  } else if (origin === undefined || origin === 'null' || !verdict.origins.has(origin.toLowerCase())) {
-    throw new ParleyError('origin_not_allowed')
-  }
-}

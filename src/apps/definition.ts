@@ -4,6 +4,7 @@ import { ParleyError } from '../protocol/errors.ts'
 import { AppIdSchema } from '../protocol/ids.ts'
 import { MAX_NAME_LENGTH } from '../protocol/limits.ts'
 import { StorableText } from '../protocol/messages.ts'
+import { AppLimitsSchema } from './app-limits.ts'
 import { buildHttpTool, HttpToolsSchema, httpToolFaults } from './http-tools.ts'
 import { buildMcpServer, McpSchema, mcpFaults } from './mcp.ts'
 
@@ -82,6 +83,7 @@ const DefinitionSchema = v.strictObject({
   ),
   httpTools: v.optional(HttpToolsSchema),
   mcp: v.optional(McpSchema),
+  limits: v.optional(AppLimitsSchema),
   stopAfterDisconnectMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_GRACE_MS))),
   aomi: v.optional(v.strictObject({ keyless: v.picklist(['off', 'read', 'full']) })),
 })
@@ -108,7 +110,7 @@ function beyondSchema({ tools = [], httpTools = [], mcp = [] }: AppDefinition): 
 
 /** The App that a definition describes. The default model is always among those allowed. */
 export function buildApp(definition: AppDefinition, defaults: AppDefaults): App {
-  const { model, httpTools, mcp, stopAfterDisconnectMs } = definition
+  const { model, httpTools, mcp, limits, stopAfterDisconnectMs } = definition
   const aomi = definition.aomi ?? (definition.id === DEFAULT_APP ? OPEN : undefined)
   return {
     id: definition.id,
@@ -126,6 +128,7 @@ export function buildApp(definition: AppDefinition, defaults: AppDefaults): App 
     ...(httpTools === undefined ? {} : { httpTools: httpTools.map(buildHttpTool) }),
     ...(mcp === undefined ? {} : { mcp: mcp.map(buildMcpServer) }),
     ...(aomi === undefined ? {} : { aomi }),
+    ...(limits === undefined ? {} : { limits }),
     ...(stopAfterDisconnectMs === undefined ? {} : { stopAfterDisconnectMs }),
   }
 }

@@ -93,7 +93,8 @@ async function stillWaits(core: Core, session: Session, history: History, answer
 
 async function goOn(core: Core, caller: Caller, history: History, continues: Answered): Promise<Outcome> {
   const { session } = caller
-  const release = await core.access.admitRun(caller.principal, caller.from)
+  const app = await currentApp(session)
+  const release = await core.access.admitRun(caller.principal, caller.from, app)
   const run: RunRow = {
     id: randomUUID(),
     sessionId: session.id,
@@ -103,7 +104,7 @@ async function goOn(core: Core, caller: Caller, history: History, continues: Ans
     fence: 1,
   }
   try {
-    const started = await startRun(session, await currentApp(session), { run, continues, history, release })
+    const started = await startRun(session, app, { run, continues, history, release })
     return { ack: { runId: run.id, duplicate: false }, after: () => void launch(session, started) }
   } catch (thrown) {
     release()

@@ -20,8 +20,8 @@ export interface ConnectionHost {
   readonly core: Core
   add(connection: Attached): void
   remove(connection: Attached): void
-  /** Closes the oldest connection of a session that has as many as it may. */
-  makeRoom(session: Session): void
+  /** Closes the oldest connection of a session that has as many as it may, for one that comes. */
+  makeRoom(caller: Caller): void
   /** Keeps the session in memory; throws when it moved. */
   pin(session: Session): void
 }

@@ -10,10 +10,12 @@ import { fitsUtf8 } from '../protocol/text.ts'
 import type { Attached, ConnectionHost } from './attached.ts'
 import type { Caller } from './caller.ts'
 import { dispatch } from './dispatch.ts'
+import { errorFrame, refOf } from './error-frame.ts'
 import { FrameLimits } from './frame-limits.ts'
 import { Outbox } from './outbox.ts'
 import { openingFrames, readyFrame, updatedFrame } from './ready.ts'
-import { errorFrame, refOf } from './replies.ts'
+import { takePlace } from './take-place.ts'
+import { tellStanding } from './tell-standing.ts'
 
 const MS_PER_SECOND = 1000
 /** Commands of one connection that wait for an answer; above it the client is flooding. */
@@ -53,9 +55,9 @@ export class Connection implements SocketHandler, Attached {
     this.heardAt = this.pingedAt = core.now()
     this.#host.add(this)
     try {
-      this.#release = core.access.admitConnection(this.caller.from)
+      this.#release = takePlace(core, this.caller)
       this.#host.pin(this.caller.session)
-      this.#host.makeRoom(this.caller.session)
+      this.#host.makeRoom(this.caller)
       this.caller.session.attach(this)
     } catch (thrown) {
       return this.end(toParleyError(thrown))
@@ -212,6 +214,7 @@ export class Connection implements SocketHandler, Attached {
       this.#refuse(toParleyError(thrown), ref)
     } finally {
       this.#pending--
+      void tellStanding(this.#host.core, this, command.type)
     }
   }
 

@@ -34,6 +34,7 @@ export async function dispatch(core: Core, caller: Caller, command: Command): Pr
     case 'run.retry':
       return runRetry(core, caller, command)
     case 'session.update':
+      await core.access.charge(caller.principal)
       return sessionUpdate(caller, command)
     case 'history.get':
       return historyGet(caller.session, command)

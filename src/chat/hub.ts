@@ -1,6 +1,7 @@
 import { encodeControl } from '../protocol/codec.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { Attached, ConnectionHost } from './attached.ts'
+import type { Caller } from './caller.ts'
 import type { Core } from './core.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
@@ -43,8 +44,8 @@ export class Hub implements ConnectionHost {
     this.core.telemetry.count('connections_opened_total')
   }
 
-  makeRoom({ watchers }: Session): void {
-    if (watchers.length < this.core.settings.connectionsPerSession) return
+  makeRoom({ session: { watchers }, app: { limits } }: Pick<Caller, 'session' | 'app'>): void {
+    if (watchers.length < (limits?.connectionsPerSession ?? this.core.settings.connectionsPerSession)) return
     watchers[0]?.end(new ParleyError('too_many_connections'))
   }
 

@@ -42,7 +42,7 @@ export function readyFrame(
     limits: {
       frameBytes: settings.frameBytes,
       messageBytes: settings.messageBytes,
-      queuedSends: settings.queuedSends,
+      queuedSends: app.limits?.queuedSends ?? settings.queuedSends,
       pageMessages: MAX_PAGE_MESSAGES,
     },
     ...(reconnectToken === undefined ? {} : { reconnectToken }),

@@ -16,14 +16,19 @@ import { improveTitle } from './title.ts'
 const MS_PER_SECOND = 1000
 /** Milliseconds after which a queue whose next run could not be started is tried again: the store or the App may be back. */
 const QUEUE_RETRY_MS = 5000
+/** Milliseconds; also where what keeps it says a later time. */
+const MAX_QUEUE_RETRY_MS = 60_000
 
 /** Lets the run work, then saves and tells its end, then goes on with the queue. Never throws. */
 export async function launch(session: Session, run: Run): Promise<void> {
   session.core.telemetry.count('runs_started_total')
   session.announceStatus()
   const end = await run.begin()
-  await finish(session, run, end)
-  run.plan.release?.()
+  try {
+    await finish(session, run, end)
+  } finally {
+    run.plan.release?.()
+  }
   await startNext(session)
 }
 
@@ -120,11 +125,12 @@ function settle(session: Session, { row, history, saved, late }: Ended): void {
 }
 
 function report(session: Session, run: Run, end: RunEnd): void {
-  const { telemetry, now } = session.core
+  const { access, telemetry, now } = session.core
   const seconds = (now() - run.startedAt) / MS_PER_SECOND
   telemetry.count('runs_ended_total', 1, endFacts(end).runStatus)
   telemetry.observe('run_seconds', seconds)
   for (const { inputTokens, outputTokens } of run.usage.total()) {
+    access.spent(session.row.app, inputTokens + outputTokens)
     telemetry.count('model_tokens_total', inputTokens, 'input')
     telemetry.count('model_tokens_total', outputTokens, 'output')
   }
@@ -139,10 +145,16 @@ export async function startNext(session: Session): Promise<void> {
     .exclusive(() => takeNext(session))
     .catch((thrown: unknown) => {
       session.core.telemetry.log('warn', 'queue waits', { session: sessionTag(session.id) }, thrown)
-      session.queueWaitsUntil = session.core.now() + QUEUE_RETRY_MS
+      session.queueWaitsUntil = session.core.now() + queueRetryMs(thrown)
       return undefined
     })
   if (run !== undefined) void launch(session, run)
+}
+
+/** Tokens that are used up come back at midnight; somebody may raise the limit before. */
+function queueRetryMs(thrown: unknown): number {
+  const told = thrown instanceof ParleyError ? (thrown.retryAfterMs ?? 0) : 0
+  return Math.min(Math.max(told, QUEUE_RETRY_MS), MAX_QUEUE_RETRY_MS)
 }
 
 async function takeNext(session: Session): Promise<Run | undefined> {

@@ -24,11 +24,26 @@ export type Start = {
   readonly release?: () => void
 }
 
+/** As `storeStart`, with a place among the runs of the App and the account, which the run gives back at its end. */
+export async function startRun(session: Session, app: App, start: Start): Promise<Run> {
+  const leave = await session.core.access.takeRun(session.row, app)
+  const release = (): void => {
+    leave()
+    start.release?.()
+  }
+  try {
+    return await storeStart(session, app, { ...start, release })
+  } catch (thrown) {
+    leave()
+    throw thrown
+  }
+}
+
 /**
  * Makes the start durable, then puts it into memory and reserves the session; `launch` lets it speak. A run that replaces
  * another takes that one and all after it out of history. Called within `session.exclusive`.
  */
-export async function startRun(
+async function storeStart(
   session: Session,
   app: App,
   { run, message, continues, history, changes = {}, release }: Start,

@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import type { AccountStore } from '../ports/accounts.ts'
 import type { DocumentStore } from '../ports/documents.ts'
 import type { KeyStore } from '../ports/keys.ts'
 import type { AppStore } from '../ports/store.ts'
@@ -15,7 +16,7 @@ export type CliIo = {
 }
 
 /** What commands do to the store that a server uses. */
-export type CliStore = Closing & { readonly keys: KeyStore; readonly apps: AppStore }
+export type CliStore = Closing & { readonly keys: KeyStore; readonly apps: AppStore; readonly accounts: AccountStore }
 export type OpenStore<Store = CliStore> = (io: CliIo) => Promise<Store>
 /** What `docs` does to it. */
 export type CliDocuments = Closing & { readonly apps: AppStore; readonly documents: DocumentStore }

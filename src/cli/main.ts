@@ -1,3 +1,4 @@
+import { accountsCommand } from './accounts.ts'
 import { appsCommand } from './apps.ts'
 import { chatCommand } from './chat.ts'
 import { checkCommand } from './check.ts'
@@ -20,6 +21,7 @@ const commands = {
   serve: serveCommand,
   apps: appsCommand(openStore),
   keys: keysCommand(openStore),
+  accounts: accountsCommand(openStore),
   docs: docsCommand(openStore),
   migrate: migrateCommand,
   check: checkCommand(inspectStore),

@@ -10,7 +10,8 @@ const POOL_SIZE = 1
 /** The store that a server with this environment uses; the embedded one is joined if it runs, else started for the command. */
 export async function openStore(io: CliIo): Promise<CliStore & CliDocuments> {
   const storage = await openDescribed(io)
-  return { keys: storage.store, apps: storage.store, documents: storage.store, close: () => storage.close() }
+  const { store } = storage
+  return { keys: store, apps: store, accounts: store, documents: store, close: () => storage.close() }
 }
 
 /** Opening migrates. */

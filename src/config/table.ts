@@ -58,6 +58,11 @@ const MODEL = /^[a-z0-9-]{1,40}\/[A-Za-z0-9._:/@-]{1,160}$/
 const MODEL_KIND = text(MODEL, 'provider/model, such as anthropic/claude-sonnet-5-5')
 const POSTGRES = secret((value) => isUrl(value, 'postgres:', 'postgresql:'), 'a postgres:// URL')
 const KEY = secret((key) => key !== '', 'a key')
+const PLANS = text(
+  /^[^\0]{1,65536}$/,
+  'JSON such as {"free": {"perHour": 100, "perMinute": 10}}, or the path of a file',
+)
+const PLAN = text(/^[a-z][a-z0-9-]{0,31}$/, 'none, or the name of a plan')
 const PATH = text(/^[^\0]{1,1024}$/, 'a path')
 const WEB_URL: Kind<string> = {
   schema: v.pipe(
@@ -101,6 +106,21 @@ const access = v.object({
   ),
   requireHttps: row('PARLEY_REQUIRE_HTTPS', SWITCH, 'off', 'Refuse requests that did not come over TLS'),
   connectionsPerAddress: row('PARLEY_CONNECTIONS_PER_ADDRESS', count(1, 1e6), '200', 'An office behind one address'),
+  connectionsPerKey: row('PARLEY_CONNECTIONS_PER_KEY', count(1, 1e6), '20000', 'More than a process holds at ease'),
+  connectionsPerApp: row('PARLEY_CONNECTIONS_PER_APP', count(1, 1e6), '20000', 'The same; less where Apps share it'),
+  appRunsAtOnce: row(
+    'PARLEY_APP_RUNS_AT_ONCE',
+    count(1, 1e6),
+    '1000',
+    'As many requests as a provider is sent at once',
+  ),
+  accountRunsAtOnce: row(
+    'PARLEY_ACCOUNT_RUNS_AT_ONCE',
+    count(1, 1e6),
+    '1000',
+    'Of all Apps, by the keys of one account',
+  ),
+  appTokensPerDay: row('PARLEY_APP_TOKENS_PER_DAY', count(0, 1e12), '0', 'Input and output, a day of UTC; 0: no bound'),
   runsPerMinute: row('PARLEY_RUNS_PER_MINUTE', count(1, 1e6), '10', 'Per address, without a key: a person reads on'),
   runsAtOnce: row('PARLEY_RUNS_AT_ONCE', count(1, 1e6), '3', 'Per address, without a key: a few tabs'),
   guessesPerMinute: row('PARLEY_KEY_GUESSES_PER_MINUTE', count(1, 1e4), '10', 'Wrong secrets per key id and address'),
@@ -110,6 +130,8 @@ const access = v.object({
     '2',
     '24 ms of CPU and 19 MiB each; more wait or are shed',
   ),
+  plans: optional('PARLEY_PLANS', PLANS, 'see below', 'What accounts may do: a JSON file, or JSON'),
+  defaultPlan: row('PARLEY_DEFAULT_PLAN', PLAN, 'none', 'Of accounts that nobody gave one; none: no plan limits them'),
   ticketMs: row(
     'PARLEY_TICKET_LIFETIME',
     duration('1s', '59s'),

@@ -20,6 +20,7 @@ export const UserSchema = v.pipe(
 /** Who asks; throws what `identify` throws, and `forbidden` without the scope. */
 export async function admit(c: HttpContext, access: Access, app: string, scope: Scope): Promise<Principal> {
   const principal = await access.identify(accessRequestOf(c), app)
+  c.set('principal', principal)
   access.require(principal, scope)
   return principal
 }

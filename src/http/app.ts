@@ -8,6 +8,7 @@ import { authTestRoutes } from './auth-test.ts'
 import { allowPages } from './cors.ts'
 import { type OpsParts, opsRoutes } from './ops.ts'
 import { type PageParts, pageRoutes } from './page.ts'
+import { tellLimits } from './rate-limit.ts'
 import { type HttpEnv, respondError } from './responses.ts'
 import { type SessionParts, sessionRoutes } from './sessions.ts'
 import { ticketRoutes } from './tickets.ts'
@@ -39,6 +40,7 @@ export function routesOf(parts: OwnParts, others?: Hono<HttpEnv>): Hono<HttpEnv>
   if (parts.requireHttps) sayHttpsOnly(app)
   app.route('/', opsRoutes(parts))
   allowPages(app, '/v1/*')
+  tellLimits(app, '/v1/*', parts.access)
   app.route('/', authTestRoutes(parts.access))
   app.route('/', sessionRoutes(parts))
   app.route('/', ticketRoutes(parts.access))

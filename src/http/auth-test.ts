@@ -1,5 +1,7 @@
 import { Hono } from 'hono'
 import type { Access } from '../ports/access.ts'
+import type { Standing } from '../ports/accounts.ts'
+import { resetOf } from './rate-limit.ts'
 import { API_HEADERS, accessRequestOf, type HttpContext, type HttpEnv, refuseMethod } from './responses.ts'
 
 const PATH = '/v1/auth/test'
@@ -13,7 +15,16 @@ export function authTestRoutes(access: Access): Hono<HttpEnv> {
 }
 
 async function answer(c: HttpContext, access: Access): Promise<Response> {
-  const { account, keyId, keyKind, scopes, apps } = await access.authenticate(accessRequestOf(c))
-  const body = { authenticated: true, user: { id: account }, key: { id: keyId, kind: keyKind }, scopes, apps }
+  const principal = await access.authenticate(accessRequestOf(c))
+  c.set('principal', principal)
+  const { account, keyId, keyKind, scopes, apps } = principal
+  const who = { authenticated: true, user: { id: account }, key: { id: keyId, kind: keyKind } }
+  const standing = await access.standing(principal)
+  const body = { ...who, scopes, apps, ...(standing === undefined ? {} : { rate_limit: rateLimitOf(standing) }) }
   return Response.json(body, { headers: API_HEADERS })
+}
+
+/** The same as the headers say. */
+function rateLimitOf({ limit, remaining, resetMs }: Standing): Readonly<Record<string, number>> {
+  return { limit, remaining, reset: resetOf(resetMs) }
 }

@@ -1,5 +1,6 @@
 import type { Hono } from 'hono'
 import { ParleyError } from '../protocol/errors.ts'
+import { LIMIT_HEADERS } from './rate-limit.ts'
 import type { HttpEnv } from './responses.ts'
 
 const METHODS = 'GET, HEAD, PATCH, DELETE'
@@ -25,7 +26,7 @@ export function allowPages(routes: Hono<HttpEnv>, path: string): void {
     const isShut = c.error instanceof ParleyError && c.error.code === 'origin_not_allowed'
     if (isPage && !isShut) {
       c.res.headers.set('access-control-allow-origin', origin)
-      c.res.headers.set('access-control-expose-headers', 'retry-after')
+      c.res.headers.set('access-control-expose-headers', `retry-after, ${LIMIT_HEADERS}`)
     }
     return undefined
   })

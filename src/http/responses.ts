@@ -1,11 +1,15 @@
 import type { Context } from 'hono'
-import type { AccessRequest } from '../ports/access.ts'
+import type { AccessRequest, Principal } from '../ports/access.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Peer } from '../ports/transport.ts'
 import { ParleyError, toErrorBody, toParleyError } from '../protocol/errors.ts'
 
 /** What every handler is given beside the request. */
-export type HttpEnv = { Bindings: { readonly peer: Peer } }
+export type HttpEnv = {
+  Bindings: { readonly peer: Peer }
+  /** Who asks, once that is known. */
+  Variables: { principal?: Principal }
+}
 export type HttpContext = Context<HttpEnv>
 
 const MS_PER_SECOND = 1000

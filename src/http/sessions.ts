@@ -9,6 +9,7 @@ import { isRandomSessionId, SessionIdSchema } from '../protocol/ids.ts'
 import { MAX_PAGE_MESSAGES } from '../protocol/limits.ts'
 import { AppQuery, admit, UserSchema } from './admit.ts'
 import { readInput, readJson } from './input.ts'
+import { charge } from './rate-limit.ts'
 import { API_HEADERS, type HttpContext, type HttpEnv, refuseMethod } from './responses.ts'
 
 export type SessionParts = { readonly access: Access; readonly sessions: SessionDirectory }
@@ -61,6 +62,7 @@ async function rename(c: HttpContext, { access, sessions }: SessionParts): Promi
   const { title } = readInput(TitleBody, await readJson(c))
   const principal = await admit(c, access, app, 'write')
   checkSessionId(principal, session)
+  await charge(c, access)
   await sessions.rename(ownerOf(principal, app, user), session, title)
   return Response.json({ id: session, title }, { headers: API_HEADERS })
 }
@@ -69,6 +71,7 @@ async function remove(c: HttpContext, { access, sessions }: SessionParts): Promi
   const { app, user, session } = readOne(c)
   const principal = await admit(c, access, app, 'delete')
   checkSessionId(principal, session)
+  await charge(c, access)
   await sessions.delete(ownerOf(principal, app, user), session)
   return new Response(null, { status: 204, headers: API_HEADERS })
 }

@@ -4,6 +4,7 @@ import type { Access } from '../ports/access.ts'
 import { SessionIdSchema } from '../protocol/ids.ts'
 import { AppQuery, admit, UserSchema } from './admit.ts'
 import { readInput, readJson } from './input.ts'
+import { charge } from './rate-limit.ts'
 import { API_HEADERS, type HttpContext, type HttpEnv, refuseMethod } from './responses.ts'
 
 const PATH = '/v1/tickets'
@@ -35,6 +36,7 @@ async function mint(c: HttpContext, access: Access): Promise<Response> {
   const { app } = readInput(AppQuery, c.req.query())
   const grant = readInput(Body, await readJson(c))
   const principal = await admit(c, access, app, 'write')
+  await charge(c, access)
   const { ticket, expiresAt } = await access.mintTicket(principal, app, grant)
   const body = { ticket, app, ...grant, expiresAt: new Date(expiresAt).toISOString() }
   return Response.json(body, { status: CREATED, headers: API_HEADERS })

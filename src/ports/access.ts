@@ -1,3 +1,4 @@
+import type { Standing } from './accounts.ts'
 import type { App } from './apps.ts'
 import type { KeyKind, Scope } from './keys.ts'
 import type { Owner } from './store.ts'
@@ -42,6 +43,9 @@ export type Ticket = { readonly ticket: string; readonly expiresAt: number }
 /** Gives back what an admission took (a place among the concurrent runs). Idempotent. */
 export type Release = () => void
 
+/** Who is connected to which App. */
+export type Guest = { readonly principal: Principal; readonly app: App }
+
 export type Admission = { readonly address: string; readonly forwarded: boolean }
 
 export interface Access {
@@ -69,10 +73,23 @@ export interface Access {
   require(principal: Principal, scope: Scope): void
   /** The address that limits count by: the peer, or what a trusted proxy says. */
   addressOf(request: AccessRequest): Admission
-  /** Takes a place among the runs of this address; throws `rate_limit_exceeded` with when to come back. */
-  admitRun(principal: Principal, from: Admission): Promise<Release>
+  /** Counts something that is no run against the plan of the principal's account; throws `rate_limit_exceeded` with when to come back. */
+  charge(principal: Principal): Promise<void>
+  /** Where the principal's account stands in its plan; undefined: it has neither, or the store is away. Never rejects. */
+  standing(principal: Principal): Promise<Standing | undefined>
+  /**
+   * Takes a place among the runs of this address, and one of the plan of the principal's account, while `app` has tokens left;
+   * throws `rate_limit_exceeded` with when to come back.
+   */
+  admitRun(principal: Principal, from: Admission, app: App): Promise<Release>
+  /** For a run that begins: takes a place among those of `app` and of the owner's account, as `admitRun` throws. */
+  takeRun(owner: Owner, app: App): Promise<Release>
+  /** Tokens, input and output, that a run of App `app` took. */
+  spent(app: string, tokens: number): void
   /** Takes a place among the connections of this address; throws `rate_limit_exceeded`. */
   admitConnection(from: Admission): Release
+  /** Takes a place among the connections of the key and of the App; throws `rate_limit_exceeded`. */
+  admitGuest(guest: Guest): Release
   /** Called with a key's id when it was revoked, expired or lost an App; its connections must close. */
   onRevoked(listener: (keyId: string) => void): void
 }

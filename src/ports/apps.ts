@@ -60,6 +60,16 @@ export type McpServer = {
 /** What somebody may do without a key in a session of the App, who knows its random id: nothing, read, or all but delete. */
 export type Keyless = 'off' | 'read' | 'full'
 
+/** In the place of the server's own figures. Those of connections and runs hold in each process. */
+export type AppLimits = {
+  readonly connections?: number | undefined
+  readonly connectionsPerSession?: number | undefined
+  readonly runsAtOnce?: number | undefined
+  readonly queuedSends?: number | undefined
+  /** Input and output of its models, a day of UTC. */
+  readonly tokensPerDay?: number | undefined
+}
+
 /** An isolated assistant, as its definition says with defaults filled in. */
 export type App = {
   readonly id: string
@@ -86,6 +96,7 @@ export type App = {
   readonly httpTools?: readonly HttpTool[]
   /** Servers of further tools, which only they know. */
   readonly mcp?: readonly McpServer[]
+  readonly limits?: AppLimits
   /** Milliseconds after the last connection leaves at which an active run is stopped; absent: it goes on to its end. */
   readonly stopAfterDisconnectMs?: number
   /** For clients of Aomi, which send their key with a chat only. Absent: `off`. */

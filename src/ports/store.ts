@@ -210,6 +210,8 @@ export type Change =
   | ({ readonly kind: 'cancel' } & RunRef)
   | { readonly kind: 'key'; readonly id: string }
   | { readonly kind: 'app'; readonly id: string }
+  /** Its plan. */
+  | { readonly kind: 'account'; readonly id: string }
   | { readonly kind: 'session'; readonly id: string }
   | { readonly kind: 'everything' }
 

@@ -21,7 +21,7 @@ const KNOWN_MS = 3 * POLL_MS
 /** Milliseconds since the last read after which changes may have left the window unseen. */
 const STALE_MS = 8000
 
-type ChangeRecord = { readonly id: string; readonly kind: 'key' | 'app' | 'session'; readonly ref: string }
+type ChangeRecord = { readonly id: string; readonly kind: 'key' | 'app' | 'session' | 'account'; readonly ref: string }
 
 /** Part of a statement that changes something: CTEs that record the change of each `ref` that `rows` selects. Add `notify` to its result. */
 export function recordChange(sql: ISql, kind: ChangeRecord['kind'], rows: Fragment): Fragment {

@@ -1,8 +1,11 @@
+import type { AccountStore } from '../ports/accounts.ts'
 import type { DocumentStore } from '../ports/documents.ts'
 import type { KeyStore } from '../ports/keys.ts'
 import type { AppStore, ChangeFeed, SessionStore } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { TicketStore } from '../ports/tickets.ts'
+import type { UsageStore } from '../ports/usage.ts'
+import { createAccountStore } from './accounts.ts'
 import { createAppStore } from './apps.ts'
 import { Changes } from './changes.ts'
 import { type Connection, PATIENCE, type Patience, Pool } from './connection.ts'
@@ -15,6 +18,7 @@ import { Line } from './line.ts'
 import { makeLockName, takeLock } from './node-lock.ts'
 import { createSessionStore } from './sessions.ts'
 import { createTicketStore } from './tickets.ts'
+import { createUsageStore } from './usage.ts'
 import { writeStatement } from './write-statement.ts'
 
 export type PostgresOptions = {
@@ -30,8 +34,10 @@ export type PostgresOptions = {
 
 export type PostgresStorage = SessionStore &
   KeyStore &
+  AccountStore &
   AppStore &
   TicketStore &
+  UsageStore &
   DocumentStore &
   ChangeFeed & {
     /** Saves what is queued, within a bound, and leaves. Idempotent. */
@@ -81,8 +87,10 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSt
       return changes.others
     },
     ...createKeyStore(pool),
+    ...createAccountStore(pool),
     ...createAppStore(pool),
     ...createTicketStore(pool),
+    ...createUsageStore(pool),
     ...createDocumentStore(pool),
     subscribe: (listener) => changes.subscribe(listener),
     close: () => {

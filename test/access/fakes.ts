@@ -3,16 +3,22 @@ import { Hosts } from '../../src/access/hosts.ts'
 import { type MintedKey, mintKey } from '../../src/access/keys.ts'
 import { createApps } from '../../src/apps/registry.ts'
 import type { AccessRequest } from '../../src/ports/access.ts'
+import type { AccountRow, AccountStore } from '../../src/ports/accounts.ts'
+import type { App, AppLimits } from '../../src/ports/apps.ts'
 import type { KeyKind, KeyRow, KeyStore, Successor } from '../../src/ports/keys.ts'
 import type { AppRow, AppStore, Change, ChangeFeed, FoundApp } from '../../src/ports/store.ts'
 import type { Telemetry } from '../../src/ports/telemetry.ts'
 import type { TicketStore } from '../../src/ports/tickets.ts'
+import type { UsageStore } from '../../src/ports/usage.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 
 /** Keys and Apps in maps, with what was asked of them; `down` makes every call fail as a lost store does. */
-export class FakeStore implements KeyStore, AppStore, TicketStore, ChangeFeed {
+export class FakeStore implements KeyStore, AccountStore, UsageStore, AppStore, TicketStore, ChangeFeed {
   readonly keys = new Map<string, KeyRow>()
   readonly apps = new Map<string, FoundApp>()
+  readonly plans = new Map<string, string | undefined>()
+  /** Of all ended runs, by App. */
+  readonly tokens = new Map<string, number>()
   readonly touched: string[][] = []
   readonly tickets = new Set<string>()
   secret: string | undefined
@@ -76,6 +82,29 @@ export class FakeStore implements KeyStore, AppStore, TicketStore, ChangeFeed {
   async touchKeys(ids: readonly string[]): Promise<void> {
     this.#use('touchKeys')
     this.touched.push([...ids])
+  }
+
+  async planOf(account: string): Promise<string | undefined> {
+    this.#use(`planOf ${account}`)
+    return this.plans.get(account)
+  }
+
+  async listAccounts(): Promise<readonly AccountRow[]> {
+    this.#use('listAccounts')
+    return [...this.plans].map(([id, plan]) => ({ id, keys: 1, createdAt: 0, ...(plan === undefined ? {} : { plan }) }))
+  }
+
+  async setPlan(account: string, plan: string | undefined): Promise<boolean> {
+    this.#use(`setPlan ${account}`)
+    if (!this.plans.has(account)) return false
+    this.plans.set(account, plan)
+    this.tell({ kind: 'account', id: account })
+    return true
+  }
+
+  async tokensSince(app: string, since: number): Promise<number> {
+    this.#use(`tokensSince ${app} ${since}`)
+    return this.tokens.get(app) ?? 0
   }
 
   async signingSecret(candidate: string): Promise<string> {
@@ -150,9 +179,22 @@ export const SETTINGS: AccessSettings = {
   ticketMs: 30_000,
   returnMs: 600_000,
   verdicts: 100,
+  plans: new Map(),
+  connectionsPerKey: 1000,
+  connectionsPerApp: 1000,
+  appRunsAtOnce: 1000,
+  accountRunsAtOnce: 1000,
+  appTokensPerDay: 0,
+  defaultPlan: 'none',
 }
 
 export const DEFINITION = { name: 'A', preamble: 'Be kind.', model: { default: 'scripted/demo' } }
+
+/** An App as its runs see it. */
+export function testApp(id: string, limits?: AppLimits): App {
+  const model = { default: 'scripted/demo', allowed: ['scripted/demo'], maxOutputTokens: 1, contextTokens: 1 }
+  return { id, name: id, preamble: '', model, tools: [], ...(limits === undefined ? {} : { limits }) }
+}
 
 export type Gate = {
   readonly access: RunningAccess
@@ -170,16 +212,17 @@ export type GateOptions = Partial<AccessSettings> & {
 /** The real access control and Apps on a fake store. */
 export function openGate({ host = '127.0.0.1', origins = [], ...settings }: GateOptions = {}): Gate {
   const [store, telemetry] = [new FakeStore(), new FakeTelemetry()]
-  const model = { default: 'scripted/demo', allowed: ['scripted/demo'], maxOutputTokens: 1, contextTokens: 1 }
   const apps = createApps({
     store,
     changes: store,
     defaults: { maxOutputTokens: 100, contextTokens: 1000 },
-    builtin: { id: 'default', name: 'Parley', preamble: '', model, tools: [] },
+    builtin: testApp('default'),
   })
   for (const id of ['alpha', 'beta']) store.apps.set(id, { id, definition: { id, ...DEFINITION }, updatedAt: 0 })
   const access = createAccess({
     keys: store,
+    accounts: store,
+    usage: store,
     apps,
     changes: store,
     hosts: new Hosts({ host, origins }),

@@ -95,6 +95,17 @@ describe('the definition of an App', () => {
     expect(fault(input)).toContain(message)
   })
 
+  it('may limit what the App takes of the server, field by field', () => {
+    const limits = { connections: 5, connectionsPerSession: 1, runsAtOnce: 2, queuedSends: 0, tokensPerDay: 1e9 }
+    expect(buildApp(parseDefinition({ ...SMALL, limits }), DEFAULTS).limits).toEqual(limits)
+    expect(buildApp(parseDefinition({ ...SMALL, limits: { runsAtOnce: 1 } }), DEFAULTS).limits).toEqual({
+      runsAtOnce: 1,
+    })
+    const wrong = { connections: 0, runsAtOnce: 1.5, queuedSends: 1001, tokensPerDay: -1, perHour: 1 }
+    const told = fault({ ...SMALL, limits: wrong })
+    for (const field of Object.keys(wrong)) expect(told).toContain(`limits.${field}: `)
+  })
+
   it('tells all its faults at once', () => {
     const message = fault({ ...SMALL, id: 'X', colour: 'red', tools: [1] })
     for (const place of ['id:', 'colour:', 'tools.0:']) expect(message).toContain(place)

@@ -29,6 +29,9 @@ async function expectOneEnd(rig: ChatRig, client: FakeSocket, runStatus: string)
   expect(await client.say('next')).toMatchObject({ state: 'started' })
   ;(await rig.model.request(requests)).say('fine').stop()
   expect(await client.end(1)).toMatchObject({ type: 'RUN_FINISHED', outcome: { type: 'success' } })
+  await turns()
+  // However it ended: its place among the runs at once is free.
+  expect(rig.held.runs).toBe(0)
 }
 
 const CANCELLED = { type: 'RUN_FINISHED', outcome: { type: 'cancelled' } }

@@ -251,3 +251,46 @@ describe('parley keys rotate', () => {
     expect(terminal.outLines).toHaveLength(printed)
   })
 })
+
+describe('parley accounts', () => {
+  const PLANS = '{"gold": {"perHour": 9, "perMinute": 3}}'
+
+  it('lists accounts with their plans, and says which one holds', async () => {
+    const terminal = open()
+    terminal.store.plans.set('acme', 'pro').set('plain', undefined).set('odd', 'gone')
+    terminal.env['PARLEY_DEFAULT_PLAN'] = 'free'
+    expect(await terminal.run('accounts', 'list')).toBe(0)
+    const rows = terminal.outLines.slice(1).map((line) => line.split(/ {2,}/).slice(0, 3))
+    expect(rows).toEqual([
+      ['acme', 'pro', '1'],
+      ['plain', 'free (default)', '1'],
+      ['odd', 'gone (not in PARLEY_PLANS: free)', '1'],
+    ])
+  })
+
+  it('gives an account a plan and takes it away; none and default are words of their own', async () => {
+    const terminal = open()
+    terminal.store.plans.set('acme', undefined)
+    for (const [plan, held] of [
+      ['pro', 'pro'],
+      ['none', 'none'],
+      ['default', undefined],
+    ] as const) {
+      expect(await terminal.run('accounts', 'set', 'acme', '--plan', plan)).toBe(0)
+      expect(terminal.store.plans.get('acme')).toBe(held)
+    }
+  })
+
+  it('refuses a plan that is not configured, one that is missing, and an account that nobody has a key of', async () => {
+    const terminal = open()
+    terminal.store.plans.set('acme', undefined)
+    terminal.env['PARLEY_PLANS'] = PLANS
+    expect(await terminal.run('accounts', 'set', 'acme', '--plan', 'pro')).toBe(2)
+    expect(terminal.errLines[0]).toBe('parley accounts: --plan: one of gold, none, default')
+    expect(await terminal.run('accounts', 'set', 'acme')).toBe(2)
+    expect(await terminal.run('accounts', 'set', '--plan', 'gold')).toBe(2)
+    expect(await terminal.run('accounts', 'set', 'nobody', '--plan', 'gold')).toBe(1)
+    expect(terminal.errLines.at(-1)).toBe('parley accounts: There is no account nobody: the first key of one makes it')
+    expect(await terminal.run('accounts', 'set', 'acme', '--plan', 'gold')).toBe(0)
+  })
+})

@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream'
+import { accountsCommand } from '../../src/cli/accounts.ts'
 import { appsCommand } from '../../src/cli/apps.ts'
 import { chatCommand } from '../../src/cli/chat.ts'
 import { runCli } from '../../src/cli/cli.ts'
@@ -37,11 +38,13 @@ export class FakeTerminal implements CliIo {
     const open = async () => ({
       keys: this.store,
       apps: this.store,
+      accounts: this.store,
       close: async () => {
         this.closed++
       },
     })
-    return runCli(argv, this, { apps: appsCommand(open), keys: keysCommand(open), chat: chatCommand })
+    const commands = { apps: appsCommand(open), keys: keysCommand(open), accounts: accountsCommand(open) }
+    return runCli(argv, this, { ...commands, chat: chatCommand })
   }
 
   /** Resolves once the screen shows `text`. */

@@ -38,6 +38,13 @@ const ACCESS = {
   hashesAtOnce: 2,
   ticketMs: 30_000,
   returnMs: 600_000,
+  plans: new Map(),
+  connectionsPerKey: 1000,
+  connectionsPerApp: 1000,
+  appRunsAtOnce: 1000,
+  accountRunsAtOnce: 1000,
+  appTokensPerDay: 0,
+  defaultPlan: 'none',
 }
 
 async function serve(name: 'ws' | 'uws', store: MemoryStore, chat: Partial<ChatSettings> = {}): Promise<number> {

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll } from 'vitest'
+import type { AccountStore } from '../../src/ports/accounts.ts'
 import type { KeyStore } from '../../src/ports/keys.ts'
 import type { AppStore, ChangeFeed, CommitOptions, SessionStore } from '../../src/ports/store.ts'
 import type { TicketStore } from '../../src/ports/tickets.ts'
+import type { UsageStore } from '../../src/ports/usage.ts'
 
-export type Storage = SessionStore & KeyStore & TicketStore & AppStore & ChangeFeed
+export type Storage = SessionStore & KeyStore & AccountStore & UsageStore & TicketStore & AppStore & ChangeFeed
 
 export type StoreProcess = {
   readonly store: Storage

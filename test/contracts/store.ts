@@ -1,4 +1,5 @@
 import { describe } from 'vitest'
+import { accountRules } from './store-accounts.ts'
 import { commitRules } from './store-commits.ts'
 import { fenceRules } from './store-fences.ts'
 import { historyRules } from './store-history.ts'
@@ -7,6 +8,7 @@ import { sessionRules } from './store-sessions.ts'
 import type { MakeStore } from './store-subject.ts'
 import { tailRules } from './store-tails.ts'
 import { ticketRules } from './store-tickets.ts'
+import { usageRules } from './store-usage.ts'
 
 /** What every implementation of src/ports/store.ts does. */
 export function describeStore(name: string, make: MakeStore): void {
@@ -17,6 +19,8 @@ export function describeStore(name: string, make: MakeStore): void {
     fenceRules(make)
     tailRules(make)
     keyRules(make)
+    accountRules(make)
     ticketRules(make)
+    usageRules(make)
   })
 }

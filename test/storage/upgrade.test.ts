@@ -32,8 +32,8 @@ async function load(name: string): Promise<TestDatabase> {
   return database
 }
 
-/** What later releases gave to every row of a table, and its value in rows from before. */
-const ADDED: Readonly<Record<string, Row>> = { keys: { addresses: [] } }
+/** What later releases gave to every row of a table, and its value in rows from before. Nobody had given an account its plan. */
+const ADDED: Readonly<Record<string, Row>> = { keys: { addresses: [] }, accounts: { plan: null } }
 
 type Row = Readonly<Record<string, unknown>>
 

@@ -73,7 +73,11 @@ export type RigOptions = {
   readonly app?: Partial<App>
   /** Who connects unless `connect` says otherwise; or what a credential answers. */
   readonly identify?: (request: AccessRequest, app: string) => Promise<Principal>
+  readonly charge?: Access['charge']
+  readonly standing?: Access['standing']
   readonly admitRun?: Access['admitRun']
+  readonly takeRun?: Access['takeRun']
+  readonly admitGuest?: Access['admitGuest']
   readonly admitConnection?: Access['admitConnection']
   readonly log?: Partial<ChatSettings['log']>
 }
@@ -101,6 +105,10 @@ export class ChatRig {
   readonly sockets: FakeSocket[] = []
   readonly logged: { readonly level: string; readonly event: string; readonly cause?: unknown }[] = []
   readonly counted: { readonly metric: string; readonly label: string | undefined }[] = []
+  /** Places that are held now, as long as the test takes no part in it. */
+  readonly held = { runs: 0, connections: 0 }
+  /** Tokens of runs that ended. */
+  readonly spent: { readonly app: string; readonly tokens: number }[] = []
   /** What the Apps port gives; undefined: the App was removed. */
   app: App | undefined
   readonly #options: RigOptions
@@ -212,6 +220,15 @@ export class ChatRig {
     if (faults.length > 0) throw new Error(`rules that this test saw broken:\n${faults.join('\n')}`)
   }
 
+  #hold(kind: 'runs' | 'connections'): () => void {
+    this.held[kind]++
+    let isHeld = true
+    return () => {
+      if (isHeld) this.held[kind]--
+      isHeld = false
+    }
+  }
+
   #telemetry(): Telemetry {
     return {
       log: (level, event, _fields, cause) => void this.logged.push({ level, event, cause }),
@@ -222,7 +239,7 @@ export class ChatRig {
   }
 
   #access(): Access {
-    const { identify, admitRun, admitConnection } = this.#options
+    const { identify, charge, standing, admitRun, takeRun, admitConnection, admitGuest } = this.#options
     return {
       identify: identify ?? (async () => ANYONE),
       authenticate: () => Promise.reject(new ParleyError('unauthorized')),
@@ -234,6 +251,11 @@ export class ChatRig {
         if (!scopes.includes(scope)) throw new ParleyError('forbidden')
       },
       addressOf: ({ address }) => ({ address, forwarded: false }),
+      charge: charge ?? (async () => {}),
+      standing: standing ?? (async () => undefined),
+      takeRun: takeRun ?? (async () => this.#hold('runs')),
+      spent: (app, tokens) => void this.spent.push({ app, tokens }),
+      admitGuest: admitGuest ?? (() => this.#hold('connections')),
       admitRun: admitRun ?? (async () => () => {}),
       admitConnection: admitConnection ?? (() => () => {}),
       onRevoked: (listener) => void this.#revoked.push(listener),

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { AccessSettings } from '../../src/access/access.ts'
 import type { ChatSettings } from '../../src/chat/settings.ts'
 import { DEFAULT_SETTINGS } from '../../src/chat/settings.ts'
 import type { Provider } from '../../src/ports/provider.ts'
@@ -29,6 +30,7 @@ export type LiveOptions = {
   readonly fallbacks?: readonly string[]
   readonly chat?: Partial<ChatSettings>
   readonly walletList?: boolean
+  readonly access?: Partial<AccessSettings>
   /** Default: any free one. */
   readonly port?: number
 }
@@ -64,7 +66,7 @@ export class LiveServer {
         origins: [],
         metricsPublic: false,
         walletList: options.walletList ?? false,
-        access: ACCESS,
+        access: { ...ACCESS, ...options.access },
         chat: { ...DEFAULT_SETTINGS, titles: false, ...options.chat },
         models: {
           default: options.model ?? 'scripted/demo',
@@ -88,7 +90,7 @@ export class LiveServer {
   }
 }
 
-const ACCESS = {
+const ACCESS: AccessSettings = {
   defaultApp: true,
   requireHttps: false,
   trustedProxies: [],
@@ -100,6 +102,13 @@ const ACCESS = {
   hashesAtOnce: 2,
   ticketMs: 30_000,
   returnMs: 600_000,
+  plans: new Map(),
+  connectionsPerKey: 1000,
+  connectionsPerApp: 1000,
+  appRunsAtOnce: 1000,
+  accountRunsAtOnce: 1000,
+  appTokensPerDay: 0,
+  defaultPlan: 'none',
 }
 
 const MIB = 1024 * 1024

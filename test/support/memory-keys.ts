@@ -1,11 +1,12 @@
+import type { AccountRow, AccountStore } from '../../src/ports/accounts.ts'
 import type { KeyRow, KeyStore, Successor } from '../../src/ports/keys.ts'
 import type { AppRow, AppStore } from '../../src/ports/store.ts'
 import type { TicketStore } from '../../src/ports/tickets.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 import type { MemoryWorld } from './memory-world.ts'
 
-/** Keys and Apps of a store in memory. */
-export class MemoryKeys implements KeyStore, AppStore, TicketStore {
+/** Keys, their accounts, and Apps of a store in memory. */
+export class MemoryKeys implements KeyStore, AccountStore, AppStore, TicketStore {
   readonly #data: MemoryWorld
   readonly #answer: () => Promise<void>
 
@@ -25,6 +26,7 @@ export class MemoryKeys implements KeyStore, AppStore, TicketStore {
     if (!row.apps.every((app) => this.#data.apps.has(app))) throw new ParleyError('app_not_found')
     if (this.#data.keys.has(row.id)) throw new ParleyError('conflict')
     this.#data.keys.set(row.id, { ...row, apps: [...row.apps].sort() })
+    if (!this.#data.accounts.has(row.account)) this.#data.accounts.set(row.account, { createdAt: Date.now() })
     this.#data.tell({ kind: 'key', id: row.id })
   }
 
@@ -61,6 +63,28 @@ export class MemoryKeys implements KeyStore, AppStore, TicketStore {
       const row = this.#data.keys.get(id)
       if (row) this.#data.keys.set(id, { ...row, lastUsedAt: Math.max(at, row.lastUsedAt ?? at) })
     }
+  }
+
+  async planOf(account: string): Promise<string | undefined> {
+    await this.#answer()
+    return this.#data.accounts.get(account)?.plan
+  }
+
+  async listAccounts(): Promise<readonly AccountRow[]> {
+    await this.#answer()
+    const keys = [...this.#data.keys.values()]
+    return [...this.#data.accounts].map(([id, row]) => {
+      return { id, ...row, keys: keys.filter(({ account }) => account === id).length }
+    })
+  }
+
+  async setPlan(account: string, plan: string | undefined): Promise<boolean> {
+    await this.#answer()
+    const row = this.#data.accounts.get(account)
+    if (!row) return false
+    this.#data.accounts.set(account, { createdAt: row.createdAt, ...(plan === undefined ? {} : { plan }) })
+    this.#data.tell({ kind: 'account', id: account })
+    return true
   }
 
   async signingSecret(candidate: string): Promise<string> {

@@ -15,6 +15,7 @@ import type {
   SessionSummary,
   SessionWrite,
 } from '../../src/ports/store.ts'
+import type { UsageStore } from '../../src/ports/usage.ts'
 import { type ErrorCode, ParleyError } from '../../src/protocol/errors.ts'
 import { utf8Length } from '../../src/protocol/text.ts'
 import { MemoryKeys } from './memory-keys.ts'
@@ -32,7 +33,7 @@ type Waiting = {
   timer?: NodeJS.Timeout
 }
 
-export class MemoryStore extends MemoryKeys implements SessionStore, ChangeFeed {
+export class MemoryStore extends MemoryKeys implements SessionStore, UsageStore, ChangeFeed {
   readonly node: string
   /** Every write that was stored by this process, oldest first. */
   readonly commits: SessionWrite[] = []
@@ -129,6 +130,14 @@ export class MemoryStore extends MemoryKeys implements SessionStore, ChangeFeed 
 
   async #answer(): Promise<void> {
     if (this.#away) throw new ParleyError('store_unavailable')
+  }
+
+  async tokensSince(app: string, since: number): Promise<number> {
+    await this.#answer()
+    const own = [...this.#world.sessions.values()].filter(({ session }) => session.app === app)
+    const ended = own.flatMap(({ runs }) => [...runs.values()]).filter(({ row }) => (row.endedAt ?? 0) >= since)
+    const usages = ended.flatMap(({ row }) => row.usage ?? [])
+    return usages.reduce((sum, { inputTokens, outputTokens }) => sum + inputTokens + outputTokens, 0)
   }
 
   async load(sessionId: string): Promise<LoadedSession | undefined> {

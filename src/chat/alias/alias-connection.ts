@@ -7,6 +7,7 @@ import type { Attached, ConnectionHost } from '../attached.ts'
 import type { Caller } from '../caller.ts'
 import { FrameLimits } from '../frame-limits.ts'
 import { Outbox } from '../outbox.ts'
+import { takePlace } from '../take-place.ts'
 import { AliasFrames } from './alias-frames.ts'
 import { endOfGone, placeIn, tellRun } from './catch-up.ts'
 import { RunFilter } from './run-filter.ts'
@@ -60,9 +61,9 @@ export class AliasConnection implements SocketHandler, Attached {
     this.heardAt = this.pingedAt = core.now()
     this.#host.add(this)
     try {
-      this.#release = core.access.admitConnection(this.caller.from)
+      this.#release = takePlace(core, this.caller)
       this.#host.pin(session)
-      this.#host.makeRoom(session)
+      this.#host.makeRoom(this.caller)
       session.attach(this)
     } catch (thrown) {
       return this.end(toParleyError(thrown))

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { App } from '../../ports/apps.ts'
 import type { MessageRow, OpenRun, RunRow, SessionRow } from '../../ports/store.ts'
 import type { MessageSend } from '../../protocol/commands.ts'
 import { ParleyError } from '../../protocol/errors.ts'
@@ -52,11 +53,13 @@ async function trySend(core: Core, caller: Caller, command: MessageSend, runId: 
   const replaces = await replacedRun(session, history, command.replaces)
   const free = session.activity.kind === 'none' && session.queue.length === 0
   if (!free && command.policy === 'reject') throw new ParleyError('run_active')
-  if (!free && session.queue.length >= core.settings.queuedSends) throw new ParleyError('queue_full')
-  const release = await core.access.admitRun(caller.principal, caller.from)
+  const app = await currentApp(session)
+  const room = app.limits?.queuedSends ?? core.settings.queuedSends
+  if (!free && session.queue.length >= room) throw new ParleyError('queue_full')
+  const release = await core.access.admitRun(caller.principal, caller.from, app)
   const queued = toQueued(core, session, command, replaces, runId)
   try {
-    if (free) return await begin(caller, queued, history, release)
+    if (free) return await begin(caller, app, queued, history, release)
     release()
     return await enqueue(core, session, queued, command.policy === 'interrupt')
   } catch (thrown) {
@@ -85,6 +88,7 @@ export async function assertNewRun(session: Session, runId: string): Promise<voi
 
 async function begin(
   caller: Caller,
+  app: App,
   { run, message }: QueuedSend,
   history: History,
   release: () => void,
@@ -95,7 +99,6 @@ async function begin(
       session.row.title === undefined
         ? ({ title: firstWords(message.content), titleBy: 'start' } satisfies Partial<SessionRow>)
         : {}
-    const app = await currentApp(session)
     const started = await startRun(session, app, { run, message, history, changes: title, release })
     if (title.title !== undefined) session.announce({ type: 'session.updated', title: title.title })
     return {

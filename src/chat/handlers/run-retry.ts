@@ -21,7 +21,8 @@ export async function runRetry(core: Core, caller: Caller, command: RunRetry, ch
     const history = await session.history()
     const asked = history.questionOf(command.runId)
     if (asked === undefined) throw new ParleyError('not_found', { message: 'The run to retry is not in this session' })
-    const release = await core.access.admitRun(caller.principal, caller.from)
+    const app = await currentApp(session)
+    const release = await core.access.admitRun(caller.principal, caller.from, app)
     const id = chosenId ?? randomUUID()
     const run: RunRow = {
       id,
@@ -34,7 +35,7 @@ export async function runRetry(core: Core, caller: Caller, command: RunRetry, ch
     // A copy with an id of its own: ids are unique in a session, and the replaced run keeps its message.
     const message = { ...asked, id: `${id}-${asked.index}`, runId: id }
     try {
-      const started = await startRun(session, await currentApp(session), { run, message, history, release })
+      const started = await startRun(session, app, { run, message, history, release })
       return { ack: { runId: id }, after: () => void launch(session, started) }
     } catch (thrown) {
       release()

@@ -7,6 +7,7 @@ import type { Cursor } from '../../protocol/ids.ts'
 import type { Watcher } from '../audience.ts'
 import type { Hub } from '../hub.ts'
 import type { Session } from '../session.ts'
+import { currentApp } from '../start-run.ts'
 import { SessionConversation } from './conversation.ts'
 
 /** Milliseconds between looks for sessions that someone waits for: those that a socket made. */
@@ -106,9 +107,10 @@ class Following implements Watcher {
   async attach(session: Session): Promise<void> {
     try {
       await this.#follower.admit(new SessionConversation(session))
+      const app = await currentApp(session)
       if (this.#gone) return
       this.#hub.pin(session)
-      this.#hub.makeRoom(session)
+      this.#hub.makeRoom({ session, app })
       session.attach(this)
       this.#session = session
       this.#cursor = session.log.head

@@ -15,6 +15,7 @@ const DEFAULT_APP = 'default'
 export async function admitToApp(c: HttpContext, { access }: Aomi, app: string, scope: Scope): Promise<Sender> {
   const request = accessRequestOf(c)
   const principal = await access.identify(request, app)
+  c.set('principal', principal)
   access.require(principal, scope)
   return { principal, from: access.addressOf(request) }
 }
@@ -52,7 +53,9 @@ export async function makeFor(
 ): Promise<Conversation> {
   const conversation = await openFor(aomi, id, sender, app, wallet)
   if (conversation.stored) return conversation
-  const release = await aomi.access.admitRun(sender.principal, sender.from)
+  const definition = await aomi.apps.get(app)
+  if (definition === undefined) throw new ParleyError('app_not_found')
+  const release = await aomi.access.admitRun(sender.principal, sender.from, definition)
   release()
   await conversation.make()
   return conversation
@@ -73,6 +76,7 @@ export async function admitTo(c: HttpContext, aomi: Aomi, conversation: Conversa
   const { owner, id } = conversation
   const principal =
     showsKey(c) || isNobodys(owner) ? await access.identify(request, owner.app) : await holder(c, aomi, owner)
+  c.set('principal', principal)
   access.require(principal, scope)
   if (!isNobodys(owner) && !isSame(owner, ownerOf(principal, owner.app))) throw new ParleyError('session_not_found')
   if (needsRandomId(principal) && !isRandomSessionId(id)) throw new ParleyError('session_not_found')

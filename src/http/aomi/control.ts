@@ -3,6 +3,7 @@ import type { Conversation } from '../../ports/conversations.ts'
 import { MAX_NAME_LENGTH } from '../../protocol/limits.ts'
 import { StorableText } from '../../protocol/messages.ts'
 import { readInput, readJson } from '../input.ts'
+import { charge } from '../rate-limit.ts'
 import { API_HEADERS, accessRequestOf, type HttpContext } from '../responses.ts'
 import { admitTo, admitToApp, makeFor } from './admit.ts'
 import type { Aomi } from './parts.ts'
@@ -41,6 +42,8 @@ export async function chooseModel(c: HttpContext, aomi: Aomi): Promise<Response>
   const rig = c.req.query('rig')
   const { model } = readInput(ModelBody, rig === undefined ? await readJson(c) : { model: rig })
   const { conversation, created } = await sessionFor(c, aomi, id)
+  // One that was made for it is counted.
+  if (!created) await charge(c, aomi.access)
   await conversation.update({ model })
   return json({ success: true, rig: model, baml: model, created })
 }

@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from 'hono'
+import { LIMIT_HEADERS } from '../rate-limit.ts'
 import type { HttpEnv } from '../responses.ts'
 
 /** Every header that any generation of the clients sends. */
@@ -34,6 +35,6 @@ export const anyPage: MiddlewareHandler<HttpEnv> = async (c, next) => {
   }
   await next()
   c.res.headers.set('access-control-allow-origin', '*')
-  c.res.headers.set('access-control-expose-headers', 'retry-after, etag')
+  c.res.headers.set('access-control-expose-headers', `retry-after, etag, ${LIMIT_HEADERS}`)
   return undefined
 }

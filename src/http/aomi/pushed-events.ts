@@ -10,10 +10,10 @@ export class PushedEvents {
   /** The key that it was opened with, where it shows anything. */
   keyId: string | undefined
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
-  readonly #onEnd: () => void
+  readonly #onEnd: (() => void)[]
 
   constructor(onEnd: () => void) {
-    this.#onEnd = onEnd
+    this.#onEnd = [onEnd]
     const body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
@@ -32,6 +32,12 @@ export class PushedEvents {
     else this.#controller.enqueue(encoder.encode(text))
   }
 
+  /** Called at the end; at once, where that was. */
+  hold(release: () => void): void {
+    if (this.#controller === undefined) release()
+    else this.#onEnd.push(release)
+  }
+
   end(): void {
     this.#controller?.close()
     this.#leave()
@@ -40,6 +46,6 @@ export class PushedEvents {
   #leave(): void {
     if (this.#controller === undefined) return
     this.#controller = undefined
-    this.#onEnd()
+    for (const end of this.#onEnd) end()
   }
 }

@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { tellLimits } from '../rate-limit.ts'
 import { API_HEADERS, type HttpContext, type HttpEnv, refuseMethod, respondError } from '../responses.ts'
 import { chat } from './chat.ts'
 import { apps, chooseModel, describedApps, models, notServed, providerKeys } from './control.ts'
@@ -71,6 +72,7 @@ export function aomiRoutes(parts: AomiParts): Hono<HttpEnv> {
   parts.access.onRevoked((keyId) => aomi.streams.revoked(keyId))
   const routes = new Hono<HttpEnv>()
   routes.onError((thrown) => respondError(thrown, parts.telemetry, ({ code, message }) => ({ error: message, code })))
+  tellLimits(routes, '/api/*', parts.access)
   for (const [path, methods] of Object.entries(ROUTES)) {
     routes.use(path, anyPage)
     for (const [method, route] of Object.entries(methods)) routes.on(method, path, (c) => route(c, aomi))

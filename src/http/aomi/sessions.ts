@@ -8,6 +8,7 @@ import { ParleyError } from '../../protocol/errors.ts'
 import { MAX_PAGE_MESSAGES } from '../../protocol/limits.ts'
 import { StorableText } from '../../protocol/messages.ts'
 import { readInput, readJson } from '../input.ts'
+import { charge } from '../rate-limit.ts'
 import { API_HEADERS, type HttpContext } from '../responses.ts'
 import { admitTo, admitToApp, findFor, makeFor, ownerOf } from './admit.ts'
 import { bindWallet } from './bind-wallet.ts'
@@ -102,6 +103,7 @@ async function existing(c: HttpContext, aomi: Aomi, scope: Scope): Promise<Conve
   const conversation = await aomi.conversations.find(sessionIdOf(c))
   if (conversation === undefined || !conversation.stored) throw new ParleyError('session_not_found')
   await admitTo(c, aomi, conversation, scope)
+  if (scope !== 'read') await charge(c, aomi.access)
   return conversation
 }
 

@@ -3,6 +3,7 @@ import { ParleyError } from '../../protocol/errors.ts'
 import { MAX_PAGE_MESSAGES } from '../../protocol/limits.ts'
 import { StorableText } from '../../protocol/messages.ts'
 import { parseJson, readInput } from '../input.ts'
+import { charge } from '../rate-limit.ts'
 import { API_HEADERS, type HttpContext } from '../responses.ts'
 import { findFor } from './admit.ts'
 import { bindWallet } from './bind-wallet.ts'
@@ -41,6 +42,7 @@ export async function system(c: HttpContext, aomi: Aomi): Promise<Response> {
   const id = sessionIdOf(c)
   const { message } = readInput(Query, c.req.query())
   const conversation = await findFor(c, aomi, id, 'write')
+  await charge(c, aomi.access)
   const typed = readTyped(message)
   if (typed === undefined) notice(aomi, id, message)
   else if (typed.type === 'wallet:state_changed') {

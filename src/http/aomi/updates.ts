@@ -1,4 +1,5 @@
-import type { Told } from '../../ports/conversations.ts'
+import type { Conversation, Told } from '../../ports/conversations.ts'
+import { ParleyError } from '../../protocol/errors.ts'
 import { accessRequestOf, type HttpContext } from '../responses.ts'
 import { admitTo, findFor } from './admit.ts'
 import type { Aomi } from './parts.ts'
@@ -16,7 +17,9 @@ const OPENING = ': open\n\n'
 export async function updates(c: HttpContext, aomi: Aomi): Promise<Response> {
   const { access, conversations, streams } = aomi
   const id = sessionIdOf(c, true)
-  await findFor(c, aomi, id, 'read')
+  const known = await findFor(c, aomi, id, 'read')
+  // Looked at here so that it is refused with an answer; taken when the following begins.
+  if (known !== undefined) (await takePlace(c, aomi, known)).release()
   const release = access.admitConnection(access.addressOf(accessRequestOf(c)))
   const stream = new PushedEvents(() => {
     stop()
@@ -27,12 +30,22 @@ export async function updates(c: HttpContext, aomi: Aomi): Promise<Response> {
   stream.send(OPENING)
   const stop = conversations.follow(id, {
     async admit(conversation) {
-      stream.keyId = (await admitTo(c, aomi, conversation, 'read')).principal.keyId
+      const { keyId, release: leave } = await takePlace(c, aomi, conversation)
+      stream.keyId = keyId
+      stream.hold(leave)
     },
     told: (what) => stream.send(eventText({ ...toEvent(what), session_id: id })),
     ended: () => stream.end(),
   })
   return stream.response
+}
+
+/** Among the connections of whoever may follow the session; throws as `admitTo`, and `rate_limit_exceeded`. */
+async function takePlace(c: HttpContext, aomi: Aomi, conversation: Conversation) {
+  const { principal } = await admitTo(c, aomi, conversation, 'read')
+  const app = await aomi.apps.get(conversation.owner.app)
+  if (app === undefined) throw new ParleyError('app_not_found')
+  return { keyId: principal.keyId, release: aomi.access.admitGuest({ principal, app }) }
 }
 
 function toEvent(told: Told): object {

@@ -1,0 +1,18 @@
+import type { Release } from '../ports/access.ts'
+import type { Caller } from './caller.ts'
+import type { Core } from './core.ts'
+
+/** A place among the connections of the address, of the key and of the App, or none: throws `rate_limit_exceeded`. */
+export function takePlace({ access }: Core, { from, ...guest }: Pick<Caller, 'from' | 'principal' | 'app'>): Release {
+  const leaveAddress = access.admitConnection(from)
+  try {
+    const leave = access.admitGuest(guest)
+    return () => {
+      leaveAddress()
+      leave()
+    }
+  } catch (thrown) {
+    leaveAddress()
+    throw thrown
+  }
+}

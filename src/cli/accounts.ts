@@ -1,0 +1,60 @@
+import { readConfig } from '../config.ts'
+import type { AccountRow } from '../ports/accounts.ts'
+import { ParleyError } from '../protocol/errors.ts'
+import {
+  type CliIo,
+  type Command,
+  type OpenStore,
+  readArgs,
+  shortTime,
+  table,
+  UsageError,
+  withStore,
+} from './command.ts'
+
+const NO_PLAN = 'none'
+/** Takes away what somebody gave. */
+const STANDARD = 'default'
+
+export function accountsCommand(open: OpenStore): Command {
+  const actions = { list, set }
+  return {
+    usage: ['accounts list', `accounts set ACCOUNT --plan NAME|${NO_PLAN}|${STANDARD}`],
+    about: 'Accounts: how much the keys of one may do together',
+    async run([action = '', ...rest], io) {
+      const act = Object.entries(actions).find(([name]) => name === action)?.[1]
+      if (act === undefined) throw new UsageError(`which of ${Object.keys(actions).join(', ')}?`)
+      await act(rest, io, open)
+    },
+  }
+}
+
+async function list(args: readonly string[], io: CliIo, open: OpenStore): Promise<void> {
+  readArgs(args, {}, 0)
+  const { access } = readConfig(io.env)
+  await withStore(open, io, async ({ accounts }) => {
+    const rows = await accounts.listAccounts()
+    const lines = rows.map((row) => [row.id, planIn(row, access), String(row.keys), shortTime(row.createdAt)])
+    if (rows.length === 0) io.err('There is no account: the first key of one makes it')
+    else for (const line of table([['ACCOUNT', 'PLAN', 'KEYS', 'CREATED'], ...lines])) io.out(line)
+  })
+}
+
+function planIn({ plan }: AccountRow, { plans, defaultPlan }: ReturnType<typeof readConfig>['access']): string {
+  if (plan === undefined) return `${defaultPlan} (${STANDARD})`
+  return plan === NO_PLAN || plans.has(plan) ? plan : `${plan} (not in PARLEY_PLANS: ${defaultPlan})`
+}
+
+async function set(args: readonly string[], io: CliIo, open: OpenStore): Promise<void> {
+  const { values, positionals } = readArgs(args, { plan: { type: 'string' } } as const, 1)
+  const [account = ''] = positionals
+  const { plans } = readConfig(io.env).access
+  const { plan } = values
+  const known = [...plans.keys(), NO_PLAN, STANDARD]
+  if (plan === undefined || !known.includes(plan)) throw new UsageError(`--plan: one of ${known.join(', ')}`)
+  await withStore(open, io, async ({ accounts }) => {
+    if (!(await accounts.setPlan(account, plan === STANDARD ? undefined : plan)))
+      throw new ParleyError('not_found', { message: `There is no account ${account}: the first key of one makes it` })
+    io.out(`Account ${account} has the plan ${plan}; running servers go by it within a second`)
+  })
+}

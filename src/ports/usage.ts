@@ -1,0 +1,4 @@
+export interface UsageStore {
+  /** Tokens, input and output, of the runs of `app` that ended at or after `since` (milliseconds since 1970) and are stored. */
+  tokensSince(app: string, since: number): Promise<number>
+}
