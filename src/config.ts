@@ -2,7 +2,7 @@ import ipaddr from 'ipaddr.js'
 import * as v from 'valibot'
 import { factsOf, type Read, type RowFacts, TABLE } from './config/table.ts'
 import { readToolSecrets } from './config/tool-secrets.ts'
-import { isOriginEntry, parseDuration, type Secret } from './config/values.ts'
+import { parseDuration, type Secret } from './config/values.ts'
 
 /** The model of the demo: answers without a key and says that it is not an AI. */
 const DEMO_MODEL = 'scripted/demo'
@@ -178,8 +178,3 @@ function isLoopback(host: string): boolean {
 }
 
 export { parseDuration }
-
-/** True for a scheme, host and, when it is not the usual one, port; as browsers send it in Origin. */
-export function isWebOrigin(text: string): boolean {
-  return text !== '*' && isOriginEntry(text)
-}

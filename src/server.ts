@@ -1,14 +1,24 @@
 import { type AccessSettings, createAccess, type RunningAccess } from './access/access.ts'
+import { createActLimit } from './access/acts.ts'
 import { Hosts } from './access/hosts.ts'
+import { mintKey } from './access/keys.ts'
+import { plainNetwork } from './access/networks.ts'
+import { createDoor } from './admin/actors.ts'
+import { createAdmin } from './admin/admin.ts'
+import { Audit } from './admin/audit.ts'
+import { createSessionAdmin } from './admin/sessions.ts'
 import { buildDefaultApp } from './apps/default-app.ts'
+import { parseDefinition } from './apps/definition.ts'
 import { createApps, type RunningApps } from './apps/registry.ts'
 import { Chat } from './chat/chat.ts'
 import { MemoryEventLog } from './chat/memory-log.ts'
 import type { ChatSettings } from './chat/settings.ts'
 import { createHttp } from './http/app.ts'
+import type { AdminStore } from './ports/admin-store.ts'
 import type { DocumentSearch } from './ports/documents.ts'
 import type { KeyStore } from './ports/keys.ts'
 import type { Providers } from './ports/provider.ts'
+import type { SessionDirectory } from './ports/sessions.ts'
 import type { AppStore, ChangeFeed, SessionStore } from './ports/store.ts'
 import type { Telemetry } from './ports/telemetry.ts'
 import type { TicketStore } from './ports/tickets.ts'
@@ -20,6 +30,8 @@ import { createDocumentSearch } from './tools/search-documents.ts'
 /** What a server is assembled from. `main` names the adapters; tests and the bench bring their own. */
 export type ServerPorts = {
   readonly store: SessionStore & KeyStore & TicketStore & AppStore & ChangeFeed
+  /** The same store as administration sees it, and for how many milliseconds acts are kept; absent: nothing is administered over HTTP. */
+  readonly administration?: { readonly reads: AdminStore; readonly auditKeepMs: number }
   /** Absent: no App has documents. */
   readonly documents?: DocumentSearch
   readonly providers: Providers
@@ -110,6 +122,7 @@ class AssembledServer implements Server {
       assets: ports.assets,
       isKnownHost,
       requireHttps: settings.access.requireHttps,
+      ...administrationOf(ports, this.#chat.directory),
     }
     this.#transport = ports.transport({
       upgrade: (request) => this.#chat.handshake(request),
@@ -150,6 +163,28 @@ class AssembledServer implements Server {
       () => ['store_unavailable'],
     )
     return [...(this.#draining ? ['draining'] : []), ...store]
+  }
+}
+
+/** What `/v1/admin` does, on the one store. */
+function administrationOf({ store, administration }: ServerPorts, directory: SessionDirectory) {
+  if (administration === undefined) return {}
+  const { reads, auditKeepMs } = administration
+  const admin = createAdmin({
+    store,
+    reads,
+    auditKeepMs,
+    parseDefinition,
+    mintKey,
+    plainNetwork,
+  })
+  const audit = new Audit(reads, auditKeepMs)
+  return {
+    administration: {
+      door: createDoor({ keys: store, admitAct: createActLimit() }),
+      admin,
+      sessions: createSessionAdmin({ store, reads, directory, audit }),
+    },
   }
 }
 

@@ -1,4 +1,5 @@
 import { appsCommand } from './apps.ts'
+import { auditCommand } from './audit.ts'
 import { chatCommand } from './chat.ts'
 import { checkCommand } from './check.ts'
 import { runCli } from './cli.ts'
@@ -21,6 +22,7 @@ const commands = {
   apps: appsCommand(openStore),
   keys: keysCommand(openStore),
   docs: docsCommand(openStore),
+  audit: auditCommand(openStore),
   migrate: migrateCommand,
   check: checkCommand(inspectStore),
   chat: chatCommand,

@@ -1,7 +1,9 @@
+import { Audit } from '../admin/audit.ts'
 import { readConfig } from '../config.ts'
 import type { LogLevel, Telemetry } from '../ports/telemetry.ts'
 import { type Inspection, inspectStorage } from '../storage/inspect.ts'
 import { openStorage, type StorageOptions } from '../storage/open.ts'
+import { adminOf } from './admin-of.ts'
 import type { CliDocuments, CliIo, CliStore } from './command.ts'
 
 /** A command asks one thing after the other. */
@@ -9,8 +11,18 @@ const POOL_SIZE = 1
 
 /** The store that a server with this environment uses; the embedded one is joined if it runs, else started for the command. */
 export async function openStore(io: CliIo): Promise<CliStore & CliDocuments> {
+  const { auditKeepMs } = readConfig(io.env).access
   const storage = await openDescribed(io)
-  return { keys: storage.store, apps: storage.store, documents: storage.store, close: () => storage.close() }
+  const { store } = storage
+  const audit = new Audit(store, auditKeepMs)
+  return {
+    keys: store,
+    apps: store,
+    documents: store,
+    admin: adminOf(store, store, auditKeepMs),
+    audit,
+    close: () => storage.close(),
+  }
 }
 
 /** Opening migrates. */

@@ -2,6 +2,8 @@ import { Hono } from 'hono'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Peer } from '../ports/transport.ts'
 import { ParleyError } from '../protocol/errors.ts'
+import type { AdministrationParts } from './admin/enter.ts'
+import { adminRoutes } from './admin/routes.ts'
 import type { AomiParts } from './aomi/parts.ts'
 import { aomiRoutes } from './aomi/routes.ts'
 import { authTestRoutes } from './auth-test.ts'
@@ -20,6 +22,8 @@ type OwnParts = OpsParts &
     readonly telemetry: Telemetry
     /** Browsers that came over TLS are told to come by nothing else. */
     readonly requireHttps: boolean
+    /** Absent: nothing is administered over HTTP. */
+    readonly administration?: AdministrationParts['administration']
   }
 
 /** Seconds that a browser keeps that in mind: a year, the usual. */
@@ -38,6 +42,9 @@ export function routesOf(parts: OwnParts, others?: Hono<HttpEnv>): Hono<HttpEnv>
   app.notFound(() => respondError(new ParleyError('not_found', { message: NOTHING_HERE }), parts.telemetry))
   if (parts.requireHttps) sayHttpsOnly(app)
   app.route('/', opsRoutes(parts))
+  const { access, administration } = parts
+  // Before pages are let in: none may administer.
+  if (administration !== undefined) app.route('/', adminRoutes({ access, administration }))
   allowPages(app, '/v1/*')
   app.route('/', authTestRoutes(parts.access))
   app.route('/', sessionRoutes(parts))

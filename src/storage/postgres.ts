@@ -1,8 +1,10 @@
+import type { AdminStore } from '../ports/admin-store.ts'
 import type { DocumentStore } from '../ports/documents.ts'
 import type { KeyStore } from '../ports/keys.ts'
 import type { AppStore, ChangeFeed, SessionStore } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { TicketStore } from '../ports/tickets.ts'
+import { createAdminStore } from './administration.ts'
 import { createAppStore } from './apps.ts'
 import { Changes } from './changes.ts'
 import { type Connection, PATIENCE, type Patience, Pool } from './connection.ts'
@@ -33,6 +35,7 @@ export type PostgresStorage = SessionStore &
   AppStore &
   TicketStore &
   DocumentStore &
+  AdminStore &
   ChangeFeed & {
     /** Saves what is queued, within a bound, and leaves. Idempotent. */
     close(): Promise<void>
@@ -84,6 +87,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSt
     ...createAppStore(pool),
     ...createTicketStore(pool),
     ...createDocumentStore(pool),
+    ...createAdminStore(pool),
     subscribe: (listener) => changes.subscribe(listener),
     close: () => {
       closing ??= close()

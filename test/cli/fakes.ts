@@ -1,10 +1,15 @@
 import { PassThrough } from 'node:stream'
+import { adminOf } from '../../src/cli/admin-of.ts'
 import { appsCommand } from '../../src/cli/apps.ts'
 import { chatCommand } from '../../src/cli/chat.ts'
 import { runCli } from '../../src/cli/cli.ts'
 import type { CliIo } from '../../src/cli/command.ts'
 import { keysCommand } from '../../src/cli/keys.ts'
 import { FakeStore } from '../access/fakes.ts'
+import { readsOf } from './fake-acts.ts'
+
+/** Milliseconds. */
+const DAY = 86_400_000
 
 /** The commands on a fake store, with what they print. */
 export class FakeTerminal implements CliIo {
@@ -37,6 +42,7 @@ export class FakeTerminal implements CliIo {
     const open = async () => ({
       keys: this.store,
       apps: this.store,
+      admin: adminOf(this.store, readsOf(this.store), DAY),
       close: async () => {
         this.closed++
       },

@@ -33,7 +33,10 @@ async function load(name: string): Promise<TestDatabase> {
 }
 
 /** What later releases gave to every row of a table, and its value in rows from before. */
-const ADDED: Readonly<Record<string, Row>> = { keys: { addresses: [] } }
+const ADDED: Readonly<Record<string, Row>> = {
+  apps: { account: 'default' },
+  keys: { addresses: [] },
+}
 
 type Row = Readonly<Record<string, unknown>>
 

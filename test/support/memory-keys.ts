@@ -88,7 +88,8 @@ export class MemoryKeys implements KeyStore, AppStore, TicketStore {
 
   async putApp(row: AppRow): Promise<void> {
     await this.#answer()
-    this.#data.apps.set(row.id, structuredClone(row))
+    const account = row.account ?? this.#data.apps.get(row.id)?.account ?? 'default'
+    this.#data.apps.set(row.id, structuredClone({ ...row, account }))
     this.#data.tell({ kind: 'app', id: row.id })
   }
 

@@ -4,7 +4,7 @@ import type { MessageSend } from '../../protocol/commands.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import { fitsUtf8 } from '../../protocol/text.ts'
 import type { QueuedSend } from '../activity.ts'
-import type { Caller, Outcome } from '../caller.ts'
+import { askedBy, type Caller, type Outcome } from '../caller.ts'
 import type { Core } from '../core.ts'
 import type { History } from '../history.ts'
 import { reconcile } from '../recover.ts'
@@ -54,7 +54,7 @@ async function trySend(core: Core, caller: Caller, command: MessageSend, runId: 
   if (!free && command.policy === 'reject') throw new ParleyError('run_active')
   if (!free && session.queue.length >= core.settings.queuedSends) throw new ParleyError('queue_full')
   const release = await core.access.admitRun(caller.principal, caller.from)
-  const queued = toQueued(core, session, command, replaces, runId)
+  const queued = toQueued(core, caller, command, replaces, runId)
   try {
     if (free) return await begin(caller, queued, history, release)
     release()
@@ -137,11 +137,12 @@ async function enqueue(
 
 function toQueued(
   core: Core,
-  session: Session,
+  caller: Caller,
   command: MessageSend,
   replaces: string | undefined,
   id: string = randomUUID(),
 ): QueuedSend {
+  const { session } = caller
   const now = core.now()
   const run: RunRow = {
     id,
@@ -149,6 +150,7 @@ function toQueued(
     status: 'queued',
     queuedAt: now,
     fence: 1,
+    ...askedBy(caller),
     ...(replaces === undefined ? {} : { replaces }),
   }
   const message: MessageRow = {
