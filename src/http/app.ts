@@ -8,6 +8,7 @@ import type { AomiParts } from './aomi/parts.ts'
 import { aomiRoutes } from './aomi/routes.ts'
 import { authTestRoutes } from './auth-test.ts'
 import { allowPages } from './cors.ts'
+import { openApiRoutes } from './openapi.ts'
 import { type OpsParts, opsRoutes } from './ops.ts'
 import { type PageParts, pageRoutes } from './page.ts'
 import { type HttpEnv, respondError } from './responses.ts'
@@ -49,6 +50,7 @@ export function routesOf(parts: OwnParts, others?: Hono<HttpEnv>): Hono<HttpEnv>
   app.route('/', authTestRoutes(parts.access))
   app.route('/', sessionRoutes(parts))
   app.route('/', ticketRoutes(parts.access))
+  app.route('/', openApiRoutes(administration !== undefined))
   if (others !== undefined) app.route('/', others)
   app.route('/', pageRoutes(parts))
   return app

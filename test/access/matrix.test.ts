@@ -36,6 +36,7 @@ GET /healthz                         ok         ok         ok         ok        
 GET /readyz                          ok         ok         ok         ok         ok         ok         ok         ok
 GET /metrics                         ok         ok         ok         ok         ok         ok         ok         ok
 GET /v1/auth/test                    unauth     unauth     ok         origin     ok         forbid     ok         forbid
+GET /v1/openapi.json                 ok         ok         ok         ok         ok         ok         ok         ok
 GET /v1/sessions                     unauth     empty      empty      origin     ok         forbid     forbid     forbid
 PATCH /v1/sessions/:id               unauth     ok         ok         origin     ok         forbid     forbid     forbid
 DELETE /v1/sessions/:id              unauth     ok         ok         origin     ok         forbid     forbid     forbid
@@ -83,6 +84,7 @@ GET /healthz                         ok         ok         ok         ok        
 GET /readyz                          ok         ok         ok         ok         ok         ok         ok         ok
 GET /metrics                         ok         ok         ok         ok         ok         ok         ok         ok
 GET /v1/auth/test                    unauth     unauth     unauth     ok         ok         ok         ok         ok
+GET /v1/openapi.json                 ok         ok         ok         ok         ok         ok         ok         ok
 GET /v1/sessions                     unauth     unauth     unauth     ok         forbid     forbid     empty      empty
 PATCH /v1/sessions/:id               unauth     unauth     unauth     forbid     ok         forbid     absent     absent
 DELETE /v1/sessions/:id              unauth     unauth     unauth     forbid     forbid     ok         absent     absent
@@ -130,6 +132,7 @@ GET /healthz                         ok         ok         ok         ok        
 GET /readyz                          ok         ok         ok         ok         ok         ok         ok
 GET /metrics                         ok         ok         ok         ok         ok         ok         ok
 GET /v1/auth/test                    unauth     unauth     unauth     unauth     unauth     unauth     unauth
+GET /v1/openapi.json                 ok         ok         ok         ok         ok         ok         ok
 GET /v1/sessions                     unauth     unauth     unauth     unauth     unauth     unauth     unauth
 PATCH /v1/sessions/:id               unauth     unauth     unauth     unauth     unauth     unauth     unauth
 DELETE /v1/sessions/:id              unauth     unauth     unauth     unauth     unauth     unauth     unauth
@@ -177,6 +180,7 @@ GET /healthz                         ok         ok         ok
 GET /readyz                          ok         ok         ok
 GET /metrics                         ok         ok         ok
 GET /v1/auth/test                    ok         ok         ok
+GET /v1/openapi.json                 ok         ok         ok
 GET /v1/sessions                     forbid     forbid     forbid
 PATCH /v1/sessions/:id               forbid     forbid     forbid
 DELETE /v1/sessions/:id              forbid     forbid     forbid
