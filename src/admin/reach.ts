@@ -41,3 +41,15 @@ export function assertOperator(actor: Actor): void {
 export function forbidden(message: string): ParleyError {
   return new ParleyError('forbidden', { message })
 }
+
+/** What is asked for within what the actor reaches; undefined: nothing of it. */
+export function narrowed(
+  actor: Actor,
+  { app, account }: { readonly app?: string; readonly account?: string },
+): Reach | undefined {
+  const { account: own = account, apps } = reachOf(actor)
+  if (account !== undefined && account !== own) return undefined
+  if (app !== undefined && apps?.includes(app) === false) return undefined
+  const named = app === undefined ? apps : [app]
+  return { ...(own === undefined ? {} : { account: own }), ...(named === undefined ? {} : { apps: named }) }
+}

@@ -1,20 +1,16 @@
-import type { Actor, SessionAdmin, SessionsWish, UsageWish } from '../ports/admin.ts'
-import type { AdminStore, MessagePlace, Reach, UsageRow } from '../ports/admin-store.ts'
+import type { Actor, SessionAdmin } from '../ports/admin.ts'
+import type { AdminStore, MessagePlace } from '../ports/admin-store.ts'
 import type { SessionDirectory } from '../ports/sessions.ts'
 import type { MessageRow, SessionRow, SessionStore } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { Audit } from './audit.ts'
-import { reachesSession, reachOf } from './reach.ts'
+import { narrowed, reachesSession } from './reach.ts'
+import { countUsage } from './usage.ts'
 
 /** Bytes of messages' texts in a page: as much as a tab is given of a conversation. */
 const PAGE_BYTES = 1_048_576
 /** Of one part of an export, which is all of it that is in memory. */
 const [PART_MESSAGES, PART_BYTES] = [100, 262_144]
-/** Milliseconds: a quarter and a bit. A year is asked for in parts. */
-const MAX_USAGE_MS = 93 * 86_400_000
-/** Rows of one answer, about 200 bytes each. */
-const MAX_USAGE_ROWS = 5000
-
 export type SessionAdminParts = {
   readonly store: Pick<SessionStore, 'load' | 'history'>
   readonly reads: Pick<AdminStore, 'pageSessions' | 'pageMessages' | 'usage'>
@@ -50,17 +46,8 @@ export function createSessionAdmin({ store, reads, directory, audit }: SessionAd
       }),
     exportSession: (actor, id) =>
       audit.noted(actor, 'session.export', id, async () => exportLines(reads, await find(actor, id))),
-    usage: (actor, wish) => usage(reads, actor, wish),
+    usage: (actor, wish) => countUsage(reads, actor, wish),
   }
-}
-
-/** What is asked for within what the actor reaches; undefined: nothing of it. */
-function narrowed(actor: Actor, { app, account }: Pick<SessionsWish, 'app' | 'account'>): Reach | undefined {
-  const { account: own = account, apps } = reachOf(actor)
-  if (account !== undefined && account !== own) return undefined
-  if (app !== undefined && apps?.includes(app) === false) return undefined
-  const named = app === undefined ? apps : [app]
-  return { ...(own === undefined ? {} : { account: own }), ...(named === undefined ? {} : { apps: named }) }
 }
 
 async function* exportLines(
@@ -88,18 +75,4 @@ function line(record: object): string {
 
 function timesOf<K extends string>(record: Readonly<Record<K, number>>, ...names: readonly K[]) {
   return Object.fromEntries(names.map((name) => [name, new Date(record[name]).toISOString()]))
-}
-
-async function usage(reads: Pick<AdminStore, 'usage'>, actor: Actor, wish: UsageWish): Promise<readonly UsageRow[]> {
-  const { from, to } = wish
-  if (to <= from || to - from > MAX_USAGE_MS)
-    throw new ParleyError('invalid_value', { message: 'to: after from, and 93 days later at most' })
-  const reach = narrowed(actor, wish)
-  if (reach === undefined) return []
-  const rows = await reads.usage({ ...reach, from, to, limit: MAX_USAGE_ROWS + 1 })
-  if (rows.length > MAX_USAGE_ROWS)
-    throw new ParleyError('invalid_value', {
-      message: `More than ${MAX_USAGE_ROWS} rows: ask for fewer days, or one App`,
-    })
-  return rows
 }

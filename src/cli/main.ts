@@ -1,3 +1,4 @@
+import { accountsCommand } from './accounts.ts'
 import { appsCommand } from './apps.ts'
 import { auditCommand } from './audit.ts'
 import { chatCommand } from './chat.ts'
@@ -8,6 +9,7 @@ import { docsCommand } from './docs.ts'
 import { keysCommand } from './keys.ts'
 import { inspectStore, openStore } from './open-store.ts'
 import { configCommand, migrateCommand, serveCommand } from './simple.ts'
+import { usageCommand } from './usage.ts'
 
 const io: CliIo = {
   out: (line) => console.log(line),
@@ -22,6 +24,8 @@ const commands = {
   apps: appsCommand(openStore),
   keys: keysCommand(openStore),
   docs: docsCommand(openStore),
+  accounts: accountsCommand(openStore),
+  usage: usageCommand(openStore),
   audit: auditCommand(openStore),
   migrate: migrateCommand,
   check: checkCommand(inspectStore),

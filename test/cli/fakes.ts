@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { adminOf } from '../../src/cli/admin-of.ts'
 import { appsCommand } from '../../src/cli/apps.ts'
+import { auditCommand } from '../../src/cli/audit.ts'
 import { chatCommand } from '../../src/cli/chat.ts'
 import { runCli } from '../../src/cli/cli.ts'
 import type { CliIo } from '../../src/cli/command.ts'
@@ -47,7 +48,12 @@ export class FakeTerminal implements CliIo {
         this.closed++
       },
     })
-    return runCli(argv, this, { apps: appsCommand(open), keys: keysCommand(open), chat: chatCommand })
+    return runCli(argv, this, {
+      apps: appsCommand(open),
+      audit: auditCommand(open),
+      keys: keysCommand(open),
+      chat: chatCommand,
+    })
   }
 
   /** Resolves once the screen shows `text`. */

@@ -73,7 +73,7 @@ const MAX_ITEMS = 100
 const MAX_TEXT = 300
 const Seconds = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_SECONDS))
 const texts = () => v.optional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(MAX_TEXT))), v.maxLength(MAX_ITEMS)), [])
-const Scope = v.picklist(['read', 'write', 'delete', 'admin', 'operator'])
+const Scope = v.picklist(['read', 'write', 'delete', 'admin'])
 const Kind = v.picklist(['secret', 'publishable'])
 
 export const KeyBody = v.strictObject({

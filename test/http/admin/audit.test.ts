@@ -1,5 +1,9 @@
 import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { accountsCommand } from '../../../src/cli/accounts.ts'
+import { adminOf } from '../../../src/cli/admin-of.ts'
+import { runCli } from '../../../src/cli/cli.ts'
+import { FakeTerminal } from '../../cli/fakes.ts'
 import { AdminRig, codeOf, definition } from './rig.ts'
 
 let rig: AdminRig
@@ -82,5 +86,10 @@ describe('accounts over /v1/admin', () => {
     expect(codeOf(await rig.ask(key, 'GET', '/v1/admin/accounts/globex'))).toBe('not_found')
     expect((await rig.ask(operator, 'GET', '/v1/admin/accounts/globex')).status).toBe(200)
     expect(codeOf(await rig.ask(operator, 'GET', '/v1/admin/accounts/nobody'))).toBe('not_found')
+    const terminal = new FakeTerminal()
+    const { store } = rig.server
+    const open = async () => ({ admin: adminOf(store, store, 1000), keys: store, apps: store, close: async () => {} })
+    expect(await runCli(['accounts', 'list'], terminal, { accounts: accountsCommand(open) })).toBe(0)
+    expect(terminal.outLines.map((line) => line.split(' ')[0])).toEqual(['ID', 'acme', 'default', 'globex'])
   })
 })

@@ -59,11 +59,7 @@ describe('keys over /v1/admin', () => {
 
   it('of the operator come from the host only, also from the operator’s own key', async () => {
     for (const key of [await rig.admin(), await rig.operator()]) {
-      const mixed = await rig.ask(key, 'POST', KEYS, { apps: ['shop'], scopes: ['operator'] })
-      expect([codeOf(mixed), messageOf(mixed)]).toEqual([
-        expect.stringMatching(/invalid_value|forbidden/),
-        expect.any(String),
-      ])
+      expect(codeOf(await rig.ask(key, 'POST', KEYS, { apps: ['shop'], scopes: ['operator'] }))).toBe('bad_request')
       expect(codeOf(await rig.ask(key, 'POST', KEYS, { apps: [], scopes: ['operator'] }))).toBe('bad_request')
     }
     const { id } = await rig.key({ scopes: ['operator'], apps: [], account: 'default' })

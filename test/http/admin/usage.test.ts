@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runCli } from '../../../src/cli/cli.ts'
+import { usageCommand } from '../../../src/cli/usage.ts'
 import type { RunRow } from '../../../src/ports/store.ts'
+import { FakeTerminal } from '../../cli/fakes.ts'
 import { answered, run } from '../../contracts/store-rows.ts'
 import { SOON } from '../../contracts/store-subject.ts'
 import { SocketClient } from '../../support/socket-client.ts'
@@ -65,6 +68,18 @@ describe('usage over /v1/admin', () => {
 
   it.each(['?from=2026-13-01', '?from=yesterday', '?since=2026-01-01'])('reads no %s', async (query) => {
     expect(codeOf(await rig.ask(await rig.admin(), 'GET', USAGE + query))).toBe('bad_request')
+  })
+
+  it('is the same on the command line', async () => {
+    const terminal = new FakeTerminal()
+    const open = async () => ({ reads: rig.server.store, close: async () => void terminal.closed++ })
+    const run = (...options: string[]) => runCli(['usage', ...options], terminal, { usage: usageCommand(open) })
+    await store('initech', 'desk', [{ keyId: 'k9', usage: [usage(4, 2)], queuedAt: Date.now() }])
+    expect(await run('--days', '1', '--account', 'initech')).toBe(0)
+    expect(terminal.outLines.at(-1)).toMatch(/^\d{4}-\d{2}-\d{2} +initech +desk +k9 +1 +4 +2 +0$/)
+    expect(await run('--days', '0')).toBe(2)
+    expect(await run('--app', 'nobody')).toBe(0)
+    expect(terminal.errLines.at(-1)).toBe('Nothing was used')
   })
 
   it('knows which key asked for a run, through to the run’s end', async () => {
