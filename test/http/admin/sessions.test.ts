@@ -134,8 +134,7 @@ describe('the export of a long session', () => {
     let parts = 0
     const { store } = rig.server
     const reads = {
-      pageSessions: store.pageSessions,
-      usage: store.usage,
+      ...store,
       pageMessages: async (...query: Parameters<typeof store.pageMessages>) => {
         parts++
         return store.pageMessages(...query)
