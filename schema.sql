@@ -24,8 +24,11 @@ create table accounts (
 create table apps (
   id text primary key,
   definition jsonb not null,
-  updated_at timestamptz not null
+  updated_at timestamptz not null,
+  -- Whose it is.
+  account text not null default 'default'
 );
+create index apps_by_account on apps (account, id);
 
 -- Documents of Apps: files as parts that text search finds. They go with their App.
 create table documents (
@@ -69,6 +72,7 @@ create table keys (
   -- IP addresses and networks that it may be used from; empty: all.
   addresses jsonb not null default '[]'
 );
+create index keys_by_account on keys (account, id);
 
 create table key_apps (
   key_id text not null references keys (id) on delete cascade,
@@ -116,12 +120,16 @@ create table runs (
   fence integer not null,
   -- Calls of an ended run that wait for the browser or for a person. They are read and written with their run.
   pending jsonb,
+  -- Which key asked for it; null: none.
+  key_id text,
   primary key (session_id, id)
 );
 create unique index runs_one_running on runs (session_id) where status = 'running';
 create index runs_queued on runs (session_id) where status = 'queued';
 -- Also what keeps two processes from giving one position twice.
 create unique index runs_by_position on runs (session_id, position) where position is not null;
+-- Usage is counted by days. Rows come in the order of time, so a few bytes for each stretch of pages do.
+create index runs_by_time on runs using brin (queued_at) with (autosummarize = on);
 
 -- An answer is written again when its run ends: room is left on the page, so that the new version needs no new index entry.
 create table messages (
@@ -178,4 +186,20 @@ create table changes (
 );
 create index changes_by_time on changes (at);
 
-insert into schema_version (version) values (9);
+-- Acts of administration, from the command line and over HTTP. Rows go after PARLEY_AUDIT_KEEP.
+create table acts (
+  id bigint generated always as identity primary key,
+  at timestamptz not null,
+  -- A key's id, or cli.
+  actor text not null,
+  account text,
+  act text not null,
+  target text not null,
+  address text,
+  -- begun, until it is ok or a code of the error table.
+  outcome text not null
+);
+create index acts_by_account on acts (account, id);
+create index acts_by_time on acts (at);
+
+insert into schema_version (version) values (10);

@@ -4,7 +4,7 @@ import { type McpPrograms, readMcpPrograms } from './config/mcp-programs.ts'
 import { readPlans } from './config/plans.ts'
 import { factsOf, type Read, type RowFacts, TABLE } from './config/table.ts'
 import { readToolSecrets } from './config/tool-secrets.ts'
-import { isOriginEntry, parseDuration, type Secret } from './config/values.ts'
+import { parseDuration, type Secret } from './config/values.ts'
 import type { Plan } from './ports/accounts.ts'
 
 /** The model of the demo: answers without a key and says that it is not an AI. */
@@ -193,8 +193,3 @@ function isLoopback(host: string): boolean {
 }
 
 export { parseDuration }
-
-/** True for a scheme, host and, when it is not the usual one, port; as browsers send it in Origin. */
-export function isWebOrigin(text: string): boolean {
-  return text !== '*' && isOriginEntry(text)
-}

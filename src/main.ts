@@ -51,6 +51,7 @@ export async function start(config: Config): Promise<Running> {
 async function listen(config: Config, log: Log, storage: OpenedStorage, transport: ChosenTransport): Promise<Running> {
   const server = createServer({
     store: storage.store,
+    administration: { reads: storage.store, auditKeepMs: config.access.auditKeepMs },
     documents: storage.store,
     providers: createProviders(providersOf(config, log)),
     tools: BUILTIN_TOOLS,

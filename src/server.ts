@@ -1,15 +1,25 @@
 import { type AccessSettings, createAccess, type RunningAccess } from './access/access.ts'
+import { createActLimit } from './access/acts.ts'
 import { Hosts } from './access/hosts.ts'
+import { mintKey } from './access/keys.ts'
+import { plainNetwork } from './access/networks.ts'
+import { createDoor } from './admin/actors.ts'
+import { createAdmin } from './admin/admin.ts'
+import { Audit } from './admin/audit.ts'
+import { createSessionAdmin } from './admin/sessions.ts'
 import { buildDefaultApp } from './apps/default-app.ts'
+import { parseDefinition } from './apps/definition.ts'
 import { createApps, type RunningApps } from './apps/registry.ts'
 import { Chat } from './chat/chat.ts'
 import { MemoryEventLog } from './chat/memory-log.ts'
 import type { ChatSettings } from './chat/settings.ts'
 import { createHttp } from './http/app.ts'
 import type { AccountStore } from './ports/accounts.ts'
+import type { AdminStore } from './ports/admin-store.ts'
 import type { DocumentSearch } from './ports/documents.ts'
 import type { KeyStore } from './ports/keys.ts'
 import type { Providers } from './ports/provider.ts'
+import type { SessionDirectory } from './ports/sessions.ts'
 import type { AppStore, ChangeFeed, SessionStore } from './ports/store.ts'
 import type { Telemetry } from './ports/telemetry.ts'
 import type { TicketStore } from './ports/tickets.ts'
@@ -22,6 +32,8 @@ import { createDocumentSearch } from './tools/search-documents.ts'
 /** What a server is assembled from. `main` names the adapters; tests and the bench bring their own. */
 export type ServerPorts = {
   readonly store: SessionStore & KeyStore & AccountStore & UsageStore & TicketStore & AppStore & ChangeFeed
+  /** The same store as administration sees it, and for how many milliseconds acts are kept; absent: nothing is administered over HTTP. */
+  readonly administration?: { readonly reads: AdminStore; readonly auditKeepMs: number }
   /** Absent: no App has documents. */
   readonly documents?: DocumentSearch
   readonly providers: Providers
@@ -119,6 +131,7 @@ class AssembledServer implements Server {
       assets: ports.assets,
       isKnownHost,
       requireHttps: settings.access.requireHttps,
+      ...administrationOf(ports, this.#chat.directory),
     }
     this.#transport = ports.transport({
       upgrade: (request) => this.#chat.handshake(request),
@@ -159,6 +172,28 @@ class AssembledServer implements Server {
       () => ['store_unavailable'],
     )
     return [...(this.#draining ? ['draining'] : []), ...store]
+  }
+}
+
+/** What `/v1/admin` does, on the one store. */
+function administrationOf({ store, administration }: ServerPorts, directory: SessionDirectory) {
+  if (administration === undefined) return {}
+  const { reads, auditKeepMs } = administration
+  const admin = createAdmin({
+    store,
+    reads,
+    auditKeepMs,
+    parseDefinition,
+    mintKey,
+    plainNetwork,
+  })
+  const audit = new Audit(reads, auditKeepMs)
+  return {
+    administration: {
+      door: createDoor({ keys: store, admitAct: createActLimit() }),
+      admin,
+      sessions: createSessionAdmin({ store, reads, directory, audit }),
+    },
   }
 }
 

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { isWebOrigin } from '../src/admin/key-wish.ts'
 import { DEFAULT_SETTINGS } from '../src/chat/settings.ts'
-import { ConfigError, configMarkdown, configTable, isWebOrigin, readConfig, unknownNames } from '../src/config.ts'
+import { ConfigError, configMarkdown, configTable, readConfig, unknownNames } from '../src/config.ts'
 
 function faults(env: Record<string, string>): readonly string[] {
   try {

@@ -133,7 +133,9 @@ export class Verdicts {
     const fresh = verdictOf(row)
     const lost = [...verdict.apps].some((app) => !fresh.apps.has(app))
     if (lost) this.#dead.add(verdict.principal)
-    return lost ? fresh : { ...verdict, expiresAt: fresh.expiresAt }
+    // What a key gains holds for who comes next; who is connected stays.
+    const gained = fresh.apps.size > verdict.apps.size
+    return lost || gained ? fresh : { ...verdict, expiresAt: fresh.expiresAt }
   }
 
   #inMemory(keyId: string): Verdict[] {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { MessageRow, PendingCall, RunRow } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
-import type { Caller, Outcome } from './caller.ts'
+import { askedBy, type Caller, type Outcome } from './caller.ts'
 import type { Core } from './core.ts'
 import { assertAccepting } from './handlers/message-send.ts'
 import type { History } from './history.ts'
@@ -102,6 +102,7 @@ async function goOn(core: Core, caller: Caller, history: History, continues: Ans
     parentRunId: continues.run.id,
     queuedAt: core.now(),
     fence: 1,
+    ...askedBy(caller),
   }
   try {
     const started = await startRun(session, app, { run, continues, history, release })

@@ -16,5 +16,10 @@ export type Caller = {
   readonly reconnectToken?: string | undefined
 }
 
+/** What a run keeps of who asked for it. */
+export function askedBy({ principal }: Caller): { readonly keyId?: string } {
+  return principal.keyId === undefined ? {} : { keyId: principal.keyId }
+}
+
 /** What a handler made of its command. `after` runs once the acknowledgement was written. */
 export type Outcome = { readonly ack: Omit<Ack, 'type' | 'ref'>; readonly after?: () => void }

@@ -1,8 +1,9 @@
 import { readConfig } from '../config.ts'
-import type { AccountRow } from '../ports/accounts.ts'
-import { ParleyError } from '../protocol/errors.ts'
+import type { AccountRow } from '../ports/admin-store.ts'
+import { AT_HOST } from './admin-of.ts'
 import {
   type CliIo,
+  type CliStore,
   type Command,
   type OpenStore,
   readArgs,
@@ -12,6 +13,8 @@ import {
   withStore,
 } from './command.ts'
 
+/** Accounts that are read at a time. */
+const PAGE = 200
 const NO_PLAN = 'none'
 /** Takes away what somebody gave. */
 const STANDARD = 'default'
@@ -32,12 +35,28 @@ export function accountsCommand(open: OpenStore): Command {
 async function list(args: readonly string[], io: CliIo, open: OpenStore): Promise<void> {
   readArgs(args, {}, 0)
   const { access } = readConfig(io.env)
-  await withStore(open, io, async ({ accounts }) => {
-    const rows = await accounts.listAccounts()
-    const lines = rows.map((row) => [row.id, planIn(row, access), String(row.keys), shortTime(row.createdAt)])
-    if (rows.length === 0) io.err('There is no account: the first key of one makes it')
-    else for (const line of table([['ACCOUNT', 'PLAN', 'KEYS', 'CREATED'], ...lines])) io.out(line)
+  await withStore(open, io, async ({ admin }) => {
+    const rows = await readAll(admin)
+    const lines = rows.map((row) => [
+      row.id,
+      planIn(row, access),
+      String(row.apps),
+      String(row.keys),
+      shortTime(row.createdAt),
+    ])
+    if (rows.length === 0) io.err('There is no account: the first key or App of one makes it')
+    else for (const line of table([['ACCOUNT', 'PLAN', 'APPS', 'KEYS', 'CREATED'], ...lines])) io.out(line)
   })
+}
+
+async function readAll(admin: CliStore['admin']): Promise<AccountRow[]> {
+  const all: AccountRow[] = []
+  for (;;) {
+    const after = all.at(-1)?.id
+    const page = await admin.accounts(AT_HOST, { limit: PAGE, ...(after === undefined ? {} : { after }) })
+    all.push(...page)
+    if (page.length < PAGE) return all
+  }
 }
 
 function planIn({ plan }: AccountRow, { plans, defaultPlan }: ReturnType<typeof readConfig>['access']): string {
@@ -52,9 +71,8 @@ async function set(args: readonly string[], io: CliIo, open: OpenStore): Promise
   const { plan } = values
   const known = [...plans.keys(), NO_PLAN, STANDARD]
   if (plan === undefined || !known.includes(plan)) throw new UsageError(`--plan: one of ${known.join(', ')}`)
-  await withStore(open, io, async ({ accounts }) => {
-    if (!(await accounts.setPlan(account, plan === STANDARD ? undefined : plan)))
-      throw new ParleyError('not_found', { message: `There is no account ${account}: the first key of one makes it` })
+  await withStore(open, io, async ({ admin }) => {
+    await admin.setPlan(AT_HOST, account, plan === STANDARD ? undefined : plan)
     io.out(`Account ${account} has the plan ${plan}; running servers go by it within a second`)
   })
 }

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
+import { DEFAULT_ACCOUNT, isName } from '../admin/key-wish.ts'
 import { parseDefinition } from '../apps/definition.ts'
 import { ParleyError } from '../protocol/errors.ts'
+import { AT_HOST } from './admin-of.ts'
 import {
   type CliIo,
   type CliStore,
@@ -13,7 +15,7 @@ import {
   withStore,
 } from './command.ts'
 
-type Action = (store: CliStore, io: CliIo, argument: string) => Promise<void>
+type Action = (store: CliStore, io: CliIo, argument: string, account: string | undefined) => Promise<void>
 
 /** Words besides the action's name, and what it does. */
 const ACTIONS: Readonly<Record<string, { readonly words: number; readonly run: Action }>> = {
@@ -23,24 +25,32 @@ const ACTIONS: Readonly<Record<string, { readonly words: number; readonly run: A
   delete: { words: 1, run: remove },
 }
 
+const PUT_OPTIONS = { account: { type: 'string' } } as const
+
 export function appsCommand(open: OpenStore): Command {
   return {
-    usage: ['apps put FILE', 'apps list', 'apps show ID', 'apps delete ID'],
+    usage: ['apps put FILE [--account NAME]', 'apps list', 'apps show ID', 'apps delete ID'],
     about: 'Apps: tools, preamble and model of an assistant',
     async run(args, io) {
       const [name = '', ...rest] = args
       const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined
       if (action === undefined) throw new UsageError('which of put, list, show, delete?')
-      const { positionals } = readArgs(rest, {}, action.words)
-      await withStore(open, io, (store) => action.run(store, io, positionals[0] ?? ''))
+      const { positionals, values } = readArgs(rest, name === 'put' ? PUT_OPTIONS : {}, action.words)
+      const account = 'account' in values ? readAccount(values.account) : undefined
+      await withStore(open, io, (store) => action.run(store, io, positionals[0] ?? '', account))
     },
   }
 }
 
-async function put(store: CliStore, io: CliIo, file: string): Promise<void> {
-  const definition = parseDefinition(parseJson(await readDefinition(file, io)))
-  await store.apps.putApp({ id: definition.id, definition, updatedAt: Date.now() })
-  io.out(`App ${definition.id} is stored; running servers use it within a second`)
+function readAccount(name: unknown): string | undefined {
+  if (name === undefined) return undefined
+  if (typeof name === 'string' && isName(name)) return name
+  throw new UsageError('--account: 1 to 100 characters on one line')
+}
+
+async function put({ admin }: CliStore, io: CliIo, file: string, account: string | undefined): Promise<void> {
+  const { id } = await admin.putApp(AT_HOST, parseJson(await readDefinition(file, io)), account)
+  io.out(`App ${id} is stored; running servers use it within a second`)
 }
 
 /** `-` is standard input. */
@@ -61,22 +71,19 @@ function parseJson(text: string): unknown {
 
 async function list(store: CliStore, io: CliIo): Promise<void> {
   const rows = await store.apps.listApps()
-  const lines = rows.map(({ id, definition, updatedAt }) => {
+  const lines = rows.map(({ id, definition, updatedAt, account }) => {
     const { name, model } = parseDefinition(definition)
-    return [id, name, model.default, shortTime(updatedAt)]
+    return [id, name, model.default, account ?? DEFAULT_ACCOUNT, shortTime(updatedAt)]
   })
   if (rows.length === 0) io.err('No App is stored; the built-in default App answers')
-  else for (const line of table([['ID', 'NAME', 'MODEL', 'CHANGED'], ...lines])) io.out(line)
+  else for (const line of table([['ID', 'NAME', 'MODEL', 'ACCOUNT', 'CHANGED'], ...lines])) io.out(line)
 }
 
-async function show(store: CliStore, io: CliIo, id: string): Promise<void> {
-  const row = await store.apps.getApp(id)
-  if (row === undefined) throw new ParleyError('app_not_found', { message: `There is no stored App ${id}` })
-  io.out(JSON.stringify(row.definition, undefined, 2))
+async function show({ admin }: CliStore, io: CliIo, id: string): Promise<void> {
+  io.out(JSON.stringify((await admin.app(AT_HOST, id)).definition, undefined, 2))
 }
 
-async function remove(store: CliStore, io: CliIo, id: string): Promise<void> {
-  const existed = await store.apps.deleteApp(id)
-  if (!existed) throw new ParleyError('app_not_found', { message: `There is no stored App ${id}` })
+async function remove({ admin }: CliStore, io: CliIo, id: string): Promise<void> {
+  await admin.deleteApp(AT_HOST, id)
   io.out(`App ${id} is deleted; its keys no longer open it`)
 }

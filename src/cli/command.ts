@@ -1,5 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import type { AccountStore } from '../ports/accounts.ts'
+import type { Audit } from '../admin/audit.ts'
+import type { Admin } from '../ports/admin.ts'
 import type { DocumentStore } from '../ports/documents.ts'
 import type { KeyStore } from '../ports/keys.ts'
 import type { AppStore } from '../ports/store.ts'
@@ -16,10 +17,14 @@ export type CliIo = {
 }
 
 /** What commands do to the store that a server uses. */
-export type CliStore = Closing & { readonly keys: KeyStore; readonly apps: AppStore; readonly accounts: AccountStore }
+export type CliStore = Closing & { readonly admin: Admin; readonly keys: KeyStore; readonly apps: AppStore }
 export type OpenStore<Store = CliStore> = (io: CliIo) => Promise<Store>
 /** What `docs` does to it. */
-export type CliDocuments = Closing & { readonly apps: AppStore; readonly documents: DocumentStore }
+export type CliDocuments = Closing & {
+  readonly apps: AppStore
+  readonly documents: DocumentStore
+  readonly audit: Audit
+}
 type Closing = { close(): Promise<void> }
 
 export type Command = {

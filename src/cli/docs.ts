@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { documentName, type ReadDocument, readDocument } from '../documents/read-document.ts'
 import { DOCUMENT_LANGUAGES, type DocumentLanguage } from '../ports/documents.ts'
 import { ParleyError } from '../protocol/errors.ts'
+import { AT_HOST } from './admin-of.ts'
 import {
   type CliDocuments,
   type CliIo,
@@ -54,13 +55,14 @@ async function add(open: Open, io: CliIo, args: readonly string[]): Promise<void
 }
 
 async function put(
-  { documents }: CliDocuments,
+  { documents, audit }: CliDocuments,
   app: string,
   language: DocumentLanguage,
   { name, parts }: ReadDocument,
 ): Promise<string> {
   const id = `d_${randomBytes(ID_BYTES).toString('hex')}`
-  const replaced = await documents.putDocument({ id, app, name, language, addedAt: Date.now() }, parts)
+  const row = { id, app, name, language, addedAt: Date.now() }
+  const replaced = await audit.noted(AT_HOST, 'document.put', `${app} ${id}`, () => documents.putDocument(row, parts))
   const size = `${parts.length} ${parts.length === 1 ? 'part' : 'parts'}`
   return `${name} is ${replaced ? 'replaced' : 'added'}: ${size}, id ${id}`
 }
@@ -82,7 +84,8 @@ async function remove(open: Open, io: CliIo, args: readonly string[]): Promise<v
   const [app = '', which = ''] = readArgs(args, {}, 2).positionals
   await withStore(open, io, async (store) => {
     await assertApp(store, app)
-    const existed = await store.documents.deleteDocument(app, which)
+    const remove = () => store.documents.deleteDocument(app, which)
+    const existed = await store.audit.noted(AT_HOST, 'document.delete', `${app} ${which}`, remove)
     if (!existed) throw new ParleyError('not_found', { message: `App ${app} has no document ${which}` })
     io.out(`${which} is deleted; running servers find it no longer within a second`)
   })

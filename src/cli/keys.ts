@@ -1,6 +1,6 @@
-import { mintKey } from '../access/keys.ts'
 import type { KeyRow } from '../ports/keys.ts'
 import { ParleyError } from '../protocol/errors.ts'
+import { AT_HOST } from './admin-of.ts'
 import {
   type CliIo,
   type CliStore,
@@ -23,6 +23,7 @@ export function keysCommand(open: OpenStore): Command {
     usage: [
       'keys create --app A[,B] [--kind secret|publishable] [--origin https://SITE]... [--ip ADDRESS|NETWORK]...',
       '            [--scopes read,write,delete,admin] [--expires 90d] [--label TEXT] [--account NAME]',
+      'keys create --operator [--ip ADDRESS|NETWORK]... [--expires 90d] [--label TEXT]',
       'keys list',
       `keys rotate ID [--overlap ${DEFAULT_OVERLAP}] [--expires 90d]`,
       'keys revoke ID',
@@ -36,20 +37,21 @@ export function keysCommand(open: OpenStore): Command {
   }
 }
 
+async function create(args: readonly string[], io: CliIo, open: OpenStore): Promise<void> {
+  const wish = readWish(args)
+  await withStore(open, io, async ({ admin }) => {
+    const { key, facts } = await admin.createKey(AT_HOST, wish).catch(explainMissingApp)
+    const what = facts.scopes.includes('operator') ? "operator's" : facts.kind
+    const apps = facts.apps.length === 0 ? 'the whole server' : facts.apps.join(', ')
+    io.err(`Key ${facts.id} (${what}) for ${apps}. It is shown once and cannot be shown again:`)
+    io.out(key)
+  })
+}
+
 function explainMissingApp(thrown: unknown): never {
   if (!(thrown instanceof ParleyError) || thrown.code !== 'app_not_found') throw thrown
   const message = 'Not every App that --app names is stored; parley apps put FILE stores one'
   throw new ParleyError('app_not_found', { message, cause: thrown })
-}
-
-async function create(args: readonly string[], io: CliIo, open: OpenStore): Promise<void> {
-  const now = Date.now()
-  const wish = readWish(args, now)
-  const minted = await mintKey(wish.kind)
-  const row = { ...wish, id: minted.id, hash: minted.hash, createdAt: now }
-  await withStore(open, io, ({ keys }) => keys.createKey(row).catch(explainMissingApp))
-  io.err(`Key ${minted.id} (${wish.kind}) for ${wish.apps.join(', ')}. It is shown once and cannot be shown again:`)
-  io.out(minted.key)
 }
 
 async function list(args: readonly string[], io: CliIo, open: OpenStore): Promise<void> {
@@ -92,30 +94,22 @@ async function rotate(args: readonly string[], io: CliIo, open: OpenStore): Prom
   const id = readKeyId(positionals[0] ?? '')
   const overlap = readTime(values.overlap, '--overlap')
   const wanted = values.expires === undefined ? undefined : readTime(values.expires, '--expires')
-  await withStore(open, io, async ({ keys }) => {
-    const old = await keys.findKey(id)
-    if (old === undefined) throw noSuchKey(id)
-    const now = Date.now()
-    const minted = await mintKey(old.kind)
-    const lifetime = wanted ?? (old.expiresAt === undefined ? undefined : old.expiresAt - old.createdAt)
-    const expiry = lifetime === undefined ? {} : { expiresAt: now + lifetime }
-    const successor = { id: minted.id, hash: minted.hash, createdAt: now, ...expiry }
-    if (!(await keys.rotateKey(id, successor, now + overlap)))
-      throw new ParleyError('conflict', {
-        message: `Key ${id} is revoked or has expired; parley keys create makes one`,
-      })
-    const until = shortTime(Math.min(now + overlap, old.expiresAt ?? Number.POSITIVE_INFINITY))
-    io.err(`Key ${minted.id} (${old.kind}) takes the place of ${id}, which works until ${until} UTC. It is shown once:`)
-    io.out(minted.key)
+  await withStore(open, io, async ({ admin }) => {
+    const rotation = { overlap, ...(wanted === undefined ? {} : { lifetime: wanted }) }
+    const { key, facts, oldUntil } = await admin.rotateKey(AT_HOST, id, rotation)
+    const until = shortTime(oldUntil)
+    io.err(
+      `Key ${facts.id} (${facts.kind}) takes the place of ${id}, which works until ${until} UTC. It is shown once:`,
+    )
+    io.out(key)
   })
 }
 
 async function revoke(args: readonly string[], io: CliIo, open: OpenStore): Promise<void> {
   const { positionals } = readArgs(args, {}, 1)
   const id = readKeyId(positionals[0] ?? '')
-  await withStore(open, io, async ({ keys }) => {
-    const existed = await keys.revokeKey(id, Date.now())
-    if (!existed) throw noSuchKey(id)
+  await withStore(open, io, async ({ admin }) => {
+    await admin.revokeKey(AT_HOST, id)
     io.out(`Key ${id} is revoked; its connections close within a second`)
   })
 }
@@ -123,8 +117,4 @@ async function revoke(args: readonly string[], io: CliIo, open: OpenStore): Prom
 /** The id, or a whole key that someone pasted: its id is in it. */
 function readKeyId(text: string): string {
   return /^[sp]k_live_([0-9A-Za-z]+)_/.exec(text)?.[1] ?? text
-}
-
-function noSuchKey(id: string): ParleyError {
-  return new ParleyError('not_found', { message: `There is no key ${id}` })
 }

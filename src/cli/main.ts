@@ -1,5 +1,6 @@
 import { accountsCommand } from './accounts.ts'
 import { appsCommand } from './apps.ts'
+import { auditCommand } from './audit.ts'
 import { chatCommand } from './chat.ts'
 import { checkCommand } from './check.ts'
 import { runCli } from './cli.ts'
@@ -8,6 +9,7 @@ import { docsCommand } from './docs.ts'
 import { keysCommand } from './keys.ts'
 import { inspectStore, openStore } from './open-store.ts'
 import { configCommand, migrateCommand, serveCommand } from './simple.ts'
+import { usageCommand } from './usage.ts'
 
 const io: CliIo = {
   out: (line) => console.log(line),
@@ -21,8 +23,10 @@ const commands = {
   serve: serveCommand,
   apps: appsCommand(openStore),
   keys: keysCommand(openStore),
-  accounts: accountsCommand(openStore),
   docs: docsCommand(openStore),
+  accounts: accountsCommand(openStore),
+  usage: usageCommand(openStore),
+  audit: auditCommand(openStore),
   migrate: migrateCommand,
   check: checkCommand(inspectStore),
   chat: chatCommand,

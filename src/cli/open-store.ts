@@ -1,17 +1,30 @@
+import { Audit } from '../admin/audit.ts'
 import { readConfig } from '../config.ts'
 import type { LogLevel, Telemetry } from '../ports/telemetry.ts'
 import { type Inspection, inspectStorage } from '../storage/inspect.ts'
 import { openStorage, type StorageOptions } from '../storage/open.ts'
+import { adminOf } from './admin-of.ts'
 import type { CliDocuments, CliIo, CliStore } from './command.ts'
+import type { CliUsage } from './usage.ts'
 
 /** A command asks one thing after the other. */
 const POOL_SIZE = 1
 
 /** The store that a server with this environment uses; the embedded one is joined if it runs, else started for the command. */
-export async function openStore(io: CliIo): Promise<CliStore & CliDocuments> {
+export async function openStore(io: CliIo): Promise<CliStore & CliDocuments & CliUsage> {
+  const { auditKeepMs } = readConfig(io.env).access
   const storage = await openDescribed(io)
   const { store } = storage
-  return { keys: store, apps: store, accounts: store, documents: store, close: () => storage.close() }
+  const audit = new Audit(store, auditKeepMs)
+  return {
+    reads: store,
+    keys: store,
+    apps: store,
+    documents: store,
+    admin: adminOf(store, store, auditKeepMs),
+    audit,
+    close: () => storage.close(),
+  }
 }
 
 /** Opening migrates. */

@@ -139,6 +139,7 @@ const access = v.object({
     'From minting to the handshake, on a slow phone',
   ),
   returnMs: row('PARLEY_RETURN_LIFETIME', duration('10s', '1h'), '10m', 'A client that a ticket let in may come back'),
+  auditKeepMs: row('PARLEY_AUDIT_KEEP', duration('1d', '3650d'), '365d', 'Acts of administration: a year to look back'),
   verdicts: row('PARLEY_KEYS_IN_MEMORY', count(1, 1e6), '10000', 'Checked keys are not hashed again; 1 KiB each'),
 })
 

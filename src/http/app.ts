@@ -2,10 +2,13 @@ import { Hono } from 'hono'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Peer } from '../ports/transport.ts'
 import { ParleyError } from '../protocol/errors.ts'
+import type { AdministrationParts } from './admin/enter.ts'
+import { adminRoutes } from './admin/routes.ts'
 import type { AomiParts } from './aomi/parts.ts'
 import { aomiRoutes } from './aomi/routes.ts'
 import { authTestRoutes } from './auth-test.ts'
 import { allowPages } from './cors.ts'
+import { openApiRoutes } from './openapi.ts'
 import { type OpsParts, opsRoutes } from './ops.ts'
 import { type PageParts, pageRoutes } from './page.ts'
 import { tellLimits } from './rate-limit.ts'
@@ -21,6 +24,8 @@ type OwnParts = OpsParts &
     readonly telemetry: Telemetry
     /** Browsers that came over TLS are told to come by nothing else. */
     readonly requireHttps: boolean
+    /** Absent: nothing is administered over HTTP. */
+    readonly administration?: AdministrationParts['administration']
   }
 
 /** Seconds that a browser keeps that in mind: a year, the usual. */
@@ -39,11 +44,15 @@ export function routesOf(parts: OwnParts, others?: Hono<HttpEnv>): Hono<HttpEnv>
   app.notFound(() => respondError(new ParleyError('not_found', { message: NOTHING_HERE }), parts.telemetry))
   if (parts.requireHttps) sayHttpsOnly(app)
   app.route('/', opsRoutes(parts))
+  const { access, administration } = parts
+  // Before pages are let in: none may administer.
+  if (administration !== undefined) app.route('/', adminRoutes({ access, administration }))
   allowPages(app, '/v1/*')
   tellLimits(app, '/v1/*', parts.access)
   app.route('/', authTestRoutes(parts.access))
   app.route('/', sessionRoutes(parts))
   app.route('/', ticketRoutes(parts.access))
+  app.route('/', openApiRoutes(administration !== undefined))
   if (others !== undefined) app.route('/', others)
   app.route('/', pageRoutes(parts))
   return app

@@ -1,16 +1,35 @@
 import { Hono } from 'hono'
+import * as v from 'valibot'
 import type { Access } from '../ports/access.ts'
 import type { Standing } from '../ports/accounts.ts'
 import { resetOf } from './rate-limit.ts'
-import { API_HEADERS, accessRequestOf, type HttpContext, type HttpEnv, refuseMethod } from './responses.ts'
+import { API_HEADERS, accessRequestOf, type HttpContext, type HttpEnv } from './responses.ts'
+import { type RouteSpec, serve } from './route.ts'
 
-const PATH = '/v1/auth/test'
+const Body = v.strictObject({
+  authenticated: v.literal(true),
+  user: v.strictObject({ id: v.string() }),
+  key: v.strictObject({ id: v.string(), kind: v.picklist(['secret', 'publishable']) }),
+  scopes: v.array(v.picklist(['read', 'write', 'delete', 'admin', 'operator'])),
+  apps: v.array(v.string()),
+  rate_limit: v.optional(v.strictObject({ limit: v.number(), remaining: v.number(), reset: v.number() })),
+})
 
-/** Is this key good, and for what? Asks for no scope and no App. */
+export const AUTH_ROUTES = {
+  testKey: {
+    id: 'testKey',
+    method: 'GET',
+    path: '/v1/auth/test',
+    summary: 'Is this key good, and for what?',
+    needs: 'key',
+    answers: { 200: { about: 'It is', schema: Body } },
+  },
+} as const satisfies Readonly<Record<string, RouteSpec>>
+
+/** Asks for no scope and no App. */
 export function authTestRoutes(access: Access): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>()
-  routes.get(PATH, (c) => answer(c, access))
-  routes.all(PATH, refuseMethod('GET, HEAD'))
+  serve(routes, [{ spec: AUTH_ROUTES.testKey, handle: (c) => answer(c, access) }])
   return routes
 }
 

@@ -10,12 +10,12 @@ import { MAX_PAGE_MESSAGES } from '../protocol/limits.ts'
 import { AppQuery, admit, UserSchema } from './admit.ts'
 import { readInput, readJson } from './input.ts'
 import { charge } from './rate-limit.ts'
-import { API_HEADERS, type HttpContext, type HttpEnv, refuseMethod } from './responses.ts'
+import { API_HEADERS, type HttpContext, type HttpEnv } from './responses.ts'
+import { type RouteSpec, serve } from './route.ts'
 
 export type SessionParts = { readonly access: Access; readonly sessions: SessionDirectory }
 
-const LIST = '/v1/sessions'
-const ONE = '/v1/sessions/:id'
+const ONE = '/v1/sessions/{id}'
 /** Sessions in a list when nobody says how many: a screen or two. */
 const DEFAULT_LIMIT = 50
 
@@ -38,14 +38,59 @@ const ListQuery = v.object({
 /** The same title as `session.update` takes. */
 const TitleBody = v.strictObject({ title: v.unwrap(SessionUpdateSchema.entries.title) })
 
+const OneParam = v.object({ id: SessionIdSchema })
+const Listed = v.strictObject({
+  sessions: v.array(
+    v.strictObject({
+      id: v.string(),
+      title: v.optional(v.string()),
+      status: v.picklist(['idle', 'processing', 'interrupted']),
+      updatedAt: v.pipe(v.string(), v.isoTimestamp()),
+    }),
+  ),
+})
+
+export const SESSION_ROUTES = {
+  listSessions: {
+    id: 'listSessions',
+    method: 'GET',
+    path: '/v1/sessions',
+    summary: 'The sessions of whoever asks in one App, the last changed first',
+    needs: ['read'],
+    query: ListQuery,
+    answers: { 200: { about: 'The sessions', schema: Listed } },
+  },
+  renameSession: {
+    id: 'renameSession',
+    method: 'PATCH',
+    path: ONE,
+    summary: 'Gives a session a title',
+    needs: ['write'],
+    params: OneParam,
+    query: OwnerQuery,
+    body: TitleBody,
+    answers: { 200: { about: 'The title', schema: v.strictObject({ id: v.string(), title: v.string() }) } },
+  },
+  deleteSession: {
+    id: 'deleteSession',
+    method: 'DELETE',
+    path: ONE,
+    summary: 'Stops the session, closes its connections and deletes it',
+    needs: ['delete'],
+    params: OneParam,
+    query: OwnerQuery,
+    answers: { 204: { about: 'Done' } },
+  },
+} as const satisfies Readonly<Record<string, RouteSpec>>
+
 /** Sessions by HTTP: what a list of conversations needs. Bodies and refusals as in the protocol's README. */
 export function sessionRoutes(parts: SessionParts): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>()
-  routes.get(LIST, (c) => list(c, parts))
-  routes.all(LIST, refuseMethod('GET, HEAD'))
-  routes.patch(ONE, (c) => rename(c, parts))
-  routes.delete(ONE, (c) => remove(c, parts))
-  routes.all(ONE, refuseMethod('PATCH, DELETE'))
+  serve(routes, [
+    { spec: SESSION_ROUTES.listSessions, handle: (c) => list(c, parts) },
+    { spec: SESSION_ROUTES.renameSession, handle: (c) => rename(c, parts) },
+    { spec: SESSION_ROUTES.deleteSession, handle: (c) => remove(c, parts) },
+  ])
   return routes
 }
 

@@ -5,9 +5,9 @@ import { SessionIdSchema } from '../protocol/ids.ts'
 import { AppQuery, admit, UserSchema } from './admit.ts'
 import { readInput, readJson } from './input.ts'
 import { charge } from './rate-limit.ts'
-import { API_HEADERS, type HttpContext, type HttpEnv, refuseMethod } from './responses.ts'
+import { API_HEADERS, type HttpContext, type HttpEnv } from './responses.ts'
+import { type RouteSpec, serve } from './route.ts'
 
-const PATH = '/v1/tickets'
 const CREATED = 201
 const SCOPES = ['read', 'write', 'delete'] as const
 
@@ -24,11 +24,32 @@ const Body = v.strictObject({
   ),
 })
 
+const Minted = v.strictObject({
+  ticket: v.string(),
+  app: v.string(),
+  session: v.string(),
+  user: v.string(),
+  scopes: v.array(v.picklist(SCOPES)),
+  expiresAt: v.pipe(v.string(), v.isoTimestamp()),
+})
+
+export const TICKET_ROUTES = {
+  mintTicket: {
+    id: 'mintTicket',
+    method: 'POST',
+    path: '/v1/tickets',
+    summary: 'Makes a ticket that lets one user into one session, once',
+    needs: ['write'],
+    query: AppQuery,
+    body: Body,
+    answers: { [CREATED]: { about: 'The ticket', schema: Minted } },
+  },
+} as const satisfies Readonly<Record<string, RouteSpec>>
+
 /** Tickets: with one a server lets one browser into one session, without giving a key away. */
 export function ticketRoutes(access: Access): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>()
-  routes.post(PATH, (c) => mint(c, access))
-  routes.all(PATH, refuseMethod('POST'))
+  serve(routes, [{ spec: TICKET_ROUTES.mintTicket, handle: (c) => mint(c, access) }])
   return routes
 }
 

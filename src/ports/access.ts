@@ -35,7 +35,7 @@ export type Grant = {
   readonly user: string
   readonly scopes: readonly ChatScope[]
 }
-export type ChatScope = Exclude<Scope, 'admin'>
+export type ChatScope = Exclude<Scope, 'admin' | 'operator'>
 
 /** `expiresAt` in milliseconds since 1970. */
 export type Ticket = { readonly ticket: string; readonly expiresAt: number }

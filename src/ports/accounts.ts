@@ -10,20 +10,10 @@ export type Standing = {
   readonly resetMs: number
 }
 
-export type AccountRow = {
-  readonly id: string
-  /** The name of the plan that somebody gave it; absent: the server's default. */
-  readonly plan?: string
-  /** Keys of it, also those that are gone. */
-  readonly keys: number
-  readonly createdAt: number
-}
-
-/** Accounts come to be with their first key. */
+/** Accounts come to be with their first key or App. */
 export interface AccountStore {
   /** The plan that somebody gave the account; undefined also when there is no such account. */
   planOf(account: string): Promise<string | undefined>
-  listAccounts(): Promise<readonly AccountRow[]>
   /** `undefined` takes its plan away again. False when there is no such account. Servers hear of it within a second. */
   setPlan(account: string, plan: string | undefined): Promise<boolean>
 }

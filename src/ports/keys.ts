@@ -1,5 +1,6 @@
 export type KeyKind = 'secret' | 'publishable'
-export type Scope = 'read' | 'write' | 'delete' | 'admin'
+/** `operator`: the whole server, and no chat. Such a key opens no App, and only the command line on the host makes one. */
+export type Scope = 'read' | 'write' | 'delete' | 'admin' | 'operator'
 
 export type KeyRow = {
   readonly id: string

@@ -58,6 +58,8 @@ export type RunRow = {
   /** The process that runs it, and how often it changed hands: a write with a lower fence is refused. */
   readonly node?: string
   readonly fence: number
+  /** Which key asked for it; absent: nobody showed one. */
+  readonly keyId?: string
 }
 
 export type StoredToolCall = { readonly id: string; readonly name: string; readonly arguments: string }
@@ -186,7 +188,13 @@ export interface SessionStore {
   ping(): Promise<void>
 }
 
-export type AppRow = { readonly id: string; readonly definition: unknown; readonly updatedAt: number }
+export type AppRow = {
+  readonly id: string
+  readonly definition: unknown
+  readonly updatedAt: number
+  /** Whose it is; where a put leaves it out, the App's stays, and a new one is of `default`. */
+  readonly account?: string
+}
 
 export type FoundApp = AppRow & {
   /** There is something that `search_documents` could find. When that changes, the App is told as changed. */

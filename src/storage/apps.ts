@@ -3,7 +3,15 @@ import { notify, recordChange } from './changes.ts'
 import type { Pool } from './connection.ts'
 import { type Time, toMillis } from './rows.ts'
 
-type AppRecord = { readonly id: string; readonly definition: unknown; readonly updated_at: Time }
+export type AppRecord = {
+  readonly id: string
+  readonly definition: unknown
+  readonly updated_at: Time
+  readonly account: string
+}
+
+/** Of Apps that nobody gave to an account. */
+const DEFAULT_ACCOUNT = 'default'
 
 export function createAppStore(pool: Pool): AppStore {
   return {
@@ -18,13 +26,17 @@ export function createAppStore(pool: Pool): AppStore {
       const records = await pool.query((sql) => sql<AppRecord[]>`select * from apps order by id`)
       return records.map(toApp)
     },
-    async putApp({ id, definition, updatedAt }) {
+    async putApp({ id, definition, updatedAt, account }) {
       await pool.query((sql) => {
         return sql`
-          with stored as (
-            insert into apps (id, definition, updated_at)
-            values (${id}, ${JSON.stringify(definition)}::text::jsonb, ${new Date(updatedAt)}::timestamptz)
-            on conflict (id) do update set definition = excluded.definition, updated_at = excluded.updated_at
+          with owner as (
+            insert into accounts (id) values (${account ?? DEFAULT_ACCOUNT}) on conflict do nothing
+          ), stored as (
+            insert into apps (id, definition, updated_at, account)
+            values (${id}, ${JSON.stringify(definition)}::text::jsonb, ${new Date(updatedAt)}::timestamptz,
+              ${account ?? DEFAULT_ACCOUNT})
+            on conflict (id) do update set definition = excluded.definition, updated_at = excluded.updated_at,
+              account = ${account === undefined ? sql`apps.account` : sql`excluded.account`}
             returning id
           ), ${recordChange(sql, 'app', sql`select id from stored`)}
           select id, ${notify(sql)} from stored`
@@ -45,6 +57,6 @@ export function createAppStore(pool: Pool): AppStore {
   }
 }
 
-function toApp({ id, definition, updated_at }: AppRecord): AppRow {
-  return { id, definition, updatedAt: toMillis(updated_at) }
+export function toApp({ id, definition, updated_at, account }: AppRecord): Required<AppRow> {
+  return { id, definition, updatedAt: toMillis(updated_at), account }
 }

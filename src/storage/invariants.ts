@@ -180,7 +180,7 @@ const OF_SESSIONS: readonly Invariant[] = [
     found: 'keys that are neither revoked nor expired and open no App',
     broken: (sql) => sql`
       select null::uuid, id from keys k
-      where revoked_at is null and (expires_at is null or expires_at > now())
+      where revoked_at is null and (expires_at is null or expires_at > now()) and not scopes @> '["operator"]'
         and not exists (select from key_apps a where a.key_id = k.id)`,
   },
 ]

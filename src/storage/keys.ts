@@ -1,11 +1,11 @@
-import type { Sql } from 'postgres'
+import type { ISql, Sql } from 'postgres'
 import type { KeyRow, KeyStore, Successor } from '../ports/keys.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { notify, recordChange } from './changes.ts'
 import type { Pool } from './connection.ts'
 import { type Time, toMillis } from './rows.ts'
 
-type KeyRecord = {
+export type KeyRecord = {
   readonly id: string
   readonly account: string
   readonly kind: KeyRow['kind']
@@ -23,7 +23,7 @@ type KeyRecord = {
 
 const toDate = (millis: number | undefined) => (millis === undefined ? null : new Date(millis))
 
-const selectKeys = (sql: Sql) => sql`
+export const selectKeys = (sql: ISql) => sql`
   select k.*, (select coalesce(jsonb_agg(app_id order by app_id), '[]') from key_apps where key_id = k.id) as apps
   from keys k`
 
@@ -113,7 +113,7 @@ function replaceKey(sql: Sql, id: string, successor: Successor, until: number) {
     select id, ${notify(sql)} from made`
 }
 
-function toKey(record: KeyRecord): KeyRow {
+export function toKey(record: KeyRecord): KeyRow {
   return {
     id: record.id,
     account: record.account,

@@ -1,4 +1,5 @@
 import type { AccountStore } from '../ports/accounts.ts'
+import type { AdminStore } from '../ports/admin-store.ts'
 import type { DocumentStore } from '../ports/documents.ts'
 import type { KeyStore } from '../ports/keys.ts'
 import type { AppStore, ChangeFeed, SessionStore } from '../ports/store.ts'
@@ -6,6 +7,7 @@ import type { Telemetry } from '../ports/telemetry.ts'
 import type { TicketStore } from '../ports/tickets.ts'
 import type { UsageStore } from '../ports/usage.ts'
 import { createAccountStore } from './accounts.ts'
+import { createAdminStore } from './administration.ts'
 import { createAppStore } from './apps.ts'
 import { Changes } from './changes.ts'
 import { type Connection, PATIENCE, type Patience, Pool } from './connection.ts'
@@ -39,6 +41,7 @@ export type PostgresStorage = SessionStore &
   TicketStore &
   UsageStore &
   DocumentStore &
+  AdminStore &
   ChangeFeed & {
     /** Saves what is queued, within a bound, and leaves. Idempotent. */
     close(): Promise<void>
@@ -92,6 +95,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSt
     ...createTicketStore(pool),
     ...createUsageStore(pool),
     ...createDocumentStore(pool),
+    ...createAdminStore(pool),
     subscribe: (listener) => changes.subscribe(listener),
     close: () => {
       closing ??= close()

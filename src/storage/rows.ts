@@ -48,6 +48,7 @@ export type RunRecord = {
   readonly ended_at: Time | null
   readonly node: string | null
   readonly fence: number
+  readonly key_id: string | null
 }
 
 export type MessageRecord = {
@@ -105,6 +106,7 @@ export function toRun(record: RunRecord): RunRow {
     ...(record.ended_at === null ? {} : { endedAt: toMillis(record.ended_at) }),
     ...(record.node === null ? {} : { node: record.node }),
     fence: record.fence,
+    ...(record.key_id === null ? {} : { keyId: record.key_id }),
   }
 }
 

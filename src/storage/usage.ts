@@ -1,3 +1,4 @@
+import type { UsageQuery, UsageRow } from '../ports/admin-store.ts'
 import type { UsageStore } from '../ports/usage.ts'
 import type { Pool } from './connection.ts'
 
@@ -17,4 +18,47 @@ export function createUsageStore(pool: Pool): UsageStore {
       return row?.tokens ?? 0
     },
   }
+}
+
+type UsageRecord = {
+  readonly day: string
+  readonly account: string | null
+  readonly app: string
+  readonly key_id: string | null
+  readonly runs: number
+  readonly input: number
+  readonly output: number
+  readonly cached: number
+}
+
+/** Runs that never started asked no model. Sums leave Postgres as doubles: whole up to 2^53. */
+export async function countUsage(pool: Pool, query: UsageQuery): Promise<readonly UsageRow[]> {
+  const { account, apps, from, to, limit } = query
+  const records = await pool.query((sql) => {
+    const own = account === undefined ? sql`` : sql`and s.account = ${account}`
+    const named =
+      apps === undefined
+        ? sql``
+        : sql`and s.app in (select value from json_array_elements_text(${JSON.stringify(apps)}::text::json))`
+    return sql<UsageRecord[]>`
+      select to_char(r.queued_at, 'YYYY-MM-DD') as day, s.account, s.app, r.key_id, count(*)::integer as runs,
+        coalesce(sum(used.input), 0)::float8 as input, coalesce(sum(used.output), 0)::float8 as output,
+        coalesce(sum(used.cached), 0)::float8 as cached
+      from runs r
+      join sessions s on s.id = r.session_id
+      left join lateral (
+        select sum((u ->> 'inputTokens')::numeric) as input, sum((u ->> 'outputTokens')::numeric) as output,
+          sum((u ->> 'cachedInputTokens')::numeric) as cached
+        from jsonb_array_elements(case jsonb_typeof(r.usage) when 'array' then r.usage else '[]' end) u
+      ) used on true
+      where r.queued_at >= ${new Date(from)}::timestamptz and r.queued_at < ${new Date(to)}::timestamptz
+        and r.position is not null ${own} ${named}
+      group by 1, 2, 3, 4 order by 1, 2 nulls first, 3, 4 nulls first limit ${limit}`
+  })
+  return records.map(toUsage)
+}
+
+function toUsage({ day, account, app, key_id, runs, input, output, cached }: UsageRecord): UsageRow {
+  const whose = { ...(account === null ? {} : { account }), ...(key_id === null ? {} : { key: key_id }) }
+  return { day, app, ...whose, runs, inputTokens: input, outputTokens: output, cachedInputTokens: cached }
 }

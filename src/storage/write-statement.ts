@@ -63,16 +63,17 @@ const RUN_COLUMNS = [
   'ended_at',
   'node',
   'fence',
+  'key_id',
 ]
 
 const RUNS = `
   run_rows as (
     insert into runs (session_id, id, ${RUN_COLUMNS.join(', ')})
     select "sessionId", id, status, "parentRunId", replaces, position, model, usage, "errorCode", pending, ${time('"queuedAt"')},
-      ${time('"startedAt"')}, ${time('"endedAt"')}, node, fence
+      ${time('"startedAt"')}, ${time('"endedAt"')}, node, fence, "keyId"
     from json_to_recordset($2::text::json) as r("sessionId" uuid, id text, status run_status, "parentRunId" text, replaces text,
       position integer, model text, usage jsonb, "errorCode" text, pending jsonb, "queuedAt" float8, "startedAt" float8, "endedAt" float8,
-      node text, fence integer)
+      node text, fence integer, "keyId" text)
     where ${allowed('"sessionId"')}
     on conflict (session_id, id) do update set ${replace(RUN_COLUMNS)}
   )`

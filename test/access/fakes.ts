@@ -3,7 +3,7 @@ import { Hosts } from '../../src/access/hosts.ts'
 import { type MintedKey, mintKey } from '../../src/access/keys.ts'
 import { createApps } from '../../src/apps/registry.ts'
 import type { AccessRequest } from '../../src/ports/access.ts'
-import type { AccountRow, AccountStore } from '../../src/ports/accounts.ts'
+import type { AccountStore } from '../../src/ports/accounts.ts'
 import type { App, AppLimits } from '../../src/ports/apps.ts'
 import type { KeyKind, KeyRow, KeyStore, Successor } from '../../src/ports/keys.ts'
 import type { AppRow, AppStore, Change, ChangeFeed, FoundApp } from '../../src/ports/store.ts'
@@ -87,11 +87,6 @@ export class FakeStore implements KeyStore, AccountStore, UsageStore, AppStore, 
   async planOf(account: string): Promise<string | undefined> {
     this.#use(`planOf ${account}`)
     return this.plans.get(account)
-  }
-
-  async listAccounts(): Promise<readonly AccountRow[]> {
-    this.#use('listAccounts')
-    return [...this.plans].map(([id, plan]) => ({ id, keys: 1, createdAt: 0, ...(plan === undefined ? {} : { plan }) }))
   }
 
   async setPlan(account: string, plan: string | undefined): Promise<boolean> {

@@ -46,6 +46,11 @@ export const ALIAS_FRAMES: Readonly<Record<AliasFrame['kind'], object>> = {
 const BODIES: Readonly<Record<string, (attempt: Attempt) => object>> = {
   'PATCH /v1/sessions/:id': () => ({ title: 'Another' }),
   'POST /v1/tickets': () => ({ session: randomUUID(), user: 'ann' }),
+  'PUT /v1/admin/apps/:app': ({ app, target: { app: id } = { app } }) => {
+    return { id, name: id, preamble: 'Another', model: { default: 'scripted/demo' } }
+  },
+  'POST /v1/admin/keys': ({ app }) => ({ apps: [app], scopes: ['admin'] }),
+  'POST /v1/admin/keys/:key/rotate': () => ({}),
 }
 
 const read = (text: string): Frame => v.parse(Frame, JSON.parse(text))
@@ -123,16 +128,20 @@ export async function tryAlias(port: number, attempt: Attempt, kind: AliasFrame[
 /** `route` as `GET /v1/sessions/:id`; a `*` stands for a page that is not there. */
 export async function tryRoute(port: number, attempt: Attempt, route: string): Promise<Outcome> {
   const [method = '', pattern = ''] = route.split(' ')
-  const path = pattern.replace(':id', attempt.sessionId).replace('*', 'nothing')
+  const { app, key } = attempt.target ?? { app: attempt.app, key: 'nobody' }
+  const named = pattern.replace(':app', app).replace(':key', key).replace(':account', 'acme')
+  const path = named.replace(/:id|:session/, attempt.sessionId).replace('*', 'nothing')
   const ticket = attempt.ticket === undefined ? '' : `&ticket=${attempt.ticket}`
   const body = BODIES[route]?.(attempt)
   await attempt.ends?.()
-  const answer = await fetch(`http://127.0.0.1:${port}${path}?app=${attempt.app}${ticket}`, {
+  const query = path.startsWith('/v1/admin/') ? '' : `?app=${attempt.app}${ticket}`
+  const answer = await fetch(`http://127.0.0.1:${port}${path}${query}`, {
     method,
     headers: { ...attempt.headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
-  if (route === 'GET /v1/sessions' && answer.ok) return (await answer.text()).includes(attempt.sessionId) ? OK : 'empty'
+  if ((route === 'GET /v1/sessions' || route === 'GET /v1/admin/sessions') && answer.ok)
+    return (await answer.text()).includes(attempt.sessionId) ? OK : 'empty'
   if (answer.ok) return OK
   return v.parse(ErrorBody, await answer.json()).error.code
 }

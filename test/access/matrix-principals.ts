@@ -21,6 +21,8 @@ export type Attempt = {
   readonly sessionId: string
   readonly headers: Readonly<Record<string, string>>
   readonly ticket?: string
+  /** An App and a key of the account that has the session. */
+  readonly target?: { readonly app: string; readonly key: string }
   /** Called when it is connected: takes its right to be there away. */
   readonly ends?: () => Promise<void>
 }
@@ -39,8 +41,16 @@ export class World {
   async prepare(): Promise<void> {
     for (const id of [APP, OTHER_APP]) {
       const definition = { id, name: id, preamble: '', model: { default: 'scripted/demo' } }
-      await this.#server.store.putApp({ id, definition, updatedAt: Date.now() })
+      await this.#server.store.putApp({ id, definition, updatedAt: Date.now(), account: ACCOUNT })
     }
+  }
+
+  /** Another App of the account, to be changed or deleted. */
+  async newApp(): Promise<string> {
+    const id = `a${randomUUID().slice(0, 8)}`
+    const definition = { id, name: id, preamble: '', model: { default: 'scripted/demo' } }
+    await this.#server.store.putApp({ id, definition, updatedAt: Date.now(), account: ACCOUNT })
+    return id
   }
 
   /** A session that exists, with a run that ended. */
@@ -109,6 +119,19 @@ function ticketed(
   }
 }
 
+/** Someone who administers, at an App, a key and a session of the account `acme`. */
+function administrator(over: (app: string) => Partial<KeyRow>): Principal {
+  return async (world) => {
+    const app = await world.newApp()
+    const [{ key }, target] = await Promise.all([
+      world.newKey(over(app)),
+      world.newKey({ apps: [app], scopes: ['admin'] }),
+    ])
+    const sessionId = await world.session(OWN)
+    return { app: APP, sessionId, headers: { 'x-api-key': key }, target: { app, key: target.id } }
+  }
+}
+
 /** Every kind of principal, by its column in the matrix. */
 export const PRINCIPALS: Readonly<Record<string, Principal>> = {
   nobody: async (world) => ({ app: APP, sessionId: await world.session(OWN), headers: {} }),
@@ -139,6 +162,9 @@ export const PRINCIPALS: Readonly<Record<string, Principal>> = {
   astray: ticketed({ session: randomUUID() }),
   used: ticketed({}, (world, ticket) => world.use(ticket)),
   late: ticketed({ times: OVER }),
+  admin: administrator((app) => ({ scopes: ['admin'], apps: [APP, app] })),
+  otheradmin: administrator((app) => ({ scopes: ['admin'], apps: [APP, app], account: 'other' })),
+  operator: administrator(() => ({ scopes: ['operator'], apps: [], account: 'default' })),
   orphan: async (world) => {
     const { id } = await world.key({ revokedAt: 1 })
     const sessionId = await world.session({ ...OWN, user: 'ann' })

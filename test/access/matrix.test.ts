@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { routesOf } from '../../src/http/app.ts'
 import { CommandSchema } from '../../src/protocol/commands.ts'
+import { NO_ADMINISTRATION } from '../http/fake-administration.ts'
 import { LiveServer } from '../support/live-server.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { openGate } from './fakes.ts'
@@ -16,96 +17,195 @@ import { type Attempt, PRINCIPALS, World } from './matrix-principals.ts'
 const MATRIX = [
   // Without a credential, and with keys that are good somewhere.
   `
-                         nobody    visitor   page      elsewhere server    browser   otherapp  otherip
-connect                  unauth    ok        ok        origin    ok        forbid    forbid    forbid
-message.send             unauth    ok        ok        origin    ok        forbid    forbid    forbid
-run.cancel               unauth    ok        ok        origin    ok        forbid    forbid    forbid
-run.retry                unauth    ok        ok        origin    ok        forbid    forbid    forbid
-run.resume               unauth    nothing   nothing   origin    nothing   forbid    forbid    forbid
-tool.claim               unauth    nothing   nothing   origin    nothing   forbid    forbid    forbid
-tool.result              unauth    nothing   nothing   origin    nothing   forbid    forbid    forbid
-session.update           unauth    ok        ok        origin    ok        forbid    forbid    forbid
-history.get              unauth    ok        ok        origin    ok        forbid    forbid    forbid
-pong                     unauth    ok        ok        origin    ok        forbid    forbid    forbid
-alias connect            unauth    ok        ok        origin    ok        forbid    forbid    forbid
-alias run                unauth    ok        ok        origin    ok        forbid    forbid    forbid
-alias abort              unauth    ok        ok        origin    ok        forbid    forbid    forbid
-alias resume             unauth    nothing   nothing   origin    nothing   forbid    forbid    forbid
-GET /healthz             ok        ok        ok        ok        ok        ok        ok        ok
-GET /readyz              ok        ok        ok        ok        ok        ok        ok        ok
-GET /metrics             ok        ok        ok        ok        ok        ok        ok        ok
-GET /v1/auth/test        unauth    unauth    ok        origin    ok        forbid    ok        forbid
-GET /v1/sessions         unauth    empty     empty     origin    ok        forbid    forbid    forbid
-PATCH /v1/sessions/:id   unauth    ok        ok        origin    ok        forbid    forbid    forbid
-DELETE /v1/sessions/:id  unauth    ok        ok        origin    ok        forbid    forbid    forbid
-POST /v1/tickets         unauth    unauth    forbid    origin    ok        forbid    forbid    forbid
-GET /*                   nothing   nothing   nothing   nothing   nothing   nothing   nothing   nothing
-POST /*                  nothing   nothing   nothing   nothing   nothing   nothing   nothing   nothing
-PUT /*                   nothing   nothing   nothing   nothing   nothing   nothing   nothing   nothing
-PATCH /*                 nothing   nothing   nothing   nothing   nothing   nothing   nothing   nothing
-DELETE /*                nothing   nothing   nothing   nothing   nothing   nothing   nothing   nothing
+                                     nobody     visitor    page       elsewhere  server     browser    otherapp   otherip
+connect                              unauth     ok         ok         origin     ok         forbid     forbid     forbid
+message.send                         unauth     ok         ok         origin     ok         forbid     forbid     forbid
+run.cancel                           unauth     ok         ok         origin     ok         forbid     forbid     forbid
+run.retry                            unauth     ok         ok         origin     ok         forbid     forbid     forbid
+run.resume                           unauth     nothing    nothing    origin     nothing    forbid     forbid     forbid
+tool.claim                           unauth     nothing    nothing    origin     nothing    forbid     forbid     forbid
+tool.result                          unauth     nothing    nothing    origin     nothing    forbid     forbid     forbid
+session.update                       unauth     ok         ok         origin     ok         forbid     forbid     forbid
+history.get                          unauth     ok         ok         origin     ok         forbid     forbid     forbid
+pong                                 unauth     ok         ok         origin     ok         forbid     forbid     forbid
+alias connect                        unauth     ok         ok         origin     ok         forbid     forbid     forbid
+alias run                            unauth     ok         ok         origin     ok         forbid     forbid     forbid
+alias abort                          unauth     ok         ok         origin     ok         forbid     forbid     forbid
+alias resume                         unauth     nothing    nothing    origin     nothing    forbid     forbid     forbid
+GET /healthz                         ok         ok         ok         ok         ok         ok         ok         ok
+GET /readyz                          ok         ok         ok         ok         ok         ok         ok         ok
+GET /metrics                         ok         ok         ok         ok         ok         ok         ok         ok
+GET /v1/auth/test                    unauth     unauth     ok         origin     ok         forbid     ok         forbid
+GET /v1/openapi.json                 ok         ok         ok         ok         ok         ok         ok         ok
+GET /v1/sessions                     unauth     empty      empty      origin     ok         forbid     forbid     forbid
+PATCH /v1/sessions/:id               unauth     ok         ok         origin     ok         forbid     forbid     forbid
+DELETE /v1/sessions/:id              unauth     ok         ok         origin     ok         forbid     forbid     forbid
+POST /v1/tickets                     unauth     unauth     forbid     origin     ok         forbid     forbid     forbid
+GET /v1/admin/accounts               unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
+GET /v1/admin/accounts/:account      unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
+GET /v1/admin/apps                   unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
+GET /v1/admin/apps/:app              unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
+PUT /v1/admin/apps/:app              unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
+DELETE /v1/admin/apps/:app           unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
+GET /v1/admin/keys                   unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
+POST /v1/admin/keys                  unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
+POST /v1/admin/keys/:key/rotate      unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
+DELETE /v1/admin/keys/:key           unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
+GET /v1/admin/sessions               unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
+GET /v1/admin/sessions/:session      unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
+DELETE /v1/admin/sessions/:session   unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
+GET /v1/admin/sessions/:session/export unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
+GET /v1/admin/usage                  unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
+GET /v1/admin/audit                  unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
+GET /*                               nothing    nothing    nothing    nothing    nothing    nothing    nothing    nothing
+POST /*                              nothing    nothing    nothing    nothing    nothing    nothing    nothing    nothing
+PUT /*                               nothing    nothing    nothing    nothing    nothing    nothing    nothing    nothing
+PATCH /*                             nothing    nothing    nothing    nothing    nothing    nothing    nothing    nothing
+DELETE /*                            nothing    nothing    nothing    nothing    nothing    nothing    nothing    nothing
 `,
   // With keys that are no good, lack a scope, or are good for other sessions.
   `
-                         revoked   expired   wrong     reader    writer    deleter   stranger  tab
-connect                  unauth    unauth    unauth    ok        forbid    forbid    absent    absent
-message.send             unauth    unauth    unauth    forbid    forbid    forbid    absent    absent
-run.cancel               unauth    unauth    unauth    forbid    forbid    forbid    absent    absent
-run.retry                unauth    unauth    unauth    forbid    forbid    forbid    absent    absent
-run.resume               unauth    unauth    unauth    forbid    forbid    forbid    absent    absent
-tool.claim               unauth    unauth    unauth    forbid    forbid    forbid    absent    absent
-tool.result              unauth    unauth    unauth    forbid    forbid    forbid    absent    absent
-session.update           unauth    unauth    unauth    forbid    forbid    forbid    absent    absent
-history.get              unauth    unauth    unauth    ok        forbid    forbid    absent    absent
-pong                     unauth    unauth    unauth    ok        forbid    forbid    absent    absent
-alias connect            unauth    unauth    unauth    ok        forbid    forbid    absent    absent
-alias run                unauth    unauth    unauth    forbid    forbid    forbid    absent    absent
-alias abort              unauth    unauth    unauth    forbid    forbid    forbid    absent    absent
-alias resume             unauth    unauth    unauth    forbid    forbid    forbid    absent    absent
-GET /healthz             ok        ok        ok        ok        ok        ok        ok        ok
-GET /readyz              ok        ok        ok        ok        ok        ok        ok        ok
-GET /metrics             ok        ok        ok        ok        ok        ok        ok        ok
-GET /v1/auth/test        unauth    unauth    unauth    ok        ok        ok        ok        ok
-GET /v1/sessions         unauth    unauth    unauth    ok        forbid    forbid    empty     empty
-PATCH /v1/sessions/:id   unauth    unauth    unauth    forbid    ok        forbid    absent    absent
-DELETE /v1/sessions/:id  unauth    unauth    unauth    forbid    forbid    ok        absent    absent
-POST /v1/tickets         unauth    unauth    unauth    forbid    forbid    forbid    ok        ok
-GET /*                   nothing   nothing   nothing   nothing   nothing   nothing   nothing   nothing
-POST /*                  nothing   nothing   nothing   nothing   nothing   nothing   nothing   nothing
-PUT /*                   nothing   nothing   nothing   nothing   nothing   nothing   nothing   nothing
-PATCH /*                 nothing   nothing   nothing   nothing   nothing   nothing   nothing   nothing
-DELETE /*                nothing   nothing   nothing   nothing   nothing   nothing   nothing   nothing
+                                     revoked    expired    wrong      reader     writer     deleter    stranger   tab
+connect                              unauth     unauth     unauth     ok         forbid     forbid     absent     absent
+message.send                         unauth     unauth     unauth     forbid     forbid     forbid     absent     absent
+run.cancel                           unauth     unauth     unauth     forbid     forbid     forbid     absent     absent
+run.retry                            unauth     unauth     unauth     forbid     forbid     forbid     absent     absent
+run.resume                           unauth     unauth     unauth     forbid     forbid     forbid     absent     absent
+tool.claim                           unauth     unauth     unauth     forbid     forbid     forbid     absent     absent
+tool.result                          unauth     unauth     unauth     forbid     forbid     forbid     absent     absent
+session.update                       unauth     unauth     unauth     forbid     forbid     forbid     absent     absent
+history.get                          unauth     unauth     unauth     ok         forbid     forbid     absent     absent
+pong                                 unauth     unauth     unauth     ok         forbid     forbid     absent     absent
+alias connect                        unauth     unauth     unauth     ok         forbid     forbid     absent     absent
+alias run                            unauth     unauth     unauth     forbid     forbid     forbid     absent     absent
+alias abort                          unauth     unauth     unauth     forbid     forbid     forbid     absent     absent
+alias resume                         unauth     unauth     unauth     forbid     forbid     forbid     absent     absent
+GET /healthz                         ok         ok         ok         ok         ok         ok         ok         ok
+GET /readyz                          ok         ok         ok         ok         ok         ok         ok         ok
+GET /metrics                         ok         ok         ok         ok         ok         ok         ok         ok
+GET /v1/auth/test                    unauth     unauth     unauth     ok         ok         ok         ok         ok
+GET /v1/openapi.json                 ok         ok         ok         ok         ok         ok         ok         ok
+GET /v1/sessions                     unauth     unauth     unauth     ok         forbid     forbid     empty      empty
+PATCH /v1/sessions/:id               unauth     unauth     unauth     forbid     ok         forbid     absent     absent
+DELETE /v1/sessions/:id              unauth     unauth     unauth     forbid     forbid     ok         absent     absent
+POST /v1/tickets                     unauth     unauth     unauth     forbid     forbid     forbid     ok         ok
+GET /v1/admin/accounts               unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
+GET /v1/admin/accounts/:account      unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
+GET /v1/admin/apps                   unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
+GET /v1/admin/apps/:app              unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
+PUT /v1/admin/apps/:app              unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
+DELETE /v1/admin/apps/:app           unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
+GET /v1/admin/keys                   unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
+POST /v1/admin/keys                  unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
+POST /v1/admin/keys/:key/rotate      unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
+DELETE /v1/admin/keys/:key           unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
+GET /v1/admin/sessions               unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
+GET /v1/admin/sessions/:session      unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
+DELETE /v1/admin/sessions/:session   unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
+GET /v1/admin/sessions/:session/export unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
+GET /v1/admin/usage                  unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
+GET /v1/admin/audit                  unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
+GET /*                               nothing    nothing    nothing    nothing    nothing    nothing    nothing    nothing
+POST /*                              nothing    nothing    nothing    nothing    nothing    nothing    nothing    nothing
+PUT /*                               nothing    nothing    nothing    nothing    nothing    nothing    nothing    nothing
+PATCH /*                             nothing    nothing    nothing    nothing    nothing    nothing    nothing    nothing
+DELETE /*                            nothing    nothing    nothing    nothing    nothing    nothing    nothing    nothing
 `,
   // With tickets; and with a key that is revoked while it is connected.
   `
-                         ann       bob       astray    used      late      orphan    ending
-connect                  ok        absent    absent    used      late      unauth    unauth
-message.send             ok        absent    absent    used      late      unauth    unauth
-run.cancel               ok        absent    absent    used      late      unauth    unauth
-run.retry                ok        absent    absent    used      late      unauth    unauth
-run.resume               nothing   absent    absent    used      late      unauth    unauth
-tool.claim               nothing   absent    absent    used      late      unauth    unauth
-tool.result              nothing   absent    absent    used      late      unauth    unauth
-session.update           ok        absent    absent    used      late      unauth    unauth
-history.get              ok        absent    absent    used      late      unauth    unauth
-pong                     ok        absent    absent    used      late      unauth    unauth
-alias connect            ok        absent    absent    used      late      unauth    unauth
-alias run                ok        absent    absent    used      late      unauth    unauth
-alias abort              ok        absent    absent    used      late      unauth    unauth
-alias resume             nothing   absent    absent    used      late      unauth    unauth
-GET /healthz             ok        ok        ok        ok        ok        ok        ok
-GET /readyz              ok        ok        ok        ok        ok        ok        ok
-GET /metrics             ok        ok        ok        ok        ok        ok        ok
-GET /v1/auth/test        unauth    unauth    unauth    unauth    unauth    unauth    unauth
-GET /v1/sessions         unauth    unauth    unauth    unauth    unauth    unauth    unauth
-PATCH /v1/sessions/:id   unauth    unauth    unauth    unauth    unauth    unauth    unauth
-DELETE /v1/sessions/:id  unauth    unauth    unauth    unauth    unauth    unauth    unauth
-POST /v1/tickets         unauth    unauth    unauth    unauth    unauth    unauth    unauth
-GET /*                   nothing   nothing   nothing   nothing   nothing   nothing   nothing
-POST /*                  nothing   nothing   nothing   nothing   nothing   nothing   nothing
-PUT /*                   nothing   nothing   nothing   nothing   nothing   nothing   nothing
-PATCH /*                 nothing   nothing   nothing   nothing   nothing   nothing   nothing
-DELETE /*                nothing   nothing   nothing   nothing   nothing   nothing   nothing
+                                     ann        bob        astray     used       late       orphan     ending
+connect                              ok         absent     absent     used       late       unauth     unauth
+message.send                         ok         absent     absent     used       late       unauth     unauth
+run.cancel                           ok         absent     absent     used       late       unauth     unauth
+run.retry                            ok         absent     absent     used       late       unauth     unauth
+run.resume                           nothing    absent     absent     used       late       unauth     unauth
+tool.claim                           nothing    absent     absent     used       late       unauth     unauth
+tool.result                          nothing    absent     absent     used       late       unauth     unauth
+session.update                       ok         absent     absent     used       late       unauth     unauth
+history.get                          ok         absent     absent     used       late       unauth     unauth
+pong                                 ok         absent     absent     used       late       unauth     unauth
+alias connect                        ok         absent     absent     used       late       unauth     unauth
+alias run                            ok         absent     absent     used       late       unauth     unauth
+alias abort                          ok         absent     absent     used       late       unauth     unauth
+alias resume                         nothing    absent     absent     used       late       unauth     unauth
+GET /healthz                         ok         ok         ok         ok         ok         ok         ok
+GET /readyz                          ok         ok         ok         ok         ok         ok         ok
+GET /metrics                         ok         ok         ok         ok         ok         ok         ok
+GET /v1/auth/test                    unauth     unauth     unauth     unauth     unauth     unauth     unauth
+GET /v1/openapi.json                 ok         ok         ok         ok         ok         ok         ok
+GET /v1/sessions                     unauth     unauth     unauth     unauth     unauth     unauth     unauth
+PATCH /v1/sessions/:id               unauth     unauth     unauth     unauth     unauth     unauth     unauth
+DELETE /v1/sessions/:id              unauth     unauth     unauth     unauth     unauth     unauth     unauth
+POST /v1/tickets                     unauth     unauth     unauth     unauth     unauth     unauth     unauth
+GET /v1/admin/accounts               unauth     unauth     unauth     unauth     unauth     unauth     unauth
+GET /v1/admin/accounts/:account      unauth     unauth     unauth     unauth     unauth     unauth     unauth
+GET /v1/admin/apps                   unauth     unauth     unauth     unauth     unauth     unauth     unauth
+GET /v1/admin/apps/:app              unauth     unauth     unauth     unauth     unauth     unauth     unauth
+PUT /v1/admin/apps/:app              unauth     unauth     unauth     unauth     unauth     unauth     unauth
+DELETE /v1/admin/apps/:app           unauth     unauth     unauth     unauth     unauth     unauth     unauth
+GET /v1/admin/keys                   unauth     unauth     unauth     unauth     unauth     unauth     unauth
+POST /v1/admin/keys                  unauth     unauth     unauth     unauth     unauth     unauth     unauth
+POST /v1/admin/keys/:key/rotate      unauth     unauth     unauth     unauth     unauth     unauth     unauth
+DELETE /v1/admin/keys/:key           unauth     unauth     unauth     unauth     unauth     unauth     unauth
+GET /v1/admin/sessions               unauth     unauth     unauth     unauth     unauth     unauth     unauth
+GET /v1/admin/sessions/:session      unauth     unauth     unauth     unauth     unauth     unauth     unauth
+DELETE /v1/admin/sessions/:session   unauth     unauth     unauth     unauth     unauth     unauth     unauth
+GET /v1/admin/sessions/:session/export unauth     unauth     unauth     unauth     unauth     unauth     unauth
+GET /v1/admin/usage                  unauth     unauth     unauth     unauth     unauth     unauth     unauth
+GET /v1/admin/audit                  unauth     unauth     unauth     unauth     unauth     unauth     unauth
+GET /*                               nothing    nothing    nothing    nothing    nothing    nothing    nothing
+POST /*                              nothing    nothing    nothing    nothing    nothing    nothing    nothing
+PUT /*                               nothing    nothing    nothing    nothing    nothing    nothing    nothing
+PATCH /*                             nothing    nothing    nothing    nothing    nothing    nothing    nothing
+DELETE /*                            nothing    nothing    nothing    nothing    nothing    nothing    nothing
+`,
+  // With keys that administer: an account's own, another account's, and the operator's.
+  `
+                                     admin      otheradmin operator
+connect                              forbid     forbid     forbid
+message.send                         forbid     forbid     forbid
+run.cancel                           forbid     forbid     forbid
+run.retry                            forbid     forbid     forbid
+run.resume                           forbid     forbid     forbid
+tool.claim                           forbid     forbid     forbid
+tool.result                          forbid     forbid     forbid
+session.update                       forbid     forbid     forbid
+history.get                          forbid     forbid     forbid
+pong                                 forbid     forbid     forbid
+alias connect                        forbid     forbid     forbid
+alias run                            forbid     forbid     forbid
+alias abort                          forbid     forbid     forbid
+alias resume                         forbid     forbid     forbid
+GET /healthz                         ok         ok         ok
+GET /readyz                          ok         ok         ok
+GET /metrics                         ok         ok         ok
+GET /v1/auth/test                    ok         ok         ok
+GET /v1/openapi.json                 ok         ok         ok
+GET /v1/sessions                     forbid     forbid     forbid
+PATCH /v1/sessions/:id               forbid     forbid     forbid
+DELETE /v1/sessions/:id              forbid     forbid     forbid
+POST /v1/tickets                     forbid     forbid     forbid
+GET /v1/admin/accounts               forbid     forbid     ok
+GET /v1/admin/accounts/:account      ok         nothing    ok
+GET /v1/admin/apps                   ok         ok         ok
+GET /v1/admin/apps/:app              ok         noapp      ok
+PUT /v1/admin/apps/:app              ok         forbid     ok
+DELETE /v1/admin/apps/:app           ok         noapp      ok
+GET /v1/admin/keys                   ok         ok         ok
+POST /v1/admin/keys                  ok         ok         ok
+POST /v1/admin/keys/:key/rotate      ok         nothing    ok
+DELETE /v1/admin/keys/:key           ok         nothing    ok
+GET /v1/admin/sessions               ok         empty      ok
+GET /v1/admin/sessions/:session      ok         absent     ok
+DELETE /v1/admin/sessions/:session   ok         absent     ok
+GET /v1/admin/sessions/:session/export ok         absent     ok
+GET /v1/admin/usage                  ok         ok         ok
+GET /v1/admin/audit                  ok         ok         ok
+GET /*                               nothing    nothing    nothing
+POST /*                              nothing    nothing    nothing
+PUT /*                               nothing    nothing    nothing
+PATCH /*                             nothing    nothing    nothing
+DELETE /*                            nothing    nothing    nothing
 `,
 ]
 
@@ -117,6 +217,7 @@ const OUTCOMES: Readonly<Record<string, Outcome>> = {
   forbid: 'forbidden',
   origin: 'origin_not_allowed',
   absent: 'session_not_found',
+  noapp: 'app_not_found',
   used: 'ticket_used',
   late: 'ticket_expired',
   /** It may, and there is nothing: no call waits for a client, no page has this name. */
@@ -152,7 +253,14 @@ function routes(): string[] {
     metricsText: async () => '',
   }
   const sessions = { list: async () => [], rename: async () => {}, delete: async () => {} }
-  const { routes: all } = routesOf({ ...ops, access, telemetry, sessions, assets: '/nonexistent' })
+  const { routes: all } = routesOf({
+    ...ops,
+    access,
+    telemetry,
+    sessions,
+    administration: NO_ADMINISTRATION,
+    assets: '/nonexistent',
+  })
   return [...new Set(all.filter(({ method }) => method !== 'ALL').map(({ method, path }) => `${method} ${path}`))]
 }
 

@@ -67,7 +67,7 @@ describe('parley apps', () => {
     expect(await terminal.run('apps', 'show', 'cafe')).toBe(0)
     expect(JSON.parse(terminal.outLines.at(-1) ?? '')).toMatchObject({ id: 'cafe', name: 'Café' })
     expect(await terminal.run('apps', 'list')).toBe(0)
-    expect(terminal.outLines.at(-1)).toMatch(/^cafe +Café +scripted\/demo +\d{4}-/)
+    expect(terminal.outLines.at(-1)).toMatch(/^cafe +Café +scripted\/demo +default +\d{4}-/)
     expect(await terminal.run('apps', 'delete', 'cafe')).toBe(0)
     expect(terminal.store.apps.has('cafe')).toBe(false)
   })

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { Audit } from '../../src/admin/audit.ts'
 import { runCli } from '../../src/cli/cli.ts'
 import { docsCommand } from '../../src/cli/docs.ts'
 import { openPostgres, type PostgresStorage } from '../../src/storage/postgres.ts'
@@ -9,6 +10,8 @@ import { Recorder } from '../storage/recorder.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { FakeTerminal } from './fakes.ts'
 
+/** Milliseconds. */
+const DAY = 86_400_000
 const folder = mkdtempSync(join(tmpdir(), 'parley-docs-'))
 let database: TestDatabase
 let store: PostgresStorage
@@ -38,7 +41,12 @@ function file(name: string, content: string): string {
 /** The command on the test's store, which stays open. */
 async function docs(...argv: string[]) {
   const terminal = new FakeTerminal()
-  const open = async () => ({ apps: store, documents: store, close: async () => void terminal.closed++ })
+  const open = async () => ({
+    apps: store,
+    documents: store,
+    audit: new Audit(store, DAY),
+    close: async () => void terminal.closed++,
+  })
   const code = await runCli(['docs', ...argv], terminal, { docs: docsCommand(open) })
   return { code, out: terminal.outLines, err: terminal.errLines, closed: terminal.closed }
 }

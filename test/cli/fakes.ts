@@ -1,11 +1,17 @@
 import { PassThrough } from 'node:stream'
 import { accountsCommand } from '../../src/cli/accounts.ts'
+import { adminOf } from '../../src/cli/admin-of.ts'
 import { appsCommand } from '../../src/cli/apps.ts'
+import { auditCommand } from '../../src/cli/audit.ts'
 import { chatCommand } from '../../src/cli/chat.ts'
 import { runCli } from '../../src/cli/cli.ts'
 import type { CliIo } from '../../src/cli/command.ts'
 import { keysCommand } from '../../src/cli/keys.ts'
 import { FakeStore } from '../access/fakes.ts'
+import { readsOf } from './fake-acts.ts'
+
+/** Milliseconds. */
+const DAY = 86_400_000
 
 /** The commands on a fake store, with what they print. */
 export class FakeTerminal implements CliIo {
@@ -38,13 +44,18 @@ export class FakeTerminal implements CliIo {
     const open = async () => ({
       keys: this.store,
       apps: this.store,
-      accounts: this.store,
+      admin: adminOf(this.store, readsOf(this.store), DAY),
       close: async () => {
         this.closed++
       },
     })
-    const commands = { apps: appsCommand(open), keys: keysCommand(open), accounts: accountsCommand(open) }
-    return runCli(argv, this, { ...commands, chat: chatCommand })
+    return runCli(argv, this, {
+      accounts: accountsCommand(open),
+      apps: appsCommand(open),
+      audit: auditCommand(open),
+      keys: keysCommand(open),
+      chat: chatCommand,
+    })
   }
 
   /** Resolves once the screen shows `text`. */

@@ -116,11 +116,15 @@ export function keyRules(make: MakeStore): void {
         id,
         definition: { name: id, deep: [1, { two: null }] },
         updatedAt: NOW,
+        account: 'default',
       })
       await store().putApp({ id, definition: 'any JSON', updatedAt: NOW + 1 })
       expect((await store().listApps()).filter((app) => app.id === id)).toEqual([
-        { id, definition: 'any JSON', updatedAt: NOW + 1 },
+        { id, definition: 'any JSON', updatedAt: NOW + 1, account: 'default' },
       ])
+      await store().putApp({ id, definition: {}, updatedAt: NOW, account: 'acme' })
+      await store().putApp({ id, definition: {}, updatedAt: NOW })
+      expect(await store().getApp(id)).toMatchObject({ account: 'acme' })
       expect(await store().getApp('nobody')).toBeUndefined()
       await expect.poll(() => changes).toContainEqual({ kind: 'app', id })
       stop()

@@ -36,6 +36,7 @@ export function sessionRules(make: MakeStore): void {
         endedAt: NOW + 3,
         node: store().node,
         fence: 3,
+        keyId: 'k1',
       })
       await store().commit({ sessionId: row.id, session: row, runs: [ended] }, SOON)
       expect(await store().load(row.id)).toStrictEqual({ session: row, openRuns: [], lastRun: ended, lastPosition: 7 })

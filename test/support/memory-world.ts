@@ -1,4 +1,3 @@
-import type { AccountRow } from '../../src/ports/accounts.ts'
 import type { KeyRow } from '../../src/ports/keys.ts'
 import type { AppRow, Change, MessageRow, OpenRun, RunRow, SessionRow, SessionWrite } from '../../src/ports/store.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
@@ -21,7 +20,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 export class MemoryWorld {
   readonly sessions = new Map<string, StoredSession>()
   readonly keys = new Map<string, KeyRow>()
-  readonly accounts = new Map<string, Pick<AccountRow, 'plan' | 'createdAt'>>()
+  readonly accounts = new Map<string, { readonly plan?: string; readonly createdAt: number }>()
   readonly apps = new Map<string, AppRow>()
   readonly tickets = new Set<string>()
   secret: string | undefined

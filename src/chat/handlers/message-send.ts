@@ -5,7 +5,7 @@ import type { MessageSend } from '../../protocol/commands.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import { fitsUtf8 } from '../../protocol/text.ts'
 import type { QueuedSend } from '../activity.ts'
-import type { Caller, Outcome } from '../caller.ts'
+import { askedBy, type Caller, type Outcome } from '../caller.ts'
 import type { Core } from '../core.ts'
 import type { History } from '../history.ts'
 import { reconcile } from '../recover.ts'
@@ -57,7 +57,7 @@ async function trySend(core: Core, caller: Caller, command: MessageSend, runId: 
   const room = app.limits?.queuedSends ?? core.settings.queuedSends
   if (!free && session.queue.length >= room) throw new ParleyError('queue_full')
   const release = await core.access.admitRun(caller.principal, caller.from, app)
-  const queued = toQueued(core, session, command, replaces, runId)
+  const queued = toQueued(core, caller, command, replaces, runId)
   try {
     if (free) return await begin(caller, app, queued, history, release)
     release()
@@ -140,11 +140,12 @@ async function enqueue(
 
 function toQueued(
   core: Core,
-  session: Session,
+  caller: Caller,
   command: MessageSend,
   replaces: string | undefined,
   id: string = randomUUID(),
 ): QueuedSend {
+  const { session } = caller
   const now = core.now()
   const run: RunRow = {
     id,
@@ -152,6 +153,7 @@ function toQueued(
     status: 'queued',
     queuedAt: now,
     fence: 1,
+    ...askedBy(caller),
     ...(replaces === undefined ? {} : { replaces }),
   }
   const message: MessageRow = {

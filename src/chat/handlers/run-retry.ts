@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { RunRow } from '../../ports/store.ts'
 import type { RunRetry } from '../../protocol/commands.ts'
 import { ParleyError } from '../../protocol/errors.ts'
-import type { Caller, Outcome } from '../caller.ts'
+import { askedBy, type Caller, type Outcome } from '../caller.ts'
 import type { Core } from '../core.ts'
 import { reconcile } from '../recover.ts'
 import { renew } from '../renew.ts'
@@ -30,6 +30,7 @@ export async function runRetry(core: Core, caller: Caller, command: RunRetry, ch
       status: 'queued',
       queuedAt: core.now(),
       fence: 1,
+      ...askedBy(caller),
       replaces: asked.runId,
     }
     // A copy with an id of its own: ids are unique in a session, and the replaced run keeps its message.

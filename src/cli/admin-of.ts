@@ -1,0 +1,14 @@
+import { mintKey } from '../access/keys.ts'
+import { plainNetwork } from '../access/networks.ts'
+import { createAdmin } from '../admin/admin.ts'
+import type { AdminParts } from '../admin/parts.ts'
+import { parseDefinition } from '../apps/definition.ts'
+import type { Actor, Admin } from '../ports/admin.ts'
+
+/** Whoever is at the host's command line. */
+export const AT_HOST: Actor = { kind: 'cli' }
+
+/** What the commands do, on this store. */
+export function adminOf(store: AdminParts['store'], reads: AdminParts['reads'], auditKeepMs: number): Admin {
+  return createAdmin({ store, reads, auditKeepMs, parseDefinition, mintKey, plainNetwork })
+}

@@ -1,0 +1,85 @@
+import { readInput } from '../input.ts'
+import { API_HEADERS, type HttpContext } from '../responses.ts'
+import type { Served } from '../route.ts'
+import { type AdministrationParts, done, json, withActor } from './enter.ts'
+import { messageJson, nextOf, sessionJson } from './json.ts'
+import { ADMIN_ROUTES as ROWS } from './table.ts'
+
+const MS_PER_DAY = 86_400_000
+/** Days of usage, today with them, when nobody says which. */
+const DEFAULT_DAYS = 30
+/** Characters of `2026-04-30`. */
+const DAY_LENGTH = 10
+
+export function conversationRoutes(parts: AdministrationParts): Served[] {
+  return [
+    withActor(parts, ROWS.listAllSessions, async (c, actor, { sessions }) => {
+      const { app, account, user, before, limit } = readInput(ROWS.listAllSessions.query, c.req.query())
+      const wish = {
+        limit,
+        ...(app === undefined ? {} : { app }),
+        ...(account === undefined ? {} : { account }),
+        ...(user === undefined ? {} : { user }),
+        ...(before === undefined ? {} : { before }),
+      }
+      const rows = await sessions.sessions(actor, wish)
+      const next = nextOf(rows, limit, ({ updatedAt, id }) => `${updatedAt}-${id}`)
+      return json({ sessions: rows.map(sessionJson), ...next })
+    }),
+    withActor(parts, ROWS.readSession, async (c, actor, { sessions }) => {
+      const { limit, before } = readInput(ROWS.readSession.query, c.req.query())
+      const page = { limit, ...(before === undefined ? {} : { before }) }
+      const { session, messages, hasMore } = await sessions.session(actor, readSessionId(c), page)
+      return json({ session: sessionJson(session), messages: messages.map(messageJson), hasMore })
+    }),
+    withActor(parts, ROWS.deleteAnySession, async (c, actor, { sessions }) => {
+      await sessions.deleteSession(actor, readSessionId(c))
+      return done()
+    }),
+    withActor(parts, ROWS.exportSession, async (c, actor, { sessions }) => {
+      const id = readSessionId(c)
+      const lines = await sessions.exportSession(actor, id)
+      const headers = {
+        ...API_HEADERS,
+        'content-type': ROWS.exportSession.answers[200].type,
+        'content-disposition': `attachment; filename="${id}.jsonl"`,
+      }
+      return new Response(toStream(lines), { headers })
+    }),
+    withActor(parts, ROWS.usage, async (c, actor, { sessions }) => {
+      const { app, account, ...asked } = readInput(ROWS.usage.query, c.req.query())
+      const to = asked.to ?? Date.parse(toDay(Date.now())) + MS_PER_DAY
+      const from = asked.from ?? to - DEFAULT_DAYS * MS_PER_DAY
+      const whose = { ...(app === undefined ? {} : { app }), ...(account === undefined ? {} : { account }) }
+      const days = await sessions.usage(actor, { ...whose, from, to })
+      return json({ from: toDay(from), to: toDay(to), days })
+    }),
+  ]
+}
+
+function readSessionId(c: HttpContext): string {
+  return readInput(ROWS.readSession.params, c.req.param()).session
+}
+
+function toDay(ms: number): string {
+  return new Date(ms).toISOString().slice(0, DAY_LENGTH)
+}
+
+/** Each part is read when the one before was taken: a slow reader costs one part. */
+function toStream(lines: AsyncIterable<string>): ReadableStream<Uint8Array> {
+  const parts = lines[Symbol.asyncIterator]()
+  const encoder = new TextEncoder()
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const part = await parts.next()
+        if (part.done) controller.close()
+        else controller.enqueue(encoder.encode(part.value))
+      },
+      async cancel() {
+        await parts.return?.()
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}
