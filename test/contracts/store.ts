@@ -1,5 +1,6 @@
 import { describe } from 'vitest'
 import { commitRules } from './store-commits.ts'
+import { deletionRules } from './store-deletions.ts'
 import { fenceRules } from './store-fences.ts'
 import { historyRules } from './store-history.ts'
 import { keyRules } from './store-keys.ts'
@@ -16,6 +17,7 @@ export function describeStore(name: string, make: MakeStore): void {
     commitRules(make)
     fenceRules(make)
     tailRules(make)
+    deletionRules(make)
     keyRules(make)
     ticketRules(make)
   })
