@@ -119,6 +119,7 @@ class AssembledServer implements Server {
         apps: this.#apps,
         sessions: this.#chat.directory,
         conversations: this.#chat.conversations,
+        changes: store,
         ready: () => this.#ready(),
         telemetry,
       }),

@@ -1,9 +1,12 @@
-import type { SessionDirectory } from '../ports/sessions.ts'
+import { MAX_USER_SESSIONS, type SessionDirectory, type UserDeletion, type UserOwner } from '../ports/sessions.ts'
 import type { Owner, SessionSummary } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { Core } from './core.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
+
+/** Sessions of a user that are deleted side by side: each stops its run and waits for its save. */
+const USER_PAGE = 20
 
 /** Sessions as HTTP sees them: the same memory tier and the same rules as the socket's commands. */
 export class Directory implements SessionDirectory {
@@ -38,6 +41,29 @@ export class Directory implements SessionDirectory {
       await this.#core.store.delete(sessionId)
       this.#sessions.drop(session, new ParleyError('session_not_found'))
     })
+  }
+
+  async deleteUser(owner: UserOwner): Promise<UserDeletion> {
+    for (let deleted = 0; ; ) {
+      const page = await this.#core.store.list(owner, USER_PAGE)
+      if (page.length === 0 || deleted >= MAX_USER_SESSIONS) return { deleted, complete: page.length === 0 }
+      const done = await Promise.all(page.map(({ id }) => this.#deleteListed(owner, id)))
+      const count = done.filter(Boolean).length
+      // Others delete the same, or the store says what is no longer so: who asks again finds what is left.
+      if (count === 0) throw new ParleyError('overloaded')
+      deleted += count
+    }
+  }
+
+  /** False: it was gone already. */
+  async #deleteListed(owner: Owner, sessionId: string): Promise<boolean> {
+    try {
+      await this.delete(owner, sessionId)
+      return true
+    } catch (thrown) {
+      if (thrown instanceof ParleyError && thrown.code === 'session_not_found') return false
+      throw thrown
+    }
   }
 
   async #existing(owner: Owner, sessionId: string): Promise<Session> {

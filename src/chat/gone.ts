@@ -9,6 +9,7 @@ export function endDeleted(session: Session): ParleyError {
   const why = new ParleyError('session_not_found')
   session.active?.stop({ kind: 'cancelled' })
   session.queue = []
+  session.stored = false
   if (!session.retired) session.retire(why)
   return why
 }

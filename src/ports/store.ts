@@ -218,7 +218,8 @@ export type Change =
   | ({ readonly kind: 'cancel' } & RunRef)
   | { readonly kind: 'key'; readonly id: string }
   | { readonly kind: 'app'; readonly id: string }
-  | { readonly kind: 'session'; readonly id: string }
+  /** `removed`: it was deleted; a new one of its id may be there already. */
+  | { readonly kind: 'session'; readonly id: string; readonly removed?: true }
   | { readonly kind: 'everything' }
 
 /** Changes made through any process, this one included (but of its own commits to sessions), within a second even when a pooler breaks LISTEN. */

@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { Hosts } from '../../src/access/hosts.ts'
 import { createHttp } from '../../src/http/app.ts'
 import type { Conversations } from '../../src/ports/conversations.ts'
-import type { SessionDirectory } from '../../src/ports/sessions.ts'
+import type { SessionDirectory, UserDeletion, UserOwner } from '../../src/ports/sessions.ts'
 import type { Owner, SessionSummary } from '../../src/ports/store.ts'
 import type { Peer } from '../../src/ports/transport.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
@@ -36,6 +36,12 @@ export class FakeDirectory implements SessionDirectory {
   async delete(owner: Owner, sessionId: string): Promise<void> {
     this.#find(owner, sessionId)
     this.held.delete(sessionId)
+  }
+
+  async deleteUser(owner: UserOwner): Promise<UserDeletion> {
+    const own = [...this.held.values()].filter((held) => isSame(held.owner, owner))
+    for (const { id } of own) this.held.delete(id)
+    return { deleted: own.length, complete: true }
   }
 
   #find(owner: Owner, id: string): Held {
@@ -98,6 +104,7 @@ export function openSite({ metricsPublic = false, assets, ...options }: SiteOpti
     apps: { get: async () => undefined },
     sessions,
     conversations: NO_CONVERSATIONS,
+    changes: { subscribe: () => () => {} },
     telemetry: gate.telemetry,
     ready: async () => reasons,
     metricsText: async () => 'parley_connections 1\n',
