@@ -51,6 +51,7 @@ async function listen(config: Config, log: Log, storage: OpenedStorage, transpor
   const server = createServer({
     store: storage.store,
     documents: storage.store,
+    privacy: { store: storage.store, retentionMs: config.store.retentionMs },
     providers: createProviders(providersOf(config, log)),
     tools: BUILTIN_TOOLS,
     httpTool: createHttpTools(config.tools),

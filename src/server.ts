@@ -2,12 +2,14 @@ import { type AccessSettings, createAccess, type RunningAccess } from './access/
 import { Hosts } from './access/hosts.ts'
 import { buildDefaultApp } from './apps/default-app.ts'
 import { createApps, type RunningApps } from './apps/registry.ts'
+import { Retention } from './apps/retention.ts'
 import { Chat } from './chat/chat.ts'
 import { MemoryEventLog } from './chat/memory-log.ts'
 import type { ChatSettings } from './chat/settings.ts'
 import { createHttp } from './http/app.ts'
 import type { DocumentSearch } from './ports/documents.ts'
 import type { KeyStore } from './ports/keys.ts'
+import type { PrivacyStore, SessionExports } from './ports/privacy.ts'
 import type { Providers } from './ports/provider.ts'
 import type { AppStore, ChangeFeed, SessionStore } from './ports/store.ts'
 import type { Telemetry } from './ports/telemetry.ts'
@@ -22,6 +24,8 @@ export type ServerPorts = {
   readonly store: SessionStore & KeyStore & TicketStore & AppStore & ChangeFeed
   /** Absent: no App has documents. */
   readonly documents?: DocumentSearch
+  /** Exports, and the retention of Apps, applied every so many milliseconds. Absent: neither. */
+  readonly privacy?: { readonly store: PrivacyStore; readonly retentionMs: number }
   readonly providers: Providers
   /** Every tool that Apps may name; the `default` App has all of them. */
   readonly tools: readonly Tool[]
@@ -64,6 +68,13 @@ export interface Server {
   hurry(): void
 }
 
+const NO_EXPORTS: SessionExports = { async *exportSessions() {} }
+
+function retentionOf({ privacy, store, telemetry }: ServerPorts): Retention | undefined {
+  if (privacy === undefined) return undefined
+  return new Retention({ apps: store, store: privacy.store, telemetry, everyMs: privacy.retentionMs })
+}
+
 /** Assembles the rooms. Nothing listens yet. */
 export function createServer(ports: ServerPorts): Server {
   return new AssembledServer(ports)
@@ -75,6 +86,7 @@ class AssembledServer implements Server {
   readonly #access: RunningAccess
   readonly #chat: Chat
   readonly #transport: Transport
+  readonly #retention: Retention | undefined
   #draining = false
 
   constructor(ports: ServerPorts) {
@@ -102,6 +114,7 @@ class AssembledServer implements Server {
       broadcast: (group, text) => this.#transport.broadcast(group, text),
       now: Date.now,
     })
+    this.#retention = retentionOf(ports)
     const isKnownHost = (host: string | undefined): boolean => hosts.isKnown(host)
     const http = {
       metricsText: ports.metricsText,
@@ -118,6 +131,7 @@ class AssembledServer implements Server {
         access: this.#access,
         apps: this.#apps,
         sessions: this.#chat.directory,
+        exports: ports.privacy?.store ?? NO_EXPORTS,
         conversations: this.#chat.conversations,
         changes: store,
         ready: () => this.#ready(),
@@ -133,6 +147,7 @@ class AssembledServer implements Server {
   async close(drainMs: number): Promise<void> {
     if (this.#draining) return
     this.#draining = true
+    await this.#retention?.close()
     await this.#chat.drain(drainMs)
     this.#transport.stopListening()
     await this.#transport.close()

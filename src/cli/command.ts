@@ -1,7 +1,8 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import type { DocumentStore } from '../ports/documents.ts'
 import type { KeyStore } from '../ports/keys.ts'
-import type { AppStore } from '../ports/store.ts'
+import type { PrivacyStore } from '../ports/privacy.ts'
+import type { AppStore, SessionStore } from '../ports/store.ts'
 
 /** Where a command reads and writes; the process's own, or a test's. */
 export type CliIo = {
@@ -19,6 +20,12 @@ export type CliStore = Closing & { readonly keys: KeyStore; readonly apps: AppSt
 export type OpenStore<Store = CliStore> = (io: CliIo) => Promise<Store>
 /** What `docs` does to it. */
 export type CliDocuments = Closing & { readonly apps: AppStore; readonly documents: DocumentStore }
+/** What is done to conversations. */
+export type CliConversations = Closing & {
+  readonly apps: AppStore
+  readonly sessions: Pick<SessionStore, 'list' | 'delete'>
+  readonly privacy: PrivacyStore
+}
 type Closing = { close(): Promise<void> }
 
 export type Command = {

@@ -6,7 +6,7 @@ import { AppIdSchema } from '../protocol/ids.ts'
 import { readArgs, UsageError } from './command.ts'
 
 /** The account of keys when nobody names one: a server of one owner needs no more. */
-const DEFAULT_ACCOUNT = 'default'
+export const DEFAULT_ACCOUNT = 'default'
 const SCOPES = ['read', 'write', 'delete', 'admin'] as const
 /** What a chat needs. A publishable key is everybody's: it never gets more than this. */
 const CHAT_SCOPES: readonly Scope[] = ['read', 'write', 'delete']

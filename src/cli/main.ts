@@ -6,7 +6,10 @@ import type { CliIo } from './command.ts'
 import { docsCommand } from './docs.ts'
 import { keysCommand } from './keys.ts'
 import { inspectStore, openStore } from './open-store.ts'
+import { retainCommand } from './retain.ts'
+import { sessionsCommand } from './sessions.ts'
 import { configCommand, migrateCommand, serveCommand } from './simple.ts'
+import { usersCommand } from './users.ts'
 
 const io: CliIo = {
   out: (line) => console.log(line),
@@ -21,6 +24,9 @@ const commands = {
   apps: appsCommand(openStore),
   keys: keysCommand(openStore),
   docs: docsCommand(openStore),
+  sessions: sessionsCommand(openStore),
+  users: usersCommand(openStore),
+  retain: retainCommand(openStore),
   migrate: migrateCommand,
   check: checkCommand(inspectStore),
   chat: chatCommand,

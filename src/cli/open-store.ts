@@ -2,15 +2,16 @@ import { readConfig } from '../config.ts'
 import type { LogLevel, Telemetry } from '../ports/telemetry.ts'
 import { type Inspection, inspectStorage } from '../storage/inspect.ts'
 import { openStorage, type StorageOptions } from '../storage/open.ts'
-import type { CliDocuments, CliIo, CliStore } from './command.ts'
+import type { CliConversations, CliDocuments, CliIo, CliStore } from './command.ts'
 
 /** A command asks one thing after the other. */
 const POOL_SIZE = 1
 
 /** The store that a server with this environment uses; the embedded one is joined if it runs, else started for the command. */
-export async function openStore(io: CliIo): Promise<CliStore & CliDocuments> {
+export async function openStore(io: CliIo): Promise<CliStore & CliDocuments & CliConversations> {
   const storage = await openDescribed(io)
-  return { keys: storage.store, apps: storage.store, documents: storage.store, close: () => storage.close() }
+  const { store } = storage
+  return { keys: store, apps: store, documents: store, sessions: store, privacy: store, close: () => storage.close() }
 }
 
 /** Opening migrates. */

@@ -6,17 +6,20 @@ import type { AomiParts } from './aomi/parts.ts'
 import { aomiRoutes } from './aomi/routes.ts'
 import { authTestRoutes } from './auth-test.ts'
 import { allowPages } from './cors.ts'
+import { type ExportParts, exportRoutes } from './export.ts'
 import { type OpsParts, opsRoutes } from './ops.ts'
 import { type PageParts, pageRoutes } from './page.ts'
 import { type HttpEnv, respondError } from './responses.ts'
 import { type SessionParts, sessionRoutes } from './sessions.ts'
 import { ticketRoutes } from './tickets.ts'
+import { userRoutes } from './users.ts'
 
 export type HttpParts = OwnParts & AomiParts
 
 type OwnParts = OpsParts &
   PageParts &
-  SessionParts & {
+  SessionParts &
+  ExportParts & {
     readonly telemetry: Telemetry
     /** Browsers that came over TLS are told to come by nothing else. */
     readonly requireHttps: boolean
@@ -41,6 +44,8 @@ export function routesOf(parts: OwnParts, others?: Hono<HttpEnv>): Hono<HttpEnv>
   allowPages(app, '/v1/*')
   app.route('/', authTestRoutes(parts.access))
   app.route('/', sessionRoutes(parts))
+  app.route('/', exportRoutes(parts))
+  app.route('/', userRoutes(parts))
   app.route('/', ticketRoutes(parts.access))
   if (others !== undefined) app.route('/', others)
   app.route('/', pageRoutes(parts))

@@ -1,5 +1,6 @@
 import type { DocumentStore } from '../ports/documents.ts'
 import type { KeyStore } from '../ports/keys.ts'
+import type { PrivacyStore } from '../ports/privacy.ts'
 import type { AppStore, ChangeFeed, SessionStore } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { TicketStore } from '../ports/tickets.ts'
@@ -13,6 +14,7 @@ import { Health } from './health.ts'
 import { createKeyStore } from './keys.ts'
 import { Line } from './line.ts'
 import { makeLockName, takeLock } from './node-lock.ts'
+import { createPrivacyStore } from './privacy.ts'
 import { createSessionStore } from './sessions.ts'
 import { createTicketStore } from './tickets.ts'
 import { writeStatement } from './write-statement.ts'
@@ -33,6 +35,7 @@ export type PostgresStorage = SessionStore &
   AppStore &
   TicketStore &
   DocumentStore &
+  PrivacyStore &
   ChangeFeed & {
     /** Saves what is queued, within a bound, and leaves. Idempotent. */
     close(): Promise<void>
@@ -84,6 +87,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSt
     ...createAppStore(pool),
     ...createTicketStore(pool),
     ...createDocumentStore(pool),
+    ...createPrivacyStore({ connection, pool, patience }),
     subscribe: (listener) => changes.subscribe(listener),
     close: () => {
       closing ??= close()

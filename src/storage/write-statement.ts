@@ -210,7 +210,11 @@ export function writeStatement(
 }
 
 function sessionJson(session: NonNullable<EncodedWrite['session']>, known: boolean): string {
-  return JSON.stringify({ ...session, ...(session.wallet === null ? { wallet: false } : {}), ...(known ? { known } : {}) })
+  return JSON.stringify({
+    ...session,
+    ...(session.wallet === null ? { wallet: false } : {}),
+    ...(known ? { known } : {}),
+  })
 }
 
 /** What others must hear of: checkpoints they find by themselves. */

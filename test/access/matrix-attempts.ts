@@ -123,7 +123,7 @@ export async function tryAlias(port: number, attempt: Attempt, kind: AliasFrame[
 /** `route` as `GET /v1/sessions/:id`; a `*` stands for a page that is not there. */
 export async function tryRoute(port: number, attempt: Attempt, route: string): Promise<Outcome> {
   const [method = '', pattern = ''] = route.split(' ')
-  const path = pattern.replace(':id', attempt.sessionId).replace('*', 'nothing')
+  const path = pattern.replace(':id', attempt.sessionId).replace(':user', 'someone').replace('*', 'nothing')
   const ticket = attempt.ticket === undefined ? '' : `&ticket=${attempt.ticket}`
   const body = BODIES[route]?.(attempt)
   await attempt.ends?.()
@@ -133,6 +133,7 @@ export async function tryRoute(port: number, attempt: Attempt, route: string): P
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   })
   if (route === 'GET /v1/sessions' && answer.ok) return (await answer.text()).includes(attempt.sessionId) ? OK : 'empty'
+  await (answer.ok ? answer.text() : undefined)
   if (answer.ok) return OK
   return v.parse(ErrorBody, await answer.json()).error.code
 }

@@ -38,6 +38,8 @@ GET /v1/auth/test        unauth    unauth    ok        origin    ok        forbi
 GET /v1/sessions         unauth    empty     empty     origin    ok        forbid    forbid    forbid
 PATCH /v1/sessions/:id   unauth    ok        ok        origin    ok        forbid    forbid    forbid
 DELETE /v1/sessions/:id  unauth    ok        ok        origin    ok        forbid    forbid    forbid
+GET /v1/sessions/:id/export unauth    ok        ok        origin    ok        forbid    forbid    forbid
+DELETE /v1/users/:user   unauth    forbid    forbid    origin    ok        forbid    forbid    forbid
 POST /v1/tickets         unauth    unauth    forbid    origin    ok        forbid    forbid    forbid
 GET /*                   nothing   nothing   nothing   nothing   nothing   nothing   nothing   nothing
 POST /*                  nothing   nothing   nothing   nothing   nothing   nothing   nothing   nothing
@@ -69,6 +71,8 @@ GET /v1/auth/test        unauth    unauth    unauth    ok        ok        ok   
 GET /v1/sessions         unauth    unauth    unauth    ok        forbid    forbid    empty     empty
 PATCH /v1/sessions/:id   unauth    unauth    unauth    forbid    ok        forbid    absent    absent
 DELETE /v1/sessions/:id  unauth    unauth    unauth    forbid    forbid    ok        absent    absent
+GET /v1/sessions/:id/export unauth    unauth    unauth    ok        forbid    forbid    absent    absent
+DELETE /v1/users/:user   unauth    unauth    unauth    forbid    forbid    ok        ok        ok
 POST /v1/tickets         unauth    unauth    unauth    forbid    forbid    forbid    ok        ok
 GET /*                   nothing   nothing   nothing   nothing   nothing   nothing   nothing   nothing
 POST /*                  nothing   nothing   nothing   nothing   nothing   nothing   nothing   nothing
@@ -100,6 +104,8 @@ GET /v1/auth/test        unauth    unauth    unauth    unauth    unauth    unaut
 GET /v1/sessions         unauth    unauth    unauth    unauth    unauth    unauth    unauth
 PATCH /v1/sessions/:id   unauth    unauth    unauth    unauth    unauth    unauth    unauth
 DELETE /v1/sessions/:id  unauth    unauth    unauth    unauth    unauth    unauth    unauth
+GET /v1/sessions/:id/export unauth    unauth    unauth    unauth    unauth    unauth    unauth
+DELETE /v1/users/:user   unauth    unauth    unauth    unauth    unauth    unauth    unauth
 POST /v1/tickets         unauth    unauth    unauth    unauth    unauth    unauth    unauth
 GET /*                   nothing   nothing   nothing   nothing   nothing   nothing   nothing
 POST /*                  nothing   nothing   nothing   nothing   nothing   nothing   nothing
@@ -151,8 +157,14 @@ function routes(): string[] {
     ready: async () => [],
     metricsText: async () => '',
   }
-  const sessions = { list: async () => [], rename: async () => {}, delete: async () => {} }
-  const { routes: all } = routesOf({ ...ops, access, telemetry, sessions, assets: '/nonexistent' })
+  const sessions = {
+    list: async () => [],
+    rename: async () => {},
+    delete: async () => {},
+    deleteUser: async () => ({ deleted: 0, complete: true }),
+  }
+  const exports = { exportSessions: () => server.store.exportSessions({}) }
+  const { routes: all } = routesOf({ ...ops, access, telemetry, sessions, exports, assets: '/nonexistent' })
   return [...new Set(all.filter(({ method }) => method !== 'ALL').map(({ method, path }) => `${method} ${path}`))]
 }
 

@@ -135,7 +135,9 @@ describe('the deletion of a user', () => {
       { ...ANNS, app: 'bank' },
       { app: 'default', account: 'acme' },
     ]
-    const kept = others.map((owner) => ({ id: randomUUID(), ...owner, status: 'idle', createdAt: 1, updatedAt: 1 }) as const)
+    const kept = others.map(
+      (owner) => ({ id: randomUUID(), ...owner, status: 'idle', createdAt: 1, updatedAt: 1 }) as const,
+    )
     for (const session of kept) await rig.store.commit({ sessionId: session.id, session }, { giveUpAfterMs: 1000 })
     expect(await rig.chat.directory.deleteUser(ANNS)).toEqual({ deleted: 3, complete: true })
     expect(clients.map(({ closedWith }) => closedWith?.code)).toEqual([4404, 4404, 4404])

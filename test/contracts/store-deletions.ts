@@ -13,7 +13,12 @@ export function deletionRules(make: MakeStore): void {
       const row = session({ status: 'processing', title: 'dear' })
       const active = run(row.id, 'r1', { status: 'running', position: 1, node: store().node })
       const said = message(active, 1, { role: 'assistant', content: 'half' })
-      const write: SessionWrite = { sessionId: row.id, session: row, runs: [active], messages: [message(active, 0), said] }
+      const write: SessionWrite = {
+        sessionId: row.id,
+        session: row,
+        runs: [active],
+        messages: [message(active, 0), said],
+      }
       await store().commit(write, SOON)
       return { row, active, said, write }
     }

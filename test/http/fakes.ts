@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { Hosts } from '../../src/access/hosts.ts'
 import { createHttp } from '../../src/http/app.ts'
 import type { Conversations } from '../../src/ports/conversations.ts'
+import type { ExportLine } from '../../src/ports/privacy.ts'
 import type { SessionDirectory, UserDeletion, UserOwner } from '../../src/ports/sessions.ts'
 import type { Owner, SessionSummary } from '../../src/ports/store.ts'
 import type { Peer } from '../../src/ports/transport.ts'
@@ -85,6 +86,11 @@ export type Site = Gate & {
 
 export type SiteOptions = GateOptions & { readonly metricsPublic?: boolean; readonly assets?: string }
 
+/** Exports are tested on a whole server. */
+async function* exportOf(lines: readonly ExportLine[]): AsyncGenerator<ExportLine, void, undefined> {
+  yield* lines
+}
+
 /** Projections are tested on a whole server. */
 const NO_CONVERSATIONS: Conversations = {
   find: async () => undefined,
@@ -103,6 +109,7 @@ export function openSite({ metricsPublic = false, assets, ...options }: SiteOpti
     access: gate.access,
     apps: { get: async () => undefined },
     sessions,
+    exports: { exportSessions: () => exportOf([]) },
     conversations: NO_CONVERSATIONS,
     changes: { subscribe: () => () => {} },
     telemetry: gate.telemetry,

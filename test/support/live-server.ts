@@ -29,11 +29,13 @@ export type LiveOptions = {
   readonly fallbacks?: readonly string[]
   readonly chat?: Partial<ChatSettings>
   readonly walletList?: boolean
+  readonly retentionMs?: number
   /** Default: any free one. */
   readonly port?: number
 }
 
 const SILENT: Telemetry = { log: () => {}, count: () => {}, observe: () => {}, gauge: () => {} }
+const HOUR_MS = 3_600_000
 const HOST = '127.0.0.1'
 
 /** The whole server in this process: a real transport, a real Postgres, real sockets. */
@@ -53,6 +55,7 @@ export class LiveServer {
     const store = await openPostgres({ connection: options.database, telemetry: SILENT })
     const server = createServer({
       store,
+      privacy: { store, retentionMs: options.retentionMs ?? HOUR_MS },
       providers: createProviders(options.providers ?? [createScripted({ tokensPerSecond: 2000 })]),
       tools: BUILTIN_TOOLS,
       telemetry: SILENT,

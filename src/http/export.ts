@@ -1,0 +1,126 @@
+import { Hono } from 'hono'
+import type { Access } from '../ports/access.ts'
+import type { ExportLine, SessionExports } from '../ports/privacy.ts'
+import { ParleyError } from '../protocol/errors.ts'
+import { admit } from './admit.ts'
+import { checkSessionId, ownerOf, readOne } from './owner.ts'
+import { API_HEADERS, type HttpContext, type HttpEnv, refuseMethod } from './responses.ts'
+
+export type ExportParts = { readonly access: Access; readonly exports: SessionExports }
+
+const PATH = '/v1/sessions/:id/export'
+/** Each holds a connection to the database and a snapshot of it. */
+const AT_ONCE = 8
+/** Milliseconds after which who found them all taken asks again: most exports take less. */
+const RETRY_MS = 1000
+/** Milliseconds for a reader to take a part, and for the whole: a snapshot that is held keeps old rows from being cleaned up. */
+const STALL_MS = 30_000
+const WHOLE_MS = 300_000
+/** UTF-16 units of lines that leave together. */
+const PART = 65_536
+
+/** A session as JSON Lines, for whom it is; the lines are those of `parley sessions export`. */
+export function exportRoutes(parts: ExportParts): Hono<HttpEnv> {
+  const routes = new Hono<HttpEnv>()
+  const open = { count: 0 }
+  routes.get(PATH, (c) => answer(c, parts, open))
+  routes.all(PATH, refuseMethod('GET, HEAD'))
+  return routes
+}
+
+async function answer(c: HttpContext, { access, exports }: ExportParts, open: { count: number }): Promise<Response> {
+  const { app, user, session } = readOne(c)
+  const principal = await admit(c, access, app, 'read')
+  checkSessionId(principal, session)
+  const owner = ownerOf(principal, app, user)
+  if (open.count >= AT_ONCE) throw new ParleyError('overloaded', { retryAfterMs: RETRY_MS })
+  const filter = { app, account: owner.account ?? null, user: owner.user ?? null, session }
+  const reading = new Reading(exports.exportSessions(filter), open)
+  const first = await reading.start()
+  const headers = {
+    ...API_HEADERS,
+    'content-type': 'application/jsonl; charset=utf-8',
+    'content-disposition': `attachment; filename="${session}.jsonl"`,
+  }
+  return new Response(reading.body(first), { headers })
+}
+
+/** One export on its way to a reader. What it holds is given back once, at its end or when the reader is too slow or has left. */
+class Reading {
+  readonly #lines: AsyncGenerator<ExportLine, void, undefined>
+  readonly #open: { count: number }
+  readonly #encoder = new TextEncoder()
+  readonly #whole: NodeJS.Timeout
+  #stall: NodeJS.Timeout | undefined
+  #over = false
+
+  constructor(lines: AsyncGenerator<ExportLine, void, undefined>, open: { count: number }) {
+    this.#lines = lines
+    this.#open = open
+    open.count++
+    this.#whole = setTimeout(() => void this.end(), WHOLE_MS)
+  }
+
+  /** The first line; `session_not_found` when there is none but the last. */
+  async start(): Promise<ExportLine> {
+    try {
+      const first = await this.#lines.next()
+      if (first.done === true || first.value.type === 'end') throw new ParleyError('session_not_found')
+      return first.value
+    } catch (thrown) {
+      await this.end()
+      throw thrown
+    }
+  }
+
+  body(first: ExportLine): ReadableStream<Uint8Array> {
+    let text = toText(first)
+    return new ReadableStream<Uint8Array>(
+      {
+        pull: async (controller) => {
+          clearTimeout(this.#stall)
+          const isOver = await this.#fill((line) => {
+            text += line
+            return text.length >= PART
+          }).catch(async (thrown: unknown) => {
+            await this.end()
+            throw thrown
+          })
+          // Cut, not ended: what came so far is not whole.
+          if (isOver && this.#over) return controller.error(new ParleyError('store_unavailable'))
+          controller.enqueue(this.#encoder.encode(text))
+          text = ''
+          if (!isOver) this.#stall = setTimeout(() => void this.end(), STALL_MS)
+          else {
+            await this.end()
+            controller.close()
+          }
+        },
+        cancel: () => this.end(),
+      },
+      { highWaterMark: 0 },
+    )
+  }
+
+  /** Adds lines until `isFull`; true: there are no more. */
+  async #fill(isFull: (line: string) => boolean): Promise<boolean> {
+    for (;;) {
+      const next = await this.#lines.next()
+      if (next.done === true) return true
+      if (isFull(toText(next.value))) return false
+    }
+  }
+
+  async end(): Promise<void> {
+    if (this.#over) return
+    this.#over = true
+    this.#open.count--
+    clearTimeout(this.#whole)
+    clearTimeout(this.#stall)
+    await this.#lines.return(undefined)
+  }
+}
+
+function toText(line: ExportLine): string {
+  return `${JSON.stringify(line)}\n`
+}
