@@ -2,11 +2,15 @@ import { MAX_USER_SESSIONS, type SessionDirectory, type UserDeletion, type UserO
 import type { Owner, SessionSummary } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { Core } from './core.ts'
+import { renew } from './renew.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 
 /** Sessions of a user that are deleted side by side: each stops its run and waits for its save. */
 const USER_PAGE = 20
+
+/** How often a session is looked for that another process changes in the same moment. */
+const TRIES = 5
 
 /** Sessions as HTTP sees them: the same memory tier and the same rules as the socket's commands. */
 export class Directory implements SessionDirectory {
@@ -68,9 +72,17 @@ export class Directory implements SessionDirectory {
 
   async #existing(owner: Owner, sessionId: string): Promise<Session> {
     // Found, not opened: a session that is asked for in vain must not be made, as another owner's of its id could not be opened then.
-    const session = await this.#sessions.existing(sessionId)
-    if (session?.stored !== true || !session.isOwnedBy(owner)) throw new ParleyError('session_not_found')
-    this.#sessions.pin(session)
-    return session
+    for (let tries = 0; tries < TRIES; tries++) {
+      const session = await this.#sessions.existing(sessionId)
+      if (session === undefined || !session.isOwnedBy(owner)) throw new ParleyError('session_not_found')
+      // It left memory in the moment in which it was found.
+      if (session.retired) continue
+      this.#sessions.pin(session)
+      // Somebody is connected who said nothing; in another process somebody may have.
+      if (!session.stored) await session.exclusive(() => renew(session))
+      if (!session.stored) throw new ParleyError('session_not_found')
+      return session
+    }
+    throw new ParleyError('overloaded')
   }
 }

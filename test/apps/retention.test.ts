@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Retention, readRules } from '../../src/apps/retention.ts'
 import type { PrivacyStore } from '../../src/ports/privacy.ts'
+import type { AppRow } from '../../src/ports/store.ts'
 import type { Telemetry } from '../../src/ports/telemetry.ts'
 import { deferred } from '../support/turns.ts'
 
@@ -17,7 +18,7 @@ const row = (id: string, more: object) => ({ id, definition: definition(id, more
 const ROWS = [row('keeps', {}), row('month', { retention: { days: 30 } }), row('day', { retention: { days: 1 } })]
 
 /** A store that says what it was asked. */
-function begin({ alone = true, rows = ROWS } = {}) {
+function begin({ alone = true, rows = ROWS }: { readonly alone?: boolean; readonly rows?: readonly AppRow[] } = {}) {
   vi.useFakeTimers({ now: NOW })
   const logged: string[] = []
   const removed: [string, number][] = []

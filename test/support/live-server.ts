@@ -30,6 +30,8 @@ export type LiveOptions = {
   readonly chat?: Partial<ChatSettings>
   readonly walletList?: boolean
   readonly retentionMs?: number
+  /** Default: nothing is heard of it. */
+  readonly telemetry?: Telemetry
   /** Default: any free one. */
   readonly port?: number
 }
@@ -52,15 +54,16 @@ export class LiveServer {
 
   static async start(options: LiveOptions): Promise<LiveServer> {
     const transport = await chooseTransport(options.transport)
-    const store = await openPostgres({ connection: options.database, telemetry: SILENT })
+    const { telemetry = SILENT } = options
+    const store = await openPostgres({ connection: options.database, telemetry })
     const server = createServer({
       store,
       privacy: { store, retentionMs: options.retentionMs ?? HOUR_MS },
       providers: createProviders(options.providers ?? [createScripted({ tokensPerSecond: 2000 })]),
       tools: BUILTIN_TOOLS,
-      telemetry: SILENT,
+      telemetry,
       metricsText: async () => '',
-      transport: (handlers) => transport.create(handlers, TRANSPORT_OPTIONS, SILENT),
+      transport: (handlers) => transport.create(handlers, TRANSPORT_OPTIONS, telemetry),
       assets: '/nonexistent',
       settings: {
         host: HOST,
