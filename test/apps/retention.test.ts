@@ -92,7 +92,7 @@ describe('retention of Apps', () => {
 
   it('is over when a server has closed', async () => {
     const { retention, held, hold } = begin()
-    hold()
+    void hold()
     await vi.advanceTimersByTimeAsync(60_000)
     let closed = false
     const closing = retention.close().then(() => {
