@@ -39,7 +39,7 @@ const turn = { threadId: 't1', messages: [{ id: 'm9', role: 'user', content: 'he
 export const ALIAS_FRAMES: Readonly<Record<AliasFrame['kind'], object>> = {
   run: { ...turn, runId: 'r9' },
   abort: { type: 'abort', runId: 'r8' },
-  resume: { ...turn, runId: 'r9', resume: [{ interruptId: 'i1', status: 'resolved' }] },
+  resume: { ...turn, runId: 'r9', resume: [{ interruptId: 'i1', status: 'resolved', payload: { approved: true } }] },
 }
 
 /** What a request of each route holds. */
