@@ -53,6 +53,7 @@ async function listen(config: Config, log: Log, storage: OpenedStorage, transpor
     store: storage.store,
     administration: { reads: storage.store, auditKeepMs: config.access.auditKeepMs },
     documents: storage.store,
+    privacy: { store: storage.store, retentionMs: config.store.retentionMs },
     providers: createProviders(providersOf(config, log)),
     tools: BUILTIN_TOOLS,
     httpTool: createHttpTools(config.tools),

@@ -10,6 +10,7 @@ import { createSessionAdmin } from './admin/sessions.ts'
 import { buildDefaultApp } from './apps/default-app.ts'
 import { parseDefinition } from './apps/definition.ts'
 import { createApps, type RunningApps } from './apps/registry.ts'
+import { Retention } from './apps/retention.ts'
 import { Chat } from './chat/chat.ts'
 import { MemoryEventLog } from './chat/memory-log.ts'
 import type { ChatSettings } from './chat/settings.ts'
@@ -18,6 +19,7 @@ import type { AccountStore } from './ports/accounts.ts'
 import type { AdminStore } from './ports/admin-store.ts'
 import type { DocumentSearch } from './ports/documents.ts'
 import type { KeyStore } from './ports/keys.ts'
+import type { PrivacyStore, SessionExports } from './ports/privacy.ts'
 import type { Providers } from './ports/provider.ts'
 import type { SessionDirectory } from './ports/sessions.ts'
 import type { AppStore, ChangeFeed, SessionStore } from './ports/store.ts'
@@ -36,6 +38,8 @@ export type ServerPorts = {
   readonly administration?: { readonly reads: AdminStore; readonly auditKeepMs: number }
   /** Absent: no App has documents. */
   readonly documents?: DocumentSearch
+  /** Exports, and the retention of Apps, applied every so many milliseconds. Absent: neither. */
+  readonly privacy?: { readonly store: PrivacyStore; readonly retentionMs: number }
   readonly providers: Providers
   /** Every tool that Apps may name; the `default` App has all of them. */
   readonly tools: readonly Tool[]
@@ -80,6 +84,13 @@ export interface Server {
   hurry(): void
 }
 
+const NO_EXPORTS: SessionExports = { async *exportSessions() {} }
+
+function retentionOf({ privacy, store, telemetry }: ServerPorts): Retention | undefined {
+  if (privacy === undefined) return undefined
+  return new Retention({ apps: store, store: privacy.store, telemetry, everyMs: privacy.retentionMs })
+}
+
 /** Assembles the rooms. Nothing listens yet. */
 export function createServer(ports: ServerPorts): Server {
   return new AssembledServer(ports)
@@ -91,6 +102,7 @@ class AssembledServer implements Server {
   readonly #access: RunningAccess
   readonly #chat: Chat
   readonly #transport: Transport
+  readonly #retention: Retention | undefined
   #draining = false
 
   constructor(ports: ServerPorts) {
@@ -123,6 +135,7 @@ class AssembledServer implements Server {
       broadcast: (group, text) => this.#transport.broadcast(group, text),
       now: Date.now,
     })
+    this.#retention = retentionOf(ports)
     const isKnownHost = (host: string | undefined): boolean => hosts.isKnown(host)
     const http = {
       metricsText: ports.metricsText,
@@ -140,7 +153,9 @@ class AssembledServer implements Server {
         access: this.#access,
         apps: this.#apps,
         sessions: this.#chat.directory,
+        exports: ports.privacy?.store ?? NO_EXPORTS,
         conversations: this.#chat.conversations,
+        changes: store,
         ready: () => this.#ready(),
         telemetry,
       }),
@@ -154,6 +169,7 @@ class AssembledServer implements Server {
   async close(drainMs: number): Promise<void> {
     if (this.#draining) return
     this.#draining = true
+    await this.#retention?.close()
     await this.#chat.drain(drainMs)
     this.#transport.stopListening()
     await this.#transport.close()
@@ -176,7 +192,7 @@ class AssembledServer implements Server {
 }
 
 /** What `/v1/admin` does, on the one store. */
-function administrationOf({ store, administration }: ServerPorts, directory: SessionDirectory) {
+function administrationOf({ store, administration, privacy }: ServerPorts, directory: SessionDirectory) {
   if (administration === undefined) return {}
   const { reads, auditKeepMs } = administration
   const admin = createAdmin({
@@ -192,7 +208,7 @@ function administrationOf({ store, administration }: ServerPorts, directory: Ses
     administration: {
       door: createDoor({ keys: store, admitAct: createActLimit() }),
       admin,
-      sessions: createSessionAdmin({ store, reads, directory, audit }),
+      sessions: createSessionAdmin({ store, reads, exports: privacy?.store ?? NO_EXPORTS, directory, audit }),
     },
   }
 }

@@ -5,7 +5,7 @@ import type { AppStore } from '../ports/store.ts'
 
 export type AdminParts = {
   readonly store: KeyStore & AppStore & AccountStore
-  readonly reads: Omit<AdminStore, 'pageSessions' | 'pageMessages' | 'usage'>
+  readonly reads: Omit<AdminStore, 'pageSessions' | 'usage'>
   /** Milliseconds for which acts are kept. */
   readonly auditKeepMs: number
   /** Reads an App's definition; throws `invalid_value`. */

@@ -21,6 +21,9 @@ const MAX_TOKENS = 10_000_000
 /** Milliseconds: a day. Who wants an answer to go on longer wants it to go on to its end. */
 const MAX_GRACE_MS = 86_400_000
 
+/** Days: a century. Who wants more leaves it out. */
+const MAX_RETENTION_DAYS = 36_500
+
 const ModelName = v.pipe(
   v.string(),
   v.regex(/^[a-z0-9-]{1,40}\/[A-Za-z0-9._:/@-]{1,160}$/, 'must be provider/model, such as anthropic/claude-sonnet-5-5'),
@@ -85,6 +88,10 @@ const DefinitionSchema = v.strictObject({
   mcp: v.optional(McpSchema),
   limits: v.optional(AppLimitsSchema),
   stopAfterDisconnectMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_GRACE_MS))),
+  /** Sessions that nobody wrote to for so many days are deleted. */
+  retention: v.optional(
+    v.strictObject({ days: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_RETENTION_DAYS)) }),
+  ),
   aomi: v.optional(v.strictObject({ keyless: v.picklist(['off', 'read', 'full']) })),
 })
 

@@ -22,23 +22,28 @@ export type Answer = {
 
 /**
  * Stores answers to open calls before they are acknowledged. The first answer of a call counts, others are told `duplicate`.
- * Once no call is unanswered the next run goes on from them.
+ * Once no call is unanswered the next run goes on from them; `runId` is its id, where the client chose one.
  */
-export function answerCalls(core: Core, caller: Caller, answers: readonly Answer[]): Promise<Outcome> {
+export function answerCalls(
+  core: Core,
+  caller: Caller,
+  answers: readonly Answer[],
+  runId: string = randomUUID(),
+): Promise<Outcome> {
   const { session } = caller
   return session.exclusive(async () => {
     try {
-      return await answer(core, caller, answers)
+      return await answer(core, caller, answers, runId)
     } catch (thrown) {
       if (!isOutrun(thrown)) throw thrown
       // Another process was first: what it stored decides.
       await renew(session)
-      return answer(core, caller, answers)
+      return answer(core, caller, answers, runId)
     }
   })
 }
 
-async function answer(core: Core, caller: Caller, answers: readonly Answer[]): Promise<Outcome> {
+async function answer(core: Core, caller: Caller, answers: readonly Answer[], runId: string): Promise<Outcome> {
   const { session } = caller
   assertAccepting(core, session)
   await reconcile(session)
@@ -47,7 +52,7 @@ async function answer(core: Core, caller: Caller, answers: readonly Answer[]): P
   if (session.waiting === undefined || fresh.length === 0) return { ack: { duplicate: true } }
   const answered = withAnswers(core, session.waiting, history, fresh)
   if (unanswered(answered.run).length > 0) return stillWaits(core, session, history, answered)
-  return goOn(core, caller, history, answered)
+  return goOn(core, caller, history, answered, runId)
 }
 
 /** Answers to calls that wait for one. One of an unknown call is refused, with all of them. */
@@ -91,12 +96,18 @@ async function stillWaits(core: Core, session: Session, history: History, answer
   return { ack: { duplicate: false } }
 }
 
-async function goOn(core: Core, caller: Caller, history: History, continues: Answered): Promise<Outcome> {
+async function goOn(
+  core: Core,
+  caller: Caller,
+  history: History,
+  continues: Answered,
+  runId: string,
+): Promise<Outcome> {
   const { session } = caller
   const app = await currentApp(session)
   const release = await core.access.admitRun(caller.principal, caller.from, app)
   const run: RunRow = {
-    id: randomUUID(),
+    id: runId,
     sessionId: session.id,
     status: 'queued',
     parentRunId: continues.run.id,

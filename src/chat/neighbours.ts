@@ -38,8 +38,24 @@ export class Neighbours {
   #hear(change: Change): void {
     if (change.kind === 'session') this.#changed(change.id)
     else if (change.kind === 'cancel') this.#cancel(change.sessionId, change.runId)
-    else if (change.kind === 'everything' && this.#core.store.others > 0)
-      for (const id of this.#sessions.ids()) this.#changed(id)
+    else if (change.kind === 'everything') void this.#changedAll()
+  }
+
+  /** Without another process nobody wrote, but the command line may have deleted: what is gone is looked for. */
+  async #changedAll(): Promise<void> {
+    const ids = this.#sessions.ids()
+    if (this.#core.store.others > 0) for (const id of ids) this.#changed(id)
+    else await Promise.all(ids.map((id) => this.#dropDeleted(id)))
+  }
+
+  async #dropDeleted(id: string): Promise<void> {
+    try {
+      const loaded = await this.#core.store.load(id)
+      if (loaded === undefined && this.#sessions.find(id)?.stored === true) this.#changed(id)
+    } catch (thrown) {
+      // Its next write finds out.
+      this.#core.telemetry.log('debug', 'session not renewed', { session: sessionTag(id) }, thrown)
+    }
   }
 
   /** I4: it names its run; one that comes late finds another, or none. */

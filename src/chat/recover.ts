@@ -3,6 +3,7 @@ import { sessionTag } from '../ports/telemetry.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { NOTHING, type QueuedSend } from './activity.ts'
 import { OUTCOME_UNKNOWN } from './context.ts'
+import { endDeleted } from './gone.ts'
 import { closeAll } from './open-calls.ts'
 import { toLastRun } from './run-end.ts'
 import type { Session } from './session.ts'
@@ -26,7 +27,7 @@ export async function recover(session: Session, loaded: LoadedSession): Promise<
 export async function reconcile(session: Session): Promise<void> {
   if (!session.doubtful) return
   session.doubtful = false
-  await reload(session)
+  if (!(await reload(session)) && session.stored) throw endDeleted(session)
 }
 
 /**

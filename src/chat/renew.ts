@@ -1,5 +1,6 @@
 import { ParleyError } from '../protocol/errors.ts'
 import type { SessionUpdated } from '../protocol/frames.ts'
+import { endDeleted } from './gone.ts'
 import { reload } from './recover.ts'
 import type { Session } from './session.ts'
 
@@ -11,8 +12,7 @@ export async function renew(session: Session): Promise<void> {
   const before = pictureOf(session)
   const { row, stored } = session
   const isGone = (await isOurs(session)) ? false : stored
-  if (isGone) session.active?.stop({ kind: 'cancelled' })
-  if (isGone) session.retire(new ParleyError('session_not_found'))
+  if (isGone) endDeleted(session)
   if (session.retired) return
   const after = pictureOf(session)
   const updated = updates(row, session.row)

@@ -2,6 +2,7 @@ import type { RunRow } from '../ports/store.ts'
 import { sessionTag } from '../ports/telemetry.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { LastRun } from '../protocol/frames.ts'
+import { NOTHING } from './activity.ts'
 import type { History } from './history.ts'
 import { reconcile } from './recover.ts'
 import { renew } from './renew.ts'
@@ -53,6 +54,7 @@ async function finish(session: Session, run: Run, end: RunEnd): Promise<void> {
   const status = session.queue.length > 0 ? 'processing' : facts.sessionStatus
   const saved = session.change({ status }, { runs: [row, ...approved.runs], messages }, 'never')
   const told = await outcomeOfSave(session, saved, end)
+  if (session.retired) return abandon(session, run, end)
   history.put(messages)
   history.trim(core.settings.windowBytes, core.settings.windowMessages)
   const terminal = terminalEvent(session.id, run.runId, told, usage)
@@ -79,11 +81,19 @@ async function outcomeOfSave(session: Session, saved: Promise<void>, end: RunEnd
   try {
     return await Promise.race([saved.then(() => end), late])
   } catch (thrown) {
+    if (session.retired) return end
     session.core.telemetry.log('error', 'run end refused by the store', { session: sessionTag(session.id) }, thrown)
     return failedWith(new ParleyError('internal_error', { cause: thrown }))
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** Its session was deleted: nobody is left to be told, and nothing of it may stay in memory. */
+function abandon(session: Session, run: Run, end: RunEnd): void {
+  session.core.running.delete(session)
+  session.activity = NOTHING
+  report(session, run, end)
 }
 
 function lastRunOf(run: Run, end: RunEnd): LastRun {
@@ -144,6 +154,7 @@ export async function startNext(session: Session): Promise<void> {
   const run = await session
     .exclusive(() => takeNext(session))
     .catch((thrown: unknown) => {
+      if (session.retired) return undefined
       session.core.telemetry.log('warn', 'queue waits', { session: sessionTag(session.id) }, thrown)
       session.queueWaitsUntil = session.core.now() + queueRetryMs(thrown)
       return undefined

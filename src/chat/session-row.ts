@@ -9,10 +9,10 @@ export function leavesDoubt(thrown: unknown): boolean {
 }
 
 /** `row` for a session that exists: what this process did not set is another's to keep. Without the wallet: unbound, if it was set. */
-export function touched(row: SessionRow, changes: Partial<SessionRow>): SessionWrite['session'] {
+export function touched(row: SessionRow, changes: Partial<SessionRow>): Pick<SessionWrite, 'session' | 'known'> {
   const { title: _title, titleBy: _by, wallet: _wallet, model: _model, archived: _archived, ...rest } = row
   const wallet = Object.hasOwn(changes, 'wallet') && changes.wallet === undefined ? { wallet: null } : {}
-  return { ...rest, ...changes, updatedAt: row.updatedAt, ...wallet }
+  return { session: { ...rest, ...changes, updatedAt: row.updatedAt, ...wallet }, known: true }
 }
 
 /** The values that `row` has under the keys of `changes`, absent ones as undefined so that a spread takes them back. */
@@ -22,6 +22,8 @@ export function pick(row: SessionRow, changes: Partial<SessionRow>): Partial<Ses
   )
 }
 
-export function setByPeople({ title, titleBy, wallet, model, archived }: SessionRow): Partial<SessionRow> {
-  return { title, titleBy, wallet, model, archived }
+/** What people set, and when it was made: of two processes that made it at once, only one did. */
+export function setElsewhere(row: SessionRow): Pick<SessionRow, 'createdAt'> & Partial<SessionRow> {
+  const { title, titleBy, wallet, model, archived, createdAt } = row
+  return { title, titleBy, wallet, model, archived, createdAt }
 }

@@ -6,12 +6,13 @@ import type { ControlFrame, LastRun, SessionStatus } from '../protocol/frames.ts
 import { type Activity, NOTHING, type QueuedSend } from './activity.ts'
 import { Audience, NOBODY, type Watcher, withOne, withoutOne } from './audience.ts'
 import type { Core, Ticking } from './core.ts'
+import { orGone } from './gone.ts'
 import { History } from './history.ts'
 import { toWirePending, unanswered } from './open-calls.ts'
 import type { Run } from './run.ts'
 import { statusAfter, toLastRun } from './run-end.ts'
 import type { RunHost, SessionChange } from './run-plan.ts'
-import { leavesDoubt, pick, setByPeople, touched } from './session-row.ts'
+import { leavesDoubt, pick, setElsewhere, touched } from './session-row.ts'
 import { toQueueItems } from './wire-messages.ts'
 
 /** Milliseconds between looks at a session that someone waits for. */
@@ -141,13 +142,13 @@ export class Session implements RunHost, Ticking, LogReader {
     if (this.retired) throw new ParleyError('session_not_found')
     const stamped = { ...changes, updatedAt: this.core.now() }
     this.#submitted = { ...this.#submitted, ...stamped }
-    const session = this.stored ? touched(this.#submitted, changes) : this.#submitted
+    const record = this.stored ? touched(this.#submitted, changes) : { session: this.#submitted }
     try {
-      await this.core.store.commit({ sessionId: this.id, session, ...write }, { giveUpAfterMs })
+      await this.core.store.commit({ sessionId: this.id, ...record, ...write }, { giveUpAfterMs })
     } catch (thrown) {
       this.#submitted = { ...this.#submitted, ...pick(this.row, stamped) }
       if (leavesDoubt(thrown)) this.doubtful = true
-      throw thrown
+      throw await orGone(this, thrown)
     }
     this.row = { ...this.row, ...stamped }
     this.stored = true
@@ -164,10 +165,10 @@ export class Session implements RunHost, Ticking, LogReader {
     this.core.histories.remove(this.id)
   }
 
-  /** What people set by another process, while a run of ours is on. */
+  /** What another process set, while a run of ours is on. */
   learn(stored: SessionRow): void {
-    this.row = { ...this.row, ...setByPeople(stored) }
-    this.#submitted = { ...this.#submitted, ...setByPeople(stored) }
+    this.row = { ...this.row, ...setElsewhere(stored) }
+    this.#submitted = { ...this.#submitted, ...setElsewhere(stored) }
   }
 
   /** Resolves when no run is on. Rejects when its end waits for a store that is away: that may last. */
@@ -202,6 +203,7 @@ export class Session implements RunHost, Ticking, LogReader {
   retire(why: ParleyError): void {
     this.retired = true
     this.core.histories.remove(this.id)
+    this.core.log.drop(this.id)
     for (const watcher of this.watchers) watcher.end(why)
   }
 

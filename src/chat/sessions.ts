@@ -127,7 +127,8 @@ export class Sessions {
     const session = this.#pinned.get(id) ?? this.#idle.get(id)
     if (session === undefined || !session.retired) return session
     this.unpin(session)
-    return session.pinned ? session : undefined
+    // One that was deleted has nothing more to write: a new one may stand beside it.
+    return session.pinned && session.stored ? session : undefined
   }
 
   #openOnce(id: string, owner: Owner, wallet?: Wallet): Promise<Session> {

@@ -25,7 +25,7 @@ export function firstWords(content: string): string {
 /** Asks the model that answered for a better title; never over a person's own. Failing is no harm. */
 export async function improveTitle(session: Session, plan: RunPlan, model: string): Promise<void> {
   const { core } = session
-  if (!core.settings.titles || session.row.titleBy !== 'start') return
+  if (!core.settings.titles || session.row.titleBy !== 'start' || session.retired) return
   try {
     const title = await askForTitle(session, plan, model)
     if (title === '') return

@@ -3,7 +3,8 @@ import type { Audit } from '../admin/audit.ts'
 import type { Admin } from '../ports/admin.ts'
 import type { DocumentStore } from '../ports/documents.ts'
 import type { KeyStore } from '../ports/keys.ts'
-import type { AppStore } from '../ports/store.ts'
+import type { PrivacyStore } from '../ports/privacy.ts'
+import type { AppStore, SessionStore } from '../ports/store.ts'
 
 /** Where a command reads and writes; the process's own, or a test's. */
 export type CliIo = {
@@ -23,6 +24,13 @@ export type OpenStore<Store = CliStore> = (io: CliIo) => Promise<Store>
 export type CliDocuments = Closing & {
   readonly apps: AppStore
   readonly documents: DocumentStore
+  readonly audit: Audit
+}
+/** What is done to conversations. */
+export type CliConversations = Closing & {
+  readonly apps: AppStore
+  readonly sessions: Pick<SessionStore, 'list' | 'delete'>
+  readonly privacy: PrivacyStore
   readonly audit: Audit
 }
 type Closing = { close(): Promise<void> }

@@ -8,8 +8,11 @@ import type { CliIo } from './command.ts'
 import { docsCommand } from './docs.ts'
 import { keysCommand } from './keys.ts'
 import { inspectStore, openStore } from './open-store.ts'
+import { retainCommand } from './retain.ts'
+import { sessionsCommand } from './sessions.ts'
 import { configCommand, migrateCommand, serveCommand } from './simple.ts'
 import { usageCommand } from './usage.ts'
+import { usersCommand } from './users.ts'
 
 const io: CliIo = {
   out: (line) => console.log(line),
@@ -27,6 +30,9 @@ const commands = {
   accounts: accountsCommand(openStore),
   usage: usageCommand(openStore),
   audit: auditCommand(openStore),
+  sessions: sessionsCommand(openStore),
+  users: usersCommand(openStore),
+  retain: retainCommand(openStore),
   migrate: migrateCommand,
   check: checkCommand(inspectStore),
   chat: chatCommand,

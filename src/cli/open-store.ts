@@ -4,14 +4,14 @@ import type { LogLevel, Telemetry } from '../ports/telemetry.ts'
 import { type Inspection, inspectStorage } from '../storage/inspect.ts'
 import { openStorage, type StorageOptions } from '../storage/open.ts'
 import { adminOf } from './admin-of.ts'
-import type { CliDocuments, CliIo, CliStore } from './command.ts'
+import type { CliConversations, CliDocuments, CliIo, CliStore } from './command.ts'
 import type { CliUsage } from './usage.ts'
 
 /** A command asks one thing after the other. */
 const POOL_SIZE = 1
 
 /** The store that a server with this environment uses; the embedded one is joined if it runs, else started for the command. */
-export async function openStore(io: CliIo): Promise<CliStore & CliDocuments & CliUsage> {
+export async function openStore(io: CliIo): Promise<CliStore & CliDocuments & CliConversations & CliUsage> {
   const { auditKeepMs } = readConfig(io.env).access
   const storage = await openDescribed(io)
   const { store } = storage
@@ -21,6 +21,8 @@ export async function openStore(io: CliIo): Promise<CliStore & CliDocuments & Cl
     keys: store,
     apps: store,
     documents: store,
+    sessions: store,
+    privacy: store,
     admin: adminOf(store, store, auditKeepMs),
     audit,
     close: () => storage.close(),

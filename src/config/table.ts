@@ -231,6 +231,7 @@ const tools = v.object({
 
 const store = v.object({
   pool: row('PARLEY_DATABASE_POOL', count(1, 1000), '4', 'Connections for reads, which are short; a few more write'),
+  retentionMs: row('PARLEY_RETENTION_INTERVAL', duration('1s', '7d'), '1h', "How often Apps' retention is applied"),
 })
 
 /** Every variable that Parley reads, by the room that uses it. */

@@ -8,6 +8,8 @@ import type { AomiParts } from './aomi/parts.ts'
 import { aomiRoutes } from './aomi/routes.ts'
 import { authTestRoutes } from './auth-test.ts'
 import { allowPages } from './cors.ts'
+import { type ExportParts, exportRoutes } from './export.ts'
+import { ExportDesk } from './export-desk.ts'
 import { openApiRoutes } from './openapi.ts'
 import { type OpsParts, opsRoutes } from './ops.ts'
 import { type PageParts, pageRoutes } from './page.ts'
@@ -15,12 +17,14 @@ import { tellLimits } from './rate-limit.ts'
 import { type HttpEnv, respondError } from './responses.ts'
 import { type SessionParts, sessionRoutes } from './sessions.ts'
 import { ticketRoutes } from './tickets.ts'
+import { userRoutes } from './users.ts'
 
 export type HttpParts = OwnParts & AomiParts
 
 type OwnParts = OpsParts &
   PageParts &
-  SessionParts & {
+  SessionParts &
+  ExportParts & {
     readonly telemetry: Telemetry
     /** Browsers that came over TLS are told to come by nothing else. */
     readonly requireHttps: boolean
@@ -45,12 +49,15 @@ export function routesOf(parts: OwnParts, others?: Hono<HttpEnv>): Hono<HttpEnv>
   if (parts.requireHttps) sayHttpsOnly(app)
   app.route('/', opsRoutes(parts))
   const { access, administration } = parts
+  const desk = new ExportDesk()
   // Before pages are let in: none may administer.
-  if (administration !== undefined) app.route('/', adminRoutes({ access, administration }))
+  if (administration !== undefined) app.route('/', adminRoutes({ access, administration }, desk))
   allowPages(app, '/v1/*')
   tellLimits(app, '/v1/*', parts.access)
   app.route('/', authTestRoutes(parts.access))
   app.route('/', sessionRoutes(parts))
+  app.route('/', exportRoutes(parts, desk))
+  app.route('/', userRoutes(parts))
   app.route('/', ticketRoutes(parts.access))
   app.route('/', openApiRoutes(administration !== undefined))
   if (others !== undefined) app.route('/', others)

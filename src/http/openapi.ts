@@ -3,10 +3,12 @@ import { Hono } from 'hono'
 import * as v from 'valibot'
 import { ADMIN_ROUTES } from './admin/table.ts'
 import { AUTH_ROUTES } from './auth-test.ts'
+import { EXPORT_ROUTES } from './export.ts'
 import { API_HEADERS, type HttpEnv } from './responses.ts'
 import { type Answer, type Fields, type RouteSpec, serve } from './route.ts'
 import { SESSION_ROUTES } from './sessions.ts'
 import { TICKET_ROUTES } from './tickets.ts'
+import { USER_ROUTES } from './users.ts'
 
 const OPENAPI_ROUTES = {
   openApi: {
@@ -44,7 +46,8 @@ const ABOUT = 'Conversations with LLM assistants. The WebSocket and the meaning 
 const SECURITY = [{ key: [] }, { bearer: [] }]
 
 function describe(administered: boolean): object {
-  const common: readonly RouteSpec[] = Object.values({ ...AUTH_ROUTES, ...SESSION_ROUTES, ...TICKET_ROUTES })
+  const sessions = { ...SESSION_ROUTES, ...EXPORT_ROUTES, ...USER_ROUTES }
+  const common: readonly RouteSpec[] = Object.values({ ...AUTH_ROUTES, ...sessions, ...TICKET_ROUTES })
   const administration: readonly RouteSpec[] = administered ? Object.values(ADMIN_ROUTES) : []
   const paths: Record<string, Record<string, object>> = {}
   for (const spec of [...common, ...Object.values(OPENAPI_ROUTES), ...administration])

@@ -2,13 +2,12 @@ import { Hono } from 'hono'
 import * as v from 'valibot'
 import type { Access, Principal } from '../ports/access.ts'
 import type { SessionDirectory } from '../ports/sessions.ts'
-import type { Owner, SessionSummary } from '../ports/store.ts'
+import type { SessionSummary } from '../ports/store.ts'
 import { SessionUpdateSchema } from '../protocol/commands.ts'
-import { ParleyError } from '../protocol/errors.ts'
-import { isRandomSessionId, SessionIdSchema } from '../protocol/ids.ts'
 import { MAX_PAGE_MESSAGES } from '../protocol/limits.ts'
-import { AppQuery, admit, UserSchema } from './admit.ts'
+import { admit } from './admit.ts'
 import { readInput, readJson } from './input.ts'
+import { checkSessionId, OneParam, OwnerQuery, ownerOf, readOne } from './owner.ts'
 import { charge } from './rate-limit.ts'
 import { API_HEADERS, type HttpContext, type HttpEnv } from './responses.ts'
 import { type RouteSpec, serve } from './route.ts'
@@ -19,9 +18,6 @@ const ONE = '/v1/sessions/{id}'
 /** Sessions in a list when nobody says how many: a screen or two. */
 const DEFAULT_LIMIT = 50
 
-/** `user`: a server asks for one of its users, as with a ticket. */
-const OwnerQuery = v.object({ ...AppQuery.entries, user: v.optional(UserSchema) })
-const OneQuery = v.object({ ...OwnerQuery.entries, session: SessionIdSchema })
 const Limit = v.pipe(v.string(), v.regex(/^\d{1,4}$/, 'must be a number'), v.transform(Number))
 const ListQuery = v.object({
   ...OwnerQuery.entries,
@@ -38,7 +34,6 @@ const ListQuery = v.object({
 /** The same title as `session.update` takes. */
 const TitleBody = v.strictObject({ title: v.unwrap(SessionUpdateSchema.entries.title) })
 
-const OneParam = v.object({ id: SessionIdSchema })
 const Listed = v.strictObject({
   sessions: v.array(
     v.strictObject({
@@ -121,27 +116,9 @@ async function remove(c: HttpContext, { access, sessions }: SessionParts): Promi
   return new Response(null, { status: 204, headers: API_HEADERS })
 }
 
-function readOne(c: HttpContext): v.InferOutput<typeof OneQuery> {
-  return readInput(OneQuery, { ...c.req.query(), session: c.req.param('id') })
-}
-
 /** All who share a publishable key share its account: to them the list of that account would be other people's talks. */
 function mayList(principal: Principal): boolean {
   return principal.user !== undefined || (principal.account !== undefined && principal.keyKind === 'secret')
-}
-
-/** Sessions of clients that anyone can be have random ids; an id that can be guessed is none of theirs. */
-function checkSessionId(principal: Principal, session: string): void {
-  const isTrusted = principal.keyKind === 'secret' || principal.kind === 'ticket'
-  if (!isTrusted && !isRandomSessionId(session)) throw new ParleyError('session_not_found')
-}
-
-/** A secret key speaks for each user of its account: it could let itself in with a ticket for them. */
-function ownerOf({ account, user: own, keyKind }: Principal, app: string, asked: string | undefined): Owner {
-  if (asked !== undefined && keyKind !== 'secret')
-    throw new ParleyError('forbidden', { message: 'user: needs a secret key' })
-  const user = asked ?? own
-  return { app, ...(account === undefined ? {} : { account }), ...(user === undefined ? {} : { user }) }
 }
 
 function toJson({ id, title, status, updatedAt }: SessionSummary): Record<string, string | undefined> {

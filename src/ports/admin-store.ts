@@ -1,6 +1,6 @@
 import type { AuditStore } from './audit.ts'
 import type { KeyRow } from './keys.ts'
-import type { AppRow, MessageRow, SessionRow } from './store.ts'
+import type { AppRow, SessionRow } from './store.ts'
 
 /** What of the store somebody may see: all of it, or what is of an account and of these Apps. */
 export type Reach = { readonly account?: string; readonly apps?: readonly string[] }
@@ -40,10 +40,6 @@ export type SessionQuery = Reach & {
   readonly limit: number
 }
 
-/** Where the messages of a session go on: after this one. */
-export type MessagePlace = { readonly position: number; readonly index: number; readonly id: string }
-export type PlacedMessage = { readonly message: MessageRow; readonly place: MessagePlace }
-
 export type UsageQuery = Reach & {
   /** Milliseconds since 1970; `to` is not in it. */
   readonly from: number
@@ -78,13 +74,6 @@ export interface AdminStore extends AuditStore {
   countKeys(account: string, now: number): Promise<number>
   /** Newest first. */
   pageSessions(query: SessionQuery): Promise<readonly SessionRow[]>
-  /** Oldest first, `limit` at most or fewer, so that their texts have `maxBytes` or there is one. Replaced runs are in it, too. */
-  pageMessages(
-    sessionId: string,
-    after: MessagePlace | undefined,
-    limit: number,
-    maxBytes: number,
-  ): Promise<readonly PlacedMessage[]>
   /** By day, account, App and key. */
   usage(query: UsageQuery): Promise<readonly UsageRow[]>
 }

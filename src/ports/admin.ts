@@ -2,6 +2,7 @@ import type { Principal } from './access.ts'
 import type { AccountRow, PageQuery, SessionPlace, UsageRow } from './admin-store.ts'
 import type { ActRow } from './audit.ts'
 import type { KeyKind, KeyRow, Scope } from './keys.ts'
+import type { ExportLine } from './privacy.ts'
 import type { AppRow, HistoryPage, SessionRow } from './store.ts'
 
 /** Who administers: whoever is at the host's command line, the holder of an operator's key, or of an account's admin key. */
@@ -90,7 +91,7 @@ export interface SessionAdmin {
     page: { readonly before?: string; readonly limit: number },
   ): Promise<HistoryPage & { readonly session: SessionRow }>
   deleteSession(actor: Actor, id: string): Promise<void>
-  /** JSON Lines in parts of a bounded size: the session, then its messages from the first on. */
-  exportSession(actor: Actor, id: string): Promise<AsyncIterable<string>>
+  /** As SessionExports, of one session. */
+  exportSession(actor: Actor, id: string): Promise<AsyncGenerator<ExportLine, void, undefined>>
   usage(actor: Actor, wish: UsageWish): Promise<readonly UsageRow[]>
 }

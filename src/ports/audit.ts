@@ -11,6 +11,8 @@ export type Act =
   | 'session.read'
   | 'session.export'
   | 'session.delete'
+  | 'user.delete'
+  | 'app.retain'
 
 export type NewAct = {
   /** A key's id, or `cli`. */
@@ -18,7 +20,7 @@ export type NewAct = {
   /** The actor's account, where it has one; the operator's acts and those of the command line have none. */
   readonly account?: string
   readonly act: Act
-  /** What it was done to: an App, a key or a session by its id. Never a secret. */
+  /** What it was done to: an account, an App, a key or a session by its id. Never a secret, nor a user's name: that is to be gone. */
   readonly target: string
   /** From where; absent: the host itself. */
   readonly address?: string

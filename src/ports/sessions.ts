@@ -1,5 +1,11 @@
 import type { Owner, SessionSummary } from './store.ts'
 
+/** The sessions of one user of an account in an App. */
+export type UserOwner = Owner & { readonly user: string }
+export type UserDeletion = { readonly deleted: number; readonly complete: boolean }
+/** Deleted by one request: a minute's work of a small server, and far more than a person has. */
+export const MAX_USER_SESSIONS = 10_000
+
 /** What HTTP does with sessions; the same rules and the same memory tier as the socket's commands. */
 export interface SessionDirectory {
   /** Newest first; of an owner without account and user only those bound to `wallet`, an address: without it empty. */
@@ -8,4 +14,9 @@ export interface SessionDirectory {
   rename(owner: Owner, sessionId: string, title: string): Promise<void>
   /** Stops its run, closes its connections (4404) and removes it from memory and store. Throws `session_not_found`. */
   delete(owner: Owner, sessionId: string): Promise<void>
+  /**
+   * Deletes every session of this user, as `delete` does. At most MAX_USER_SESSIONS in one go: `complete` says whether more are
+   * left. A session that comes to be meanwhile is deleted, or is a new one.
+   */
+  deleteUser(owner: UserOwner): Promise<UserDeletion>
 }

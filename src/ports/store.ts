@@ -102,6 +102,11 @@ export type SessionWrite = {
    * them. `wallet: null` unbinds.
    */
   readonly session?: Omit<SessionRow, 'wallet'> & { readonly wallet?: Wallet | null | undefined }
+  /**
+   * `session` is stored already, made at its `createdAt`: all of the write is refused with `conflict` where it was deleted
+   * meanwhile, or made anew. Without it the write makes the session where there is none.
+   */
+  readonly known?: true
   readonly runs?: readonly RunRow[]
   readonly messages?: readonly MessageRow[]
   /** Of messages that are stored: what a checkpoint adds to a growing answer. */
@@ -171,7 +176,7 @@ export interface SessionStore {
   findRun(sessionId: string, runId: string): Promise<RunRow | undefined>
   /**
    * Resolves once durable. Writes of all sessions share statements; those of one session keep their order. Rejects with
-   * `conflict` when the row was refused by a unique index or its fence, `store_unavailable` as CommitOptions says,
+   * `conflict` when the row was refused by a unique index or its fence, or what it belongs to is gone, `store_unavailable` as CommitOptions says,
    * `invalid_value` when Postgres refuses the data itself, `overloaded` when another process runs in the session. The fault of one session never fails another's write.
    * Where other processes are present they hear of it as a `session` change, unless it is a checkpoint (messages only).
    */
@@ -182,7 +187,10 @@ export interface SessionStore {
   cancelElsewhere(node: string, run: RunRef): Promise<void>
   /** Newest first; where `wallet` is given, those only that are bound to this address. */
   list(owner: Owner, limit: number, before?: number, wallet?: string): Promise<readonly SessionSummary[]>
-  /** Removes the session and all that hangs on it; false when there was none. */
+  /**
+   * Removes the session and all that hangs on it; false when there was none. Writes that other processes still have under way
+   * bring nothing of it back.
+   */
   delete(sessionId: string): Promise<boolean>
   /** Resolves when the store answers, and takes what waits to be saved. */
   ping(): Promise<void>
@@ -220,7 +228,8 @@ export type Change =
   | { readonly kind: 'app'; readonly id: string }
   /** Its plan. */
   | { readonly kind: 'account'; readonly id: string }
-  | { readonly kind: 'session'; readonly id: string }
+  /** `removed`: it was deleted; a new one of its id may be there already. */
+  | { readonly kind: 'session'; readonly id: string; readonly removed?: true }
   | { readonly kind: 'everything' }
 
 /** Changes made through any process, this one included (but of its own commits to sessions), within a second even when a pooler breaks LISTEN. */

@@ -1,10 +1,11 @@
 import * as v from 'valibot'
 import { check } from './check.ts'
 import { isDeeperThan, parseJson } from './codec.ts'
+import { type RunResume, RunResumeSchema, ToolResultSchema } from './commands.ts'
 import { ERRORS, type ErrorCode, ParleyError } from './errors.ts'
 import type { Event } from './events.ts'
 import { ClientIdSchema } from './ids.ts'
-import { MAX_JSON_DEPTH } from './limits.ts'
+import { MAX_JSON_DEPTH, MAX_PAGE_MESSAGES } from './limits.ts'
 import { StorableText, UserContentSchema } from './messages.ts'
 
 /**
@@ -14,6 +15,8 @@ import { StorableText, UserContentSchema } from './messages.ts'
 
 /** User messages at the end of a client's history that are looked at: more than a person sends before an answer. */
 const MAX_TRAILING_MESSAGES = 10
+/** Results at its end: as many as one answer may hold. */
+const MAX_TRAILING_RESULTS = MAX_PAGE_MESSAGES
 /** As an offset: the run from its start. */
 export const FROM_START = '-1'
 
@@ -33,6 +36,16 @@ const UserMessageSchema = v.object({
   content: UserContentSchema,
 })
 export type AliasMessage = v.InferOutput<typeof UserMessageSchema>
+
+/** What a tool of the page gave, as the client has it in its history. `error`: it failed. */
+const ResultSchema = v.object({
+  role: v.literal('tool'),
+  toolCallId: ToolResultSchema.entries.toolCallId,
+  content: StorableText,
+  error: v.optional(StorableText),
+})
+export type AliasResult = Omit<v.InferOutput<typeof ResultSchema>, 'role'>
+const ApprovalsSchema = v.union([v.strictTuple([]), RunResumeSchema.entries.resume])
 
 const HasRoleSchema = v.object({ role: v.string() })
 const HasRunIdSchema = v.object({ runId: ClientIdSchema })
@@ -55,8 +68,13 @@ export type AliasFrame =
       readonly messages: readonly [AliasMessage, ...AliasMessage[]]
     }
   | { readonly kind: 'abort'; readonly runId: string }
-  /** Answers to approvals, of which there are none. */
-  | { readonly kind: 'resume'; readonly runId: string }
+  /** Answers to calls that wait: what a person said to those that ask first, and what tools of the page gave. One at least. */
+  | {
+      readonly kind: 'resume'
+      readonly runId: string
+      readonly approvals: RunResume['resume']
+      readonly results: readonly AliasResult[]
+    }
 
 export type DecodedAlias =
   | { readonly ok: true; readonly frame: AliasFrame }
@@ -72,7 +90,12 @@ export function decodeAlias(text: string): DecodedAlias {
   const input = v.safeParse(RunInputSchema, json.value, { abortEarly: true })
   if (!input.success) return bad('The frame is neither a RunAgentInput nor an abort', json.value)
   const { runId, messages, resume } = input.output
-  if (resume.length > 0) return { ok: true, frame: { kind: 'resume', runId } }
+  const results = resultsIn(messages)
+  if (resume.length > 0 || results.length > 0) {
+    const approvals = v.safeParse(ApprovalsSchema, resume)
+    if (!approvals.success) return bad(`resume: ${approvals.issues[0].message}`, json.value)
+    return { ok: true, frame: { kind: 'resume', runId, approvals: approvals.output, results } }
+  }
   const parsed = v.safeParse(v.array(UserMessageSchema), trailing(messages), { abortEarly: true })
   if (!parsed.success) return bad(`messages: ${parsed.issues[0].message}`, json.value)
   const [first, ...others] = parsed.output
@@ -94,6 +117,19 @@ export function encodeAliasChunk(event: Event, runId: string): string {
 export function encodeAliasError(code: ErrorCode, runId: string | undefined, message?: string): string {
   const told = { message: message ?? ERRORS[code].message, code }
   return JSON.stringify({ type: 'RUN_ERROR', ...(runId === undefined ? {} : { runId }), ...told })
+}
+
+/** The last messages, as far back as they are results; what is none that can be taken is left out. */
+function resultsIn(messages: readonly unknown[]): readonly AliasResult[] {
+  const isTool = (message: unknown): boolean => v.is(HasRoleSchema, message) && message.role === 'tool'
+  const last = messages.findLastIndex((message) => !isTool(message))
+  return messages
+    .slice(last + 1)
+    .slice(-MAX_TRAILING_RESULTS)
+    .flatMap((message) => {
+      const parsed = v.safeParse(ResultSchema, message)
+      return parsed.success ? [parsed.output] : []
+    })
 }
 
 function trailing(messages: readonly unknown[]): readonly unknown[] {

@@ -6,7 +6,7 @@ import { notify, recordChange } from './changes.ts'
 import type { Pool } from './connection.ts'
 import { type KeyRecord, selectKeys, toKey } from './keys.ts'
 import { type Time, toMillis } from './rows.ts'
-import { pageMessages, pageSessions } from './session-pages.ts'
+import { pageSessions } from './session-pages.ts'
 import { countUsage } from './usage.ts'
 
 type AccountRecord = {
@@ -48,7 +48,6 @@ export function createAdminStore(pool: Pool): AdminStore {
       return row?.keys ?? 0
     },
     pageSessions: (query) => pageSessions(pool, query),
-    pageMessages: (...query) => pageMessages(pool, ...query),
     usage: (query) => countUsage(pool, query),
   }
 }

@@ -13,6 +13,8 @@ type SessionFields = NonNullable<SessionWrite['session']>
 export type EncodedWrite = {
   readonly sessionId: string
   readonly session?: SessionFields
+  /** As in the write; of writes that went together only if it holds of all. */
+  readonly known: boolean
   readonly runs: ReadonlyMap<string, string>
   readonly messages: ReadonlyMap<string, string>
   readonly tails: ReadonlyMap<string, string>
@@ -28,7 +30,7 @@ export type EncodedWrite = {
 
 /** `node` is this process: a message whose run is not in the write may only go to an open run that no other process has. */
 export function encodeWrite(write: SessionWrite, node: string): EncodedWrite {
-  const { sessionId, session, runs = [], messages = [], tails = [], supersedeFromRun: from } = write
+  const { sessionId, session, known = false, runs = [], messages = [], tails = [], supersedeFromRun: from } = write
   const guards = new Map<string, string>()
   for (const { runId } of [...messages, ...tails]) guards.set(runId, JSON.stringify({ sessionId, runId, node }))
   for (const { id, fence, node } of runs) guards.set(id, JSON.stringify({ sessionId, runId: id, fence, node }))
@@ -36,6 +38,7 @@ export function encodeWrite(write: SessionWrite, node: string): EncodedWrite {
   return measure({
     sessionId,
     ...(session === undefined ? {} : { session }),
+    known,
     runs: new Map(runs.map((run) => [run.id, JSON.stringify(run)])),
     messages: new Map(messages.map((message) => [message.id, JSON.stringify(message)])),
     tails: new Map(tails.map((tail) => [tail.id, JSON.stringify({ sessionId, ...tail })])),
@@ -66,6 +69,7 @@ export function mergeWrites(earlier: EncodedWrite, later: EncodedWrite): Encoded
   return measure({
     sessionId: later.sessionId,
     ...(session === undefined ? {} : { session }),
+    known: [earlier, later].every((write) => write.session === undefined || write.known),
     runs: new Map([...earlier.runs, ...later.runs]),
     messages: new Map([...earlier.messages, ...later.messages]),
     ends: earlier.ends || later.ends,

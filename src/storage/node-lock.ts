@@ -9,6 +9,8 @@ const TERMINATE_MS = 1000
 
 /** Key of the lock that all processes which open sessions share. Of two numbers, so that it is never taken for a name. */
 const PRESENCE = { space: 4711, key: 1 }
+/** Key of the lock of the one process that applies retention. */
+export const RETENTION = { space: 4711, key: 2 }
 
 /** 16 hex digits: the key of an advisory lock, so that pg_locks lists the names of those that live. */
 export function makeLockName(): string {

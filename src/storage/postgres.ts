@@ -2,6 +2,7 @@ import type { AccountStore } from '../ports/accounts.ts'
 import type { AdminStore } from '../ports/admin-store.ts'
 import type { DocumentStore } from '../ports/documents.ts'
 import type { KeyStore } from '../ports/keys.ts'
+import type { PrivacyStore } from '../ports/privacy.ts'
 import type { AppStore, ChangeFeed, SessionStore } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { TicketStore } from '../ports/tickets.ts'
@@ -18,6 +19,7 @@ import { Health } from './health.ts'
 import { createKeyStore } from './keys.ts'
 import { Line } from './line.ts'
 import { makeLockName, takeLock } from './node-lock.ts'
+import { createPrivacyStore } from './privacy.ts'
 import { createSessionStore } from './sessions.ts'
 import { createTicketStore } from './tickets.ts'
 import { createUsageStore } from './usage.ts'
@@ -42,6 +44,7 @@ export type PostgresStorage = SessionStore &
   UsageStore &
   DocumentStore &
   AdminStore &
+  PrivacyStore &
   ChangeFeed & {
     /** Saves what is queued, within a bound, and leaves. Idempotent. */
     close(): Promise<void>
@@ -96,6 +99,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSt
     ...createUsageStore(pool),
     ...createDocumentStore(pool),
     ...createAdminStore(pool),
+    ...createPrivacyStore({ connection, pool, patience }),
     subscribe: (listener) => changes.subscribe(listener),
     close: () => {
       closing ??= close()

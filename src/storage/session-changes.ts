@@ -18,7 +18,7 @@ export function cancelAt(node: string, { sessionId, runId }: RunRef): string {
 /** What of it concerns the process `node`: not what it wrote itself, nor what is another's to do. */
 export function readSessionChange(ref: string, node: string): readonly Change[] {
   const [first = '', second, sessionId, ...rest] = ref.split(' ')
-  if (second === undefined) return [{ kind: 'session', id: first }]
+  if (second === undefined) return [{ kind: 'session', id: first, removed: true }]
   if (sessionId !== undefined) {
     const runId = rest.join(' ')
     return first === node && second === 'cancel' ? [{ kind: 'cancel', sessionId, runId }] : []

@@ -69,7 +69,7 @@ export function selectRun(sql: Sql, sessionId: string, runId: string): PendingQu
 }
 
 /** What a run that is on (or was, when its process died) said after message `m` was last written. */
-const tail = (sql: Sql) => sql`(
+export const tail = (sql: Sql) => sql`(
   select string_agg(t.text, '' order by t.start) from message_tails t
   where t.session_id = m.session_id and t.run_id = m.run_id and t.message_id = m.id and t.start >= length(m.content)
 )`

@@ -3,6 +3,7 @@ import { ParleyError } from '../protocol/errors.ts'
 import { Batcher } from './batcher.ts'
 import { notify, recordChange } from './changes.ts'
 import { type Patience, type Pool, within } from './connection.ts'
+import { eraseSession } from './erase.ts'
 import { storeAway, toFault, toStoreError } from './faults.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { toMessage, toMillis, toOpenRun, toRun, toSession } from './rows.ts'
@@ -75,16 +76,7 @@ export function createSessionStore({
       await within(commits.settled(sessionId), patience.answerMs).catch((error: unknown) => {
         throw toStoreError(toFault(error))
       })
-      const deleted = await pool.query((sql) => {
-        return sql`
-          with gone as (
-            delete from sessions where id = ${sessionId} returning id
-          ), tails as (
-            delete from message_tails where session_id = ${sessionId}
-          ), ${recordChange(sql, 'session', sql`select id::text from gone`)}
-          select id, ${notify(sql)} from gone`
-      })
-      return deleted.length > 0
+      return eraseSession(pool, patience, sessionId)
     },
     ping: () => ping(pool, commits),
   }

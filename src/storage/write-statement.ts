@@ -7,19 +7,20 @@ import { MAX_NAMED_SESSIONS, writtenBy } from './session-changes.ts'
  * The one statement of the write path. Rows come as JSON in the port's own field names, one array per table:
  * $1 sessions, $2 runs, $3 messages, $4 guards, and where they are needed tails of messages, what to supersede, what to tell.
  *
- * `refused` runs first and locks the runs that exist, so that the fence it sees is the newest and stays so until the end.
- * A session in it gets nothing written: it is returned.
+ * `fenced` runs first and locks the runs that exist, so that the fence it sees is the newest and stays so until the end; of a
+ * run that is not written itself it wants that it exists. A session in it, or one that is known and is not there (any more), is
+ * `refused`: it gets nothing written and is returned.
  */
 const GUARDS = `
-  with refused as materialized (
+  with fenced as materialized (
     select coalesce(array_agg(g."sessionId"), '{}') as ids
     from json_to_recordset($4::text::json) as g("sessionId" uuid, "runId" text, fence integer, node text)
-    cross join lateral (
+    left join lateral (
       select r.fence, r.node, r.status from runs r where r.session_id = g."sessionId" and r.id = g."runId"
       for no key update
-    ) stored
+    ) stored on true
     where stored.fence > g.fence or (stored.node <> g.node and stored.fence = coalesce(g.fence, stored.fence))
-      or (g.fence is null and stored.status not in ('queued', 'running'))
+      or (g.fence is null and coalesce(stored.status not in ('queued', 'running'), true))
   )`
 
 const allowed = (id: string) => `${id} <> all ((select ids from refused)::uuid[])`
@@ -27,26 +28,55 @@ const time = (field: string) => `to_timestamp(${field} / 1000)`
 /** Every column takes the new row's value. */
 const replace = (columns: readonly string[]) => columns.map((column) => `${column} = excluded.${column}`).join(', ')
 
+const GIVEN_SESSIONS = `json_to_recordset($1::text::json) as s(id uuid, app text, account text, "user" text,
+  status session_status, title text, "titleBy" title_source, wallet jsonb, model text, "createdAt" float8, "updatedAt" float8,
+  archived boolean, known boolean)`
+
 /**
- * An owner never changes: a row of another owner makes \`app\` null, which the column refuses (see faults.ts). What people set is
- * kept where the write does not name it; a wallet that is unbound is \`false\`, because JSON's null is SQL's.
+ * What a stored session becomes; `given` names the new values' columns. An owner never changes: a row of another owner makes
+ * `app` null, which the column refuses (see faults.ts). What people set is kept where the write does not name it; a wallet that
+ * is unbound is `false`, because JSON's null is SQL's. When it was made stays: by that a session is told from one of the same id
+ * before it.
  */
+const stored = (given: (column: string) => string) => `
+      app = case when (t.app, t.account, t.user_id) is not distinct from
+        (${given('app')}, ${given('account')}, ${given('user_id')}) then t.app end,
+      title = coalesce(${given('title')}, t.title), title_by = coalesce(${given('title_by')}, t.title_by),
+      wallet = case when ${given('wallet')} = 'false'::jsonb then null else coalesce(${given('wallet')}, t.wallet) end,
+      model = coalesce(${given('model')}, t.model), archived = coalesce(${given('archived')}, t.archived),
+      status = ${given('status')}, updated_at = ${given('updated_at')}`
+
+/** Names in JSON that are others in the table. */
+const GIVEN: Readonly<Record<string, string>> = {
+  user_id: 's."user"',
+  title_by: 's."titleBy"',
+  updated_at: time('s."updatedAt"'),
+}
+
+/** Those that are there, as they were made; the others are refused. A row that another process is deleting is waited for. */
+const KNOWN = `
+  known_rows as (
+    update sessions t set ${stored((column) => GIVEN[column] ?? `s.${column}`)}
+    from ${GIVEN_SESSIONS}
+    where s.known and t.id = s.id and t.created_at = ${time('s."createdAt"')} and s.id <> all ((select ids from fenced)::uuid[])
+    returning t.id
+  ),
+  refused as materialized (
+    select ids || array(select s.id from ${GIVEN_SESSIONS}
+      where s.known and s.id <> all (ids) and s.id not in (select id from known_rows)) as ids
+    from fenced
+  )`
+const NONE_KNOWN = 'refused as (select ids from fenced)'
+
 const SESSIONS = `
   session_rows as (
     insert into sessions as t
       (id, app, account, user_id, status, title, title_by, wallet, model, created_at, updated_at, archived)
     select id, app, account, "user", status, title, "titleBy", wallet, model, ${time('"createdAt"')}, ${time('"updatedAt"')},
       archived
-    from json_to_recordset($1::text::json) as s(id uuid, app text, account text, "user" text, status session_status, title text,
-      "titleBy" title_source, wallet jsonb, model text, "createdAt" float8, "updatedAt" float8, archived boolean)
-    where ${allowed('id')}
-    on conflict (id) do update set
-      app = case when (t.app, t.account, t.user_id) is not distinct from (excluded.app, excluded.account, excluded.user_id)
-        then t.app end,
-      title = coalesce(excluded.title, t.title), title_by = coalesce(excluded.title_by, t.title_by),
-      wallet = case when excluded.wallet = 'false'::jsonb then null else coalesce(excluded.wallet, t.wallet) end,
-      model = coalesce(excluded.model, t.model), archived = coalesce(excluded.archived, t.archived),
-      ${replace(['status', 'created_at', 'updated_at'])}
+    from ${GIVEN_SESSIONS}
+    where s.known is not true and ${allowed('id')}
+    on conflict (id) do update set ${stored((column) => `excluded.${column}`)}
   )`
 
 const RUN_COLUMNS = [
@@ -154,12 +184,16 @@ export function writeStatement(
   teller?: string,
 ): PendingQuery<{ id: string }[]> {
   const params = [
-    json(writes.flatMap((write) => (write.session === undefined ? [] : [sessionJson(write.session)]))),
+    json(writes.flatMap(({ session, known }) => (session === undefined ? [] : [sessionJson(session, known)]))),
     json(writes.flatMap((write) => [...write.runs.values()])),
     json(writes.flatMap((write) => [...write.messages.values()])),
     json(writes.flatMap((write) => [...write.guards.values()])),
   ]
-  const parts = [GUARDS, RUNS, MESSAGES, SESSIONS]
+  const rows = writes.filter(({ session }) => session !== undefined)
+  const isKnown = rows.some(({ known }) => known)
+  const parts = [GUARDS, isKnown ? KNOWN : NONE_KNOWN, RUNS, MESSAGES]
+  // $1 must stand somewhere, also where there is no session.
+  if (!isKnown || rows.some(({ known }) => !known)) parts.push(SESSIONS)
   const add = (part: (parameter: string) => string, rows: readonly string[], toText = json): void => {
     if (rows.length > 0) parts.push(part(`$${params.push(toText(rows))}`))
   }
@@ -176,8 +210,12 @@ export function writeStatement(
   return sql.unsafe<{ id: string }[]>(parts.join(',') + RESULT, params, { prepare: true })
 }
 
-function sessionJson(session: NonNullable<EncodedWrite['session']>): string {
-  return JSON.stringify(session.wallet === null ? { ...session, wallet: false } : session)
+function sessionJson(session: NonNullable<EncodedWrite['session']>, known: boolean): string {
+  return JSON.stringify({
+    ...session,
+    ...(session.wallet === null ? { wallet: false } : {}),
+    ...(known ? { known } : {}),
+  })
 }
 
 /** What others must hear of: checkpoints they find by themselves. */

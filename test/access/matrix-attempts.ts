@@ -39,7 +39,7 @@ const turn = { threadId: 't1', messages: [{ id: 'm9', role: 'user', content: 'he
 export const ALIAS_FRAMES: Readonly<Record<AliasFrame['kind'], object>> = {
   run: { ...turn, runId: 'r9' },
   abort: { type: 'abort', runId: 'r8' },
-  resume: { ...turn, runId: 'r9', resume: [{ interruptId: 'i1', status: 'resolved' }] },
+  resume: { ...turn, runId: 'r9', resume: [{ interruptId: 'i1', status: 'resolved', payload: { approved: true } }] },
 }
 
 /** What a request of each route holds. */
@@ -129,7 +129,11 @@ export async function tryAlias(port: number, attempt: Attempt, kind: AliasFrame[
 export async function tryRoute(port: number, attempt: Attempt, route: string): Promise<Outcome> {
   const [method = '', pattern = ''] = route.split(' ')
   const { app, key } = attempt.target ?? { app: attempt.app, key: 'nobody' }
-  const named = pattern.replace(':app', app).replace(':key', key).replace(':account', 'acme')
+  const named = pattern
+    .replace(':app', app)
+    .replace(':key', key)
+    .replace(':account', 'acme')
+    .replace(':user', 'someone')
   const path = named.replace(/:id|:session/, attempt.sessionId).replace('*', 'nothing')
   const ticket = attempt.ticket === undefined ? '' : `&ticket=${attempt.ticket}`
   const body = BODIES[route]?.(attempt)
@@ -142,6 +146,7 @@ export async function tryRoute(port: number, attempt: Attempt, route: string): P
   })
   if ((route === 'GET /v1/sessions' || route === 'GET /v1/admin/sessions') && answer.ok)
     return (await answer.text()).includes(attempt.sessionId) ? OK : 'empty'
+  await (answer.ok ? answer.text() : undefined)
   if (answer.ok) return OK
   return v.parse(ErrorBody, await answer.json()).error.code
 }

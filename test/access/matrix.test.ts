@@ -40,6 +40,8 @@ GET /v1/openapi.json                 ok         ok         ok         ok        
 GET /v1/sessions                     unauth     empty      empty      origin     ok         forbid     forbid     forbid
 PATCH /v1/sessions/:id               unauth     ok         ok         origin     ok         forbid     forbid     forbid
 DELETE /v1/sessions/:id              unauth     ok         ok         origin     ok         forbid     forbid     forbid
+GET /v1/sessions/:id/export         unauth     ok         ok         origin     ok         forbid     forbid     forbid
+DELETE /v1/users/:user              unauth     forbid     forbid     origin     ok         forbid     forbid     forbid
 POST /v1/tickets                     unauth     unauth     forbid     origin     ok         forbid     forbid     forbid
 GET /v1/admin/accounts               unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
 GET /v1/admin/accounts/:account      unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
@@ -88,6 +90,8 @@ GET /v1/openapi.json                 ok         ok         ok         ok        
 GET /v1/sessions                     unauth     unauth     unauth     ok         forbid     forbid     empty      empty
 PATCH /v1/sessions/:id               unauth     unauth     unauth     forbid     ok         forbid     absent     absent
 DELETE /v1/sessions/:id              unauth     unauth     unauth     forbid     forbid     ok         absent     absent
+GET /v1/sessions/:id/export         unauth     unauth     unauth     ok         forbid     forbid     absent     absent
+DELETE /v1/users/:user              unauth     unauth     unauth     forbid     forbid     ok         ok         ok
 POST /v1/tickets                     unauth     unauth     unauth     forbid     forbid     forbid     ok         ok
 GET /v1/admin/accounts               unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
 GET /v1/admin/accounts/:account      unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
@@ -136,6 +140,8 @@ GET /v1/openapi.json                 ok         ok         ok         ok        
 GET /v1/sessions                     unauth     unauth     unauth     unauth     unauth     unauth     unauth
 PATCH /v1/sessions/:id               unauth     unauth     unauth     unauth     unauth     unauth     unauth
 DELETE /v1/sessions/:id              unauth     unauth     unauth     unauth     unauth     unauth     unauth
+GET /v1/sessions/:id/export         unauth     unauth     unauth     unauth     unauth     unauth     unauth
+DELETE /v1/users/:user              unauth     unauth     unauth     unauth     unauth     unauth     unauth
 POST /v1/tickets                     unauth     unauth     unauth     unauth     unauth     unauth     unauth
 GET /v1/admin/accounts               unauth     unauth     unauth     unauth     unauth     unauth     unauth
 GET /v1/admin/accounts/:account      unauth     unauth     unauth     unauth     unauth     unauth     unauth
@@ -184,6 +190,8 @@ GET /v1/openapi.json                 ok         ok         ok
 GET /v1/sessions                     forbid     forbid     forbid
 PATCH /v1/sessions/:id               forbid     forbid     forbid
 DELETE /v1/sessions/:id              forbid     forbid     forbid
+GET /v1/sessions/:id/export         forbid     forbid     forbid
+DELETE /v1/users/:user              forbid     forbid     forbid
 POST /v1/tickets                     forbid     forbid     forbid
 GET /v1/admin/accounts               forbid     forbid     ok
 GET /v1/admin/accounts/:account      ok         nothing    ok
@@ -252,12 +260,19 @@ function routes(): string[] {
     ready: async () => [],
     metricsText: async () => '',
   }
-  const sessions = { list: async () => [], rename: async () => {}, delete: async () => {} }
+  const sessions = {
+    list: async () => [],
+    rename: async () => {},
+    delete: async () => {},
+    deleteUser: async () => ({ deleted: 0, complete: true }),
+  }
+  const exports = { exportSessions: () => server.store.exportSessions({}) }
   const { routes: all } = routesOf({
     ...ops,
     access,
     telemetry,
     sessions,
+    exports,
     administration: NO_ADMINISTRATION,
     assets: '/nonexistent',
   })

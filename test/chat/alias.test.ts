@@ -481,7 +481,13 @@ describe('P-107: a refusal', () => {
   })
 
   it.each([
-    ['answers to approvals', { resume: [{ interruptId: 'i' }] }, [user('m1')], 'not_found'],
+    [
+      'answers to calls that do not wait',
+      { resume: [{ interruptId: 'i', status: 'cancelled' }] },
+      [user('m1')],
+      'not_found',
+    ],
+    ['answers that are none', { resume: [{ interruptId: 'i' }] }, [user('m1')], 'bad_frame'],
     ['a message that is too long', {}, [user('m1', 'x'.repeat(40_000))], 'message_too_large'],
   ])('of %s leaves the connection open', async (_name, more, messages, code) => {
     const { rig, peer } = await open()

@@ -68,6 +68,18 @@ describe('a rename', () => {
 })
 
 describe('a delete', () => {
+  it('finds what another process made a moment ago, where somebody is connected who knows nothing of it', async () => {
+    const rig = new ChatRig({ identify: async () => ANN })
+    const id = randomUUID()
+    const early = await rig.ready(id)
+    rig.store.goDeaf()
+    const other = rig.fork()
+    await (await other.ready(id)).say('m1')
+    await rig.chat.directory.delete(OWNER, id)
+    expect(await rig.store.load(id)).toBeUndefined()
+    expect(early.closedWith?.code).toBe(4404)
+  })
+
   it('stops the run, closes the connections with 4404 and removes all of it', async () => {
     const { rig, id, client, stream } = await begin()
     await client.say('m2')

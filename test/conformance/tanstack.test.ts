@@ -226,6 +226,40 @@ describe.each(['ws', 'uws'] as const)("TanStack AI's client over %s", (transport
     expect(page.texts.at(-1)).toContain('Hello!')
   })
 
+  /** The default App with this calculator in the place of the server's; its call. */
+  async function openWith(calculator: object) {
+    const opened = await open()
+    const definition = {
+      id: 'default',
+      name: 'D',
+      preamble: '',
+      model: { default: 'scripted/demo' },
+      tools: [calculator],
+    }
+    await opened.store.putApp({ id: 'default', definition, updatedAt: 1 })
+    const { page } = opened
+    await page.client.sendMessage('calculate 2+2')
+    const call = page.messages.flatMap(({ parts }) => parts).find((part) => part.type === 'tool-call')
+    expect(call).toMatchObject({ name: 'calculator' })
+    return { ...opened, callId: call?.type === 'tool-call' ? call.id : '' }
+  }
+
+  it('P-102: gives what a tool of the page gave, and the run goes on from it', async () => {
+    const { page, callId, store } = await openWith({ type: 'client', name: 'calculator', description: 'Adds' })
+    await page.client.addToolResult({ toolCallId: callId, tool: 'calculator', output: 'the page says 4' })
+    await page.shows('the page says 4')
+    expect([page.errors, statuses(store).at(-1), page.client.getStatus()]).toEqual([[], 'finished', 'ready'])
+  })
+
+  it.each([true, false])('P-102: gives what a person said to a call that asks first (%j)', async (approved) => {
+    const { page, callId, store } = await openWith({ type: 'builtin', name: 'calculator', approval: 'ask' })
+    const answer = { interruptId: callId, status: 'resolved', payload: { approved } } as const
+    expect(await page.client.resumeInterruptsUnsafe([answer])).toBe(true)
+    const results = page.chunks.flatMap((chunk) => (chunk.type === 'TOOL_CALL_RESULT' ? [chunk.content] : []))
+    expect(results).toEqual([approved ? '4' : 'The person declined this call; it was not made.'])
+    expect([page.errors, statuses(store).at(-1)]).toEqual([[], 'finished'])
+  })
+
   it('stops an answer on the server, and is ready for the next turn at once', async () => {
     const { page, store } = await open()
     const sent = page.client.sendMessage('count from 1 to 5000')

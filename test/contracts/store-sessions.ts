@@ -176,7 +176,7 @@ export function sessionRules(make: MakeStore): void {
         hasMore: false,
       })
       expect(await store().delete(write.sessionId)).toBe(false)
-      await expect.poll(() => told).toContainEqual({ kind: 'session', id: write.sessionId })
+      await expect.poll(() => told).toContainEqual({ kind: 'session', id: write.sessionId, removed: true })
       stop()
     })
 

@@ -1,6 +1,7 @@
 import { describe } from 'vitest'
 import { accountRules } from './store-accounts.ts'
 import { commitRules } from './store-commits.ts'
+import { deletionRules } from './store-deletions.ts'
 import { fenceRules } from './store-fences.ts'
 import { historyRules } from './store-history.ts'
 import { keyRules } from './store-keys.ts'
@@ -18,6 +19,7 @@ export function describeStore(name: string, make: MakeStore): void {
     commitRules(make)
     fenceRules(make)
     tailRules(make)
+    deletionRules(make)
     keyRules(make)
     accountRules(make)
     ticketRules(make)

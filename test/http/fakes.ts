@@ -5,7 +5,8 @@ import { gzipSync } from 'node:zlib'
 import { Hosts } from '../../src/access/hosts.ts'
 import { createHttp } from '../../src/http/app.ts'
 import type { Conversations } from '../../src/ports/conversations.ts'
-import type { SessionDirectory } from '../../src/ports/sessions.ts'
+import type { ExportLine } from '../../src/ports/privacy.ts'
+import type { SessionDirectory, UserDeletion, UserOwner } from '../../src/ports/sessions.ts'
 import type { Owner, SessionSummary } from '../../src/ports/store.ts'
 import type { Peer } from '../../src/ports/transport.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
@@ -36,6 +37,12 @@ export class FakeDirectory implements SessionDirectory {
   async delete(owner: Owner, sessionId: string): Promise<void> {
     this.#find(owner, sessionId)
     this.held.delete(sessionId)
+  }
+
+  async deleteUser(owner: UserOwner): Promise<UserDeletion> {
+    const own = [...this.held.values()].filter((held) => isSame(held.owner, owner))
+    for (const { id } of own) this.held.delete(id)
+    return { deleted: own.length, complete: true }
   }
 
   #find(owner: Owner, id: string): Held {
@@ -79,6 +86,11 @@ export type Site = Gate & {
 
 export type SiteOptions = GateOptions & { readonly metricsPublic?: boolean; readonly assets?: string }
 
+/** Exports are tested on a whole server. */
+async function* exportOf(lines: readonly ExportLine[]): AsyncGenerator<ExportLine, void, undefined> {
+  yield* lines
+}
+
 /** Projections are tested on a whole server. */
 const NO_CONVERSATIONS: Conversations = {
   find: async () => undefined,
@@ -97,7 +109,9 @@ export function openSite({ metricsPublic = false, assets, ...options }: SiteOpti
     access: gate.access,
     apps: { get: async () => undefined },
     sessions,
+    exports: { exportSessions: () => exportOf([]) },
     conversations: NO_CONVERSATIONS,
+    changes: { subscribe: () => () => {} },
     telemetry: gate.telemetry,
     ready: async () => reasons,
     metricsText: async () => 'parley_connections 1\n',

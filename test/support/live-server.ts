@@ -31,11 +31,15 @@ export type LiveOptions = {
   readonly chat?: Partial<ChatSettings>
   readonly walletList?: boolean
   readonly access?: Partial<AccessSettings>
+  readonly retentionMs?: number
+  /** Default: nothing is heard of it. */
+  readonly telemetry?: Telemetry
   /** Default: any free one. */
   readonly port?: number
 }
 
 const SILENT: Telemetry = { log: () => {}, count: () => {}, observe: () => {}, gauge: () => {} }
+const HOUR_MS = 3_600_000
 const HOST = '127.0.0.1'
 const DAY_MS = 86_400_000
 
@@ -53,15 +57,17 @@ export class LiveServer {
 
   static async start(options: LiveOptions): Promise<LiveServer> {
     const transport = await chooseTransport(options.transport)
-    const store = await openPostgres({ connection: options.database, telemetry: SILENT })
+    const { telemetry = SILENT } = options
+    const store = await openPostgres({ connection: options.database, telemetry })
     const server = createServer({
       store,
       administration: { reads: store, auditKeepMs: DAY_MS },
+      privacy: { store, retentionMs: options.retentionMs ?? HOUR_MS },
       providers: createProviders(options.providers ?? [createScripted({ tokensPerSecond: 2000 })]),
       tools: BUILTIN_TOOLS,
-      telemetry: SILENT,
+      telemetry,
       metricsText: async () => '',
-      transport: (handlers) => transport.create(handlers, TRANSPORT_OPTIONS, SILENT),
+      transport: (handlers) => transport.create(handlers, TRANSPORT_OPTIONS, telemetry),
       assets: '/nonexistent',
       settings: {
         host: HOST,

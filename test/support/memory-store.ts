@@ -234,7 +234,7 @@ export class MemoryStore extends MemoryKeys implements SessionStore, UsageStore,
   async delete(sessionId: string): Promise<boolean> {
     await this.#answer()
     const deleted = this.#world.sessions.delete(sessionId)
-    if (deleted) this.#world.tell({ kind: 'session', id: sessionId })
+    if (deleted) this.#world.tell({ kind: 'session', id: sessionId, removed: true })
     return deleted
   }
 

@@ -36,6 +36,7 @@ export class MemoryWorld {
   apply(given: SessionWrite, node: string): void {
     const write = clone(given)
     const before = this.sessions.get(write.sessionId)
+    if (write.known && before?.session.createdAt !== write.session?.createdAt) throw new ParleyError('conflict')
     const session = written(before?.session, write.session)
     if (!UUID.test(write.sessionId)) throw new ParleyError('invalid_value')
     if (!session || (before && !sameOwner(before.session, session))) throw new ParleyError('conflict')
@@ -49,6 +50,7 @@ export class MemoryWorld {
       messages.set(message.id, message)
     }
     for (const { id, runId, from, text } of write.tails ?? []) {
+      if (!runs.has(runId)) throw new ParleyError('conflict')
       const held = messages.get(id)
       const characters = Array.from(held?.content ?? '')
       const grows = characters.length >= from && characters.length < from + Array.from(text).length
@@ -76,7 +78,7 @@ function written(before: SessionRow | undefined, given: SessionWrite['session'])
   const { wallet, ...row } = given
   const kept = wallet === undefined ? before?.wallet : (wallet ?? undefined)
   const { wallet: _, ...rest }: SessionRow = before ?? row
-  return { ...rest, ...row, ...(kept === undefined ? {} : { wallet: kept }) }
+  return { ...rest, ...row, createdAt: rest.createdAt, ...(kept === undefined ? {} : { wallet: kept }) }
 }
 
 /** A copy as a database would give it back: no `undefined`. Throws `invalid_value` on text that Postgres refuses. */

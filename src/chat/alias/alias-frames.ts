@@ -1,9 +1,9 @@
 import type { AliasFrame } from '../../protocol/aliases.ts'
 import { ParleyError } from '../../protocol/errors.ts'
-import { nothingPending } from '../answer-calls.ts'
 import type { Caller } from '../caller.ts'
 import type { Core } from '../core.ts'
 import { runCancel } from '../handlers/run-cancel.ts'
+import { aliasAnswers } from './alias-answers.ts'
 import { aliasSend } from './alias-send.ts'
 
 /** What one connection's frames do. Rejects with what is to be told about the frame's run. */
@@ -27,11 +27,13 @@ export class AliasFrames {
     if (frame.kind === 'abort') return this.#abort(frame.runId)
     if (readOnly) throw new ParleyError('bad_frame', { message: 'This connection only resumes a run' })
     this.#core.access.require(this.#caller.principal, 'write')
-    if (frame.kind === 'resume') throw nothingPending()
     const sending = { aborted: false }
     this.#sending.set(frame.runId, sending)
     try {
-      const { ack, after } = await aliasSend(this.#core, this.#caller, frame)
+      const [core, caller] = [this.#core, this.#caller]
+      const { ack, after } = await (frame.kind === 'run'
+        ? aliasSend(core, caller, frame)
+        : aliasAnswers(core, caller, frame))
       const { runId = frame.runId, duplicate = false } = ack
       if (!sending.aborted && duplicate && !this.#wanted.has(runId)) await this.#replay(runId)
       else if (!sending.aborted) this.#wanted.add(runId)

@@ -30,7 +30,10 @@ async function send(core: Core, caller: Caller, command: MessageSend, runId: str
   try {
     return await trySend(core, caller, command, runId)
   } catch (thrown) {
-    if (!isOutrun(thrown) || !(await isBehind(caller.session))) throw thrown
+    if (!isOutrun(thrown)) throw thrown
+    const isNewer = await isBehind(caller.session)
+    if (caller.session.retired) throw new ParleyError('session_not_found')
+    if (!isNewer) throw thrown
     return trySend(core, caller, command, runId)
   }
 }

@@ -10,11 +10,11 @@ import { DECLINED } from '../open-calls.ts'
 export async function runResume(core: Core, caller: Caller, { resume }: RunResume): Promise<Outcome> {
   if (new Set(resume.map(({ interruptId }) => interruptId)).size < resume.length)
     throw new ParleyError('bad_request', { message: 'resume: names a call twice' })
-  return answerCalls(core, caller, resume.map(toAnswer))
+  return answerCalls(core, caller, resume.map(toApproval))
 }
 
 /** Nothing counts as a yes but a yes. */
-function toAnswer({ interruptId, status, payload }: RunResume['resume'][number]): Answer {
+export function toApproval({ interruptId, status, payload }: RunResume['resume'][number]): Answer {
   const approved = status === 'resolved' && check(ApprovalSchema, payload, 'payload').approved
   return { toolCallId: interruptId, kind: 'approval', outcome: approved ? 'approved' : DECLINED }
 }

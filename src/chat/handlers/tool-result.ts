@@ -5,8 +5,11 @@ import type { Core } from '../core.ts'
 import { cap } from '../tool-calls.ts'
 
 /** What the browser made of a call; an `error` is what the model reads instead of the content. */
-export function toolResult(core: Core, caller: Caller, { toolCallId, content, error }: ToolResult): Promise<Outcome> {
+export function toolResult(core: Core, caller: Caller, command: ToolResult): Promise<Outcome> {
+  return answerCalls(core, caller, [toResult(core, command)])
+}
+
+export function toResult(core: Core, { toolCallId, content, error }: Omit<ToolResult, 'type' | 'id'>): Answer {
   const outcome = { content: cap(error ?? content, core.settings.toolResultBytes), isError: error !== undefined }
-  const answer: Answer = { toolCallId, kind: 'client', outcome }
-  return answerCalls(core, caller, [answer])
+  return { toolCallId, kind: 'client', outcome }
 }

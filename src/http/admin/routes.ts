@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import type * as v from 'valibot'
 import { ParleyError } from '../../protocol/errors.ts'
+import type { ExportDesk } from '../export-desk.ts'
 import { readInput, readJson } from '../input.ts'
 import type { HttpContext, HttpEnv } from '../responses.ts'
 import { type Served, serve } from '../route.ts'
@@ -18,9 +19,10 @@ const CREATED = 201
 const MS_PER_SECOND = 1000
 
 /** Administration over HTTP: what the command line does, by a key of the account or of the operator. */
-export function adminRoutes(parts: AdministrationParts): Hono<HttpEnv> {
+export function adminRoutes(parts: AdministrationParts, desk: ExportDesk): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>()
-  serve(routes, [...accountRoutes(parts), ...appRoutes(parts), ...keyRoutes(parts), ...conversationRoutes(parts)])
+  const conversations = conversationRoutes(parts, desk)
+  serve(routes, [...accountRoutes(parts), ...appRoutes(parts), ...keyRoutes(parts), ...conversations])
   return routes
 }
 

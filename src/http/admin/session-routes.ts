@@ -1,5 +1,6 @@
+import type { ExportDesk } from '../export-desk.ts'
 import { readInput } from '../input.ts'
-import { API_HEADERS, type HttpContext } from '../responses.ts'
+import type { HttpContext } from '../responses.ts'
 import type { Served } from '../route.ts'
 import { type AdministrationParts, done, json, withActor } from './enter.ts'
 import { messageJson, nextOf, sessionJson } from './json.ts'
@@ -11,7 +12,7 @@ const DEFAULT_DAYS = 30
 /** Characters of `2026-04-30`. */
 const DAY_LENGTH = 10
 
-export function conversationRoutes(parts: AdministrationParts): Served[] {
+export function conversationRoutes(parts: AdministrationParts, desk: ExportDesk): Served[] {
   return [
     withActor(parts, ROWS.listAllSessions, async (c, actor, { sessions }) => {
       const { app, account, user, before, limit } = readInput(ROWS.listAllSessions.query, c.req.query())
@@ -38,13 +39,7 @@ export function conversationRoutes(parts: AdministrationParts): Served[] {
     }),
     withActor(parts, ROWS.exportSession, async (c, actor, { sessions }) => {
       const id = readSessionId(c)
-      const lines = await sessions.exportSession(actor, id)
-      const headers = {
-        ...API_HEADERS,
-        'content-type': ROWS.exportSession.answers[200].type,
-        'content-disposition': `attachment; filename="${id}.jsonl"`,
-      }
-      return new Response(toStream(lines), { headers })
+      return desk.answer(c, id, () => sessions.exportSession(actor, id))
     }),
     withActor(parts, ROWS.usage, async (c, actor, { sessions }) => {
       const { app, account, ...asked } = readInput(ROWS.usage.query, c.req.query())
@@ -63,23 +58,4 @@ function readSessionId(c: HttpContext): string {
 
 function toDay(ms: number): string {
   return new Date(ms).toISOString().slice(0, DAY_LENGTH)
-}
-
-/** Each part is read when the one before was taken: a slow reader costs one part. */
-function toStream(lines: AsyncIterable<string>): ReadableStream<Uint8Array> {
-  const parts = lines[Symbol.asyncIterator]()
-  const encoder = new TextEncoder()
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const part = await parts.next()
-        if (part.done) controller.close()
-        else controller.enqueue(encoder.encode(part.value))
-      },
-      async cancel() {
-        await parts.return?.()
-      },
-    },
-    { highWaterMark: 0 },
-  )
 }

@@ -1,3 +1,4 @@
+import { EXPORT_TYPE } from '../export-desk.ts'
 import type { RouteSpec } from '../route.ts'
 import {
   AccountAnswer,
@@ -166,14 +167,14 @@ export const ADMIN_ROUTES = {
     answers: GONE,
   },
   exportSession: {
-    id: 'exportSession',
+    id: 'exportAnySession',
     method: 'GET',
     path: `${SESSION}/export`,
-    summary: 'A session as JSON Lines: itself, then every message from the first on',
+    summary: 'A session as JSON Lines: itself, then its runs and their messages from the first on',
     needs: ADMIN,
     params: SessionParam,
     query: NoQuery,
-    answers: { 200: { about: 'The lines', type: 'application/x-ndjson' } },
+    answers: { 200: { about: 'The lines', type: EXPORT_TYPE } },
   },
   usage: {
     id: 'usage',

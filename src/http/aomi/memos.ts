@@ -66,6 +66,10 @@ export class Memos {
     this.#memos.delete(sessionId)
   }
 
+  clear(): void {
+    this.#memos.clear()
+  }
+
   #put(sessionId: string, change: Partial<Memo>): void {
     const memo = { ...(this.#memos.get(sessionId) ?? EMPTY), ...change }
     const { state, failures, events } = memo

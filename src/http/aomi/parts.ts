@@ -2,6 +2,7 @@ import type { Access } from '../../ports/access.ts'
 import type { Apps } from '../../ports/apps.ts'
 import type { Conversations } from '../../ports/conversations.ts'
 import type { SessionDirectory } from '../../ports/sessions.ts'
+import type { ChangeFeed } from '../../ports/store.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
 import type { Memos } from './memos.ts'
 import type { SnapshotTexts } from './snapshot.ts'
@@ -16,6 +17,8 @@ export type AomiParts = {
   /** May whoever names a wallet list its sessions? */
   readonly walletList: boolean
   readonly telemetry: Telemetry
+  /** Which sessions are deleted, by whatever process. */
+  readonly changes: ChangeFeed
 }
 
 /** With what they keep themselves. */

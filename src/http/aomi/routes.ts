@@ -4,6 +4,7 @@ import { API_HEADERS, type HttpContext, type HttpEnv, refuseMethod, respondError
 import { chat } from './chat.ts'
 import { apps, chooseModel, describedApps, models, notServed, providerKeys } from './control.ts'
 import { anyPage } from './cors.ts'
+import { forgetDeleted } from './deletions.ts'
 import { interrupt } from './interrupt.ts'
 import { Memos } from './memos.ts'
 import type { Aomi, AomiParts } from './parts.ts'
@@ -69,6 +70,7 @@ const ROUTES: Readonly<Record<string, Methods>> = {
 /** The HTTP that Aomi's widget, client and command line speak, as a projection of the sessions that the WebSocket serves. */
 export function aomiRoutes(parts: AomiParts): Hono<HttpEnv> {
   const aomi: Aomi = { ...parts, memos: new Memos(), texts: new SnapshotTexts(), streams: new Streams() }
+  forgetDeleted(aomi)
   parts.access.onRevoked((keyId) => aomi.streams.revoked(keyId))
   const routes = new Hono<HttpEnv>()
   routes.onError((thrown) => respondError(thrown, parts.telemetry, ({ code, message }) => ({ error: message, code })))

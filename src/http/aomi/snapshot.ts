@@ -37,6 +37,14 @@ export class SnapshotTexts {
     this.#texts.set(id, { version, text })
     return { version, text, snapshot }
   }
+
+  forget(sessionId: string): void {
+    this.#texts.delete(sessionId)
+  }
+
+  clear(): void {
+    this.#texts.clear()
+  }
 }
 
 /** Of a session that nobody made. */

@@ -1,0 +1,62 @@
+import type { TransactionSql } from 'postgres'
+import { ParleyError } from '../protocol/errors.ts'
+import { notify, recordChange } from './changes.ts'
+import type { Patience, Pool } from './connection.ts'
+import { toFault } from './faults.ts'
+
+/**
+ * Milliseconds that an erasure waits for a row that a write holds. Well below the second after which Postgres breaks a deadlock:
+ * of the two it is the erasure that gives way, as behind the write all others wait.
+ */
+const LOCK_WAIT_MS = 200
+/** Erasures give way so often before they are refused; writes hold rows for milliseconds. */
+const TRIES = 25
+/** Milliseconds between them. */
+const PAUSE_MS = 20
+/** The lock was not to be had in time; a deadlock was broken. */
+const GAVE_WAY: ReadonlySet<string | undefined> = new Set(['55P03', '40P01'])
+
+/** As `SessionStore.delete`; with `untouchedSince` (milliseconds since 1970) only where nothing was written since. */
+export async function eraseSession(
+  pool: Pool,
+  { answerMs }: Patience,
+  sessionId: string,
+  untouchedSince?: number,
+): Promise<boolean> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await pool.transaction(answerMs, (sql) => erase(sql, sessionId, untouchedSince))
+    } catch (thrown) {
+      if (!(thrown instanceof GaveWay) || tries === TRIES) throw thrown
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    }
+  }
+}
+
+class GaveWay extends ParleyError {
+  constructor(cause: unknown) {
+    super('overloaded', { cause, retryAfterMs: LOCK_WAIT_MS })
+  }
+}
+
+async function erase(sql: TransactionSql, sessionId: string, untouchedSince: number | undefined): Promise<boolean> {
+  try {
+    return await eraseAll(sql, sessionId, untouchedSince)
+  } catch (thrown) {
+    const fault = toFault(thrown)
+    throw GAVE_WAY.has(fault.code) ? new GaveWay(fault) : thrown
+  }
+}
+
+/** Locks in the order of the write path: runs, then their session. */
+async function eraseAll(sql: TransactionSql, sessionId: string, untouchedSince: number | undefined): Promise<boolean> {
+  await sql`select set_config('lock_timeout', ${String(LOCK_WAIT_MS)}, true)`
+  await sql`select from runs where session_id = ${sessionId} order by id for update`
+  const old = untouchedSince === undefined ? sql`` : sql`and updated_at < ${new Date(untouchedSince)}::timestamptz`
+  const gone = await sql`delete from sessions where id = ${sessionId} ${old} returning id`
+  if (gone.length === 0) return false
+  // A statement of its own: it sees what was written up to the moment in which the runs were gone, and later nothing is.
+  await sql`delete from message_tails where session_id = ${sessionId}`
+  await sql`with ${recordChange(sql, 'session', sql`select ${sessionId}::text`)} select ${notify(sql)}`
+  return true
+}
