@@ -97,7 +97,7 @@ describe('Apps over /v1/admin', () => {
     expect((await rig.ask(await rig.admin(), 'GET', `${APP}/shop`)).status).toBe(200)
   })
 
-  it('send no secret of the operator’s to where an account wants it', async () => {
+  it('send no secret of the operator’s to where an account wants it', { timeout: 30_000 }, async () => {
     const tool = (url: string, headers: object = { Authorization: 'Bearer {secret:ORDERS_TOKEN}' }) => ({
       name: 'orders',
       description: 'Finds orders',
