@@ -1,6 +1,7 @@
 import { type AccessSettings, createAccess, type RunningAccess } from './access/access.ts'
 import { Hosts } from './access/hosts.ts'
 import { buildDefaultApp } from './apps/default-app.ts'
+import { appJsonSchema } from './apps/json-schema.ts'
 import { createApps, type RunningApps } from './apps/registry.ts'
 import { Chat } from './chat/chat.ts'
 import { MemoryEventLog } from './chat/memory-log.ts'
@@ -113,6 +114,7 @@ class AssembledServer implements Server {
       metricsPublic: settings.metricsPublic,
       walletList: settings.walletList,
       assets: ports.assets,
+      appSchema: appJsonSchema,
       isKnownHost,
       requireHttps: settings.access.requireHttps,
     }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { parseDefinition } from '../apps/definition.ts'
+import { appJsonSchema } from '../apps/json-schema.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import {
   type CliIo,
@@ -25,16 +26,24 @@ const ACTIONS: Readonly<Record<string, { readonly words: number; readonly run: A
 
 export function appsCommand(open: OpenStore): Command {
   return {
-    usage: ['apps put FILE', 'apps list', 'apps show ID', 'apps delete ID'],
+    usage: ['apps put FILE', 'apps list', 'apps show ID', 'apps delete ID', 'apps schema'],
     about: 'Apps: tools, preamble and model of an assistant',
     async run(args, io) {
       const [name = '', ...rest] = args
+      // The only one that needs no store.
+      if (name === 'schema') return showSchema(rest, io)
       const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined
-      if (action === undefined) throw new UsageError('which of put, list, show, delete?')
+      if (action === undefined) throw new UsageError('which of put, list, show, delete, schema?')
       const { positionals } = readArgs(rest, {}, action.words)
       await withStore(open, io, (store) => action.run(store, io, positionals[0] ?? ''))
     },
   }
+}
+
+/** The JSON Schema of a definition file, as docs/app.schema.json has it. */
+function showSchema(args: readonly string[], io: CliIo): void {
+  readArgs(args, {}, 0)
+  io.out(JSON.stringify(appJsonSchema(), undefined, 2))
 }
 
 async function put(store: CliStore, io: CliIo, file: string): Promise<void> {

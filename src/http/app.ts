@@ -4,6 +4,7 @@ import type { Peer } from '../ports/transport.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { AomiParts } from './aomi/parts.ts'
 import { aomiRoutes } from './aomi/routes.ts'
+import { type AppSchemaParts, appSchemaRoutes } from './app-schema.ts'
 import { authTestRoutes } from './auth-test.ts'
 import { allowPages } from './cors.ts'
 import { type OpsParts, opsRoutes } from './ops.ts'
@@ -15,6 +16,7 @@ import { ticketRoutes } from './tickets.ts'
 export type HttpParts = OwnParts & AomiParts
 
 type OwnParts = OpsParts &
+  AppSchemaParts &
   PageParts &
   SessionParts & {
     readonly telemetry: Telemetry
@@ -39,6 +41,7 @@ export function routesOf(parts: OwnParts, others?: Hono<HttpEnv>): Hono<HttpEnv>
   if (parts.requireHttps) sayHttpsOnly(app)
   app.route('/', opsRoutes(parts))
   allowPages(app, '/v1/*')
+  app.route('/', appSchemaRoutes(parts))
   app.route('/', authTestRoutes(parts.access))
   app.route('/', sessionRoutes(parts))
   app.route('/', ticketRoutes(parts.access))

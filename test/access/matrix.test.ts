@@ -34,6 +34,7 @@ alias resume             unauth    nothing   nothing   origin    nothing   forbi
 GET /healthz             ok        ok        ok        ok        ok        ok        ok        ok
 GET /readyz              ok        ok        ok        ok        ok        ok        ok        ok
 GET /metrics             ok        ok        ok        ok        ok        ok        ok        ok
+GET /v1/app.schema.json  ok        ok        ok        ok        ok        ok        ok        ok
 GET /v1/auth/test        unauth    unauth    ok        origin    ok        forbid    ok        forbid
 GET /v1/sessions         unauth    empty     empty     origin    ok        forbid    forbid    forbid
 PATCH /v1/sessions/:id   unauth    ok        ok        origin    ok        forbid    forbid    forbid
@@ -65,6 +66,7 @@ alias resume             unauth    unauth    unauth    forbid    forbid    forbi
 GET /healthz             ok        ok        ok        ok        ok        ok        ok        ok
 GET /readyz              ok        ok        ok        ok        ok        ok        ok        ok
 GET /metrics             ok        ok        ok        ok        ok        ok        ok        ok
+GET /v1/app.schema.json  ok        ok        ok        ok        ok        ok        ok        ok
 GET /v1/auth/test        unauth    unauth    unauth    ok        ok        ok        ok        ok
 GET /v1/sessions         unauth    unauth    unauth    ok        forbid    forbid    empty     empty
 PATCH /v1/sessions/:id   unauth    unauth    unauth    forbid    ok        forbid    absent    absent
@@ -96,6 +98,7 @@ alias resume             nothing   absent    absent    used      late      unaut
 GET /healthz             ok        ok        ok        ok        ok        ok        ok
 GET /readyz              ok        ok        ok        ok        ok        ok        ok
 GET /metrics             ok        ok        ok        ok        ok        ok        ok
+GET /v1/app.schema.json  ok        ok        ok        ok        ok        ok        ok
 GET /v1/auth/test        unauth    unauth    unauth    unauth    unauth    unauth    unauth
 GET /v1/sessions         unauth    unauth    unauth    unauth    unauth    unauth    unauth
 PATCH /v1/sessions/:id   unauth    unauth    unauth    unauth    unauth    unauth    unauth
@@ -150,6 +153,7 @@ function routes(): string[] {
     isKnownHost: () => true,
     ready: async () => [],
     metricsText: async () => '',
+    appSchema: () => ({}),
   }
   const sessions = { list: async () => [], rename: async () => {}, delete: async () => {} }
   const { routes: all } = routesOf({ ...ops, access, telemetry, sessions, assets: '/nonexistent' })
