@@ -9,6 +9,7 @@ import { Audit } from './admin/audit.ts'
 import { createSessionAdmin } from './admin/sessions.ts'
 import { buildDefaultApp } from './apps/default-app.ts'
 import { parseDefinition } from './apps/definition.ts'
+import { appJsonSchema } from './apps/json-schema.ts'
 import { createApps, type RunningApps } from './apps/registry.ts'
 import { Retention } from './apps/retention.ts'
 import { Chat } from './chat/chat.ts'
@@ -142,6 +143,7 @@ class AssembledServer implements Server {
       metricsPublic: settings.metricsPublic,
       walletList: settings.walletList,
       assets: ports.assets,
+      appSchema: appJsonSchema,
       isKnownHost,
       requireHttps: settings.access.requireHttps,
       ...administrationOf(ports, this.#chat.directory),

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import { told } from './told.ts'
 
 /** Above it a limit is a slip of the hand; tokens are counted in larger numbers. */
 const MAX_COUNT = 1_000_000
@@ -10,13 +11,19 @@ const Count = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_COUN
 
 /** What an App may take of the server, in the place of the server's own figures. */
 export const AppLimitsSchema = v.strictObject({
-  /** To all of its sessions together, in one process. */
-  connections: v.optional(Count),
-  connectionsPerSession: v.optional(Count),
-  /** Answers under way at once, in one process. */
-  runsAtOnce: v.optional(Count),
-  /** Sends of one session that wait; 0: none does. */
-  queuedSends: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_QUEUED_SENDS))),
-  /** Input and output of its models, from midnight to midnight UTC. */
-  tokensPerDay: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_TOKENS_PER_DAY))),
+  connections: v.optional(told('Connections to all of its sessions together, in one process.', Count)),
+  connectionsPerSession: v.optional(told('Connections to one session; the oldest is closed for a new one.', Count)),
+  runsAtOnce: v.optional(told('Answers under way at once, in one process.', Count)),
+  queuedSends: v.optional(
+    told(
+      'Messages of one session that wait; 0: none does.',
+      v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_QUEUED_SENDS)),
+    ),
+  ),
+  tokensPerDay: v.optional(
+    told(
+      'Tokens, input and output, from midnight to midnight UTC.',
+      v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_TOKENS_PER_DAY)),
+    ),
+  ),
 })

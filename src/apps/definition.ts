@@ -7,6 +7,7 @@ import { StorableText } from '../protocol/messages.ts'
 import { AppLimitsSchema } from './app-limits.ts'
 import { buildHttpTool, HttpToolsSchema, httpToolFaults } from './http-tools.ts'
 import { buildMcpServer, McpSchema, mcpFaults } from './mcp.ts'
+import { told } from './told.ts'
 
 /** Characters: about 16,000 words, more than any model follows. */
 const MAX_PREAMBLE = 100_000
@@ -38,61 +39,106 @@ const ArgumentsSchema = v.pipe(
 )
 /** By name alone, or with whether a person approves each call first. */
 const ServerTool = v.strictObject({
-  type: v.literal('builtin'),
-  name: ToolName,
-  approval: v.optional(v.picklist(['none', 'ask'])),
+  type: told('A tool of the server.', v.literal('builtin')),
+  name: told('Its name, such as calculator.', ToolName),
+  approval: v.optional(told('ask: a person approves each call first.', v.picklist(['none', 'ask']))),
 })
 /** The page executes it. */
 const ClientTool = v.strictObject({
-  type: v.literal('client'),
-  name: ToolName,
-  description: v.pipe(StorableText, v.minLength(1), v.maxLength(MAX_DESCRIPTION)),
-  parameters: v.optional(ArgumentsSchema, { type: 'object' }),
+  type: told('A tool that the page executes.', v.literal('client')),
+  name: told('Its name; no other tool of the App has it.', ToolName),
+  description: told(
+    'What the model reads to choose it.',
+    v.pipe(StorableText, v.minLength(1), v.maxLength(MAX_DESCRIPTION)),
+  ),
+  parameters: v.optional(told('JSON Schema of its arguments, of type object.', ArgumentsSchema), { type: 'object' }),
 })
 const ToolEntry = v.union([ToolName, v.variant('type', [ServerTool, ClientTool])])
 const nameOfTool = (tool: v.InferOutput<typeof ToolEntry>): string => (typeof tool === 'string' ? tool : tool.name)
 
 const Tokens = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_TOKENS))
 
-/** What an App's definition file holds. Unknown fields are refused: a misspelt limit would not hold. */
-const DefinitionSchema = v.strictObject({
-  /** Lets editors find the file's schema. */
-  $schema: v.optional(v.string()),
-  id: AppIdSchema,
-  name: v.pipe(StorableText, v.trim(), v.minLength(1), v.maxLength(MAX_NAME_LENGTH)),
-  preamble: v.pipe(StorableText, v.maxLength(MAX_PREAMBLE)),
-  model: v.strictObject({
-    default: ModelName,
-    allowed: v.optional(v.pipe(v.array(ModelName), v.maxLength(MAX_MODELS))),
-    /** Asked in order when the chosen model's provider is overloaded or away and nothing has been said yet. */
-    fallbacks: v.optional(v.pipe(v.array(ModelName), v.maxLength(MAX_FALLBACKS))),
-    maxOutputTokens: v.optional(Tokens),
-    contextTokens: v.optional(Tokens),
-    /** Extended thinking, for models that have it: as much as the model sees fit, or a budget below `maxOutputTokens`. */
-    thinking: v.optional(
+const ModelSchema = v.strictObject({
+  default: told('The model that answers, as provider/model.', ModelName),
+  allowed: v.optional(
+    told('Further models that a session may choose.', v.pipe(v.array(ModelName), v.maxLength(MAX_MODELS))),
+  ),
+  fallbacks: v.optional(
+    told(
+      "Asked in order when the chosen model's provider is overloaded or away and nothing has been said yet.",
+      v.pipe(v.array(ModelName), v.maxLength(MAX_FALLBACKS)),
+    ),
+  ),
+  maxOutputTokens: v.optional(told('Per request to the model; absent: PARLEY_OUTPUT_TOKENS.', Tokens)),
+  contextTokens: v.optional(
+    told('History, preamble and tools per request, about; absent: PARLEY_CONTEXT_TOKENS.', Tokens),
+  ),
+  thinking: v.optional(
+    told(
+      "Thinking before the answer, for models that have it; absent: the model's own default.",
       v.variant('type', [
-        v.strictObject({ type: v.literal('adaptive') }),
-        v.strictObject({ type: v.literal('budget'), budgetTokens: Tokens }),
+        v.strictObject({ type: told('As much as the model sees fit.', v.literal('adaptive')) }),
+        v.strictObject({
+          type: told('Up to so many tokens.', v.literal('budget')),
+          budgetTokens: told('Below maxOutputTokens.', Tokens),
+        }),
       ]),
     ),
-  }),
+  ),
+})
+
+/** What an App's definition file holds. Unknown fields are refused: a misspelt limit would not hold. */
+export const DefinitionSchema = v.strictObject({
+  $schema: v.optional(told('Lets editors find the schema of this file; Parley ignores it.', v.string())),
+  id: told('The name in ?app= and --app.', AppIdSchema),
+  name: told('For people.', v.pipe(StorableText, v.trim(), v.minLength(1), v.maxLength(MAX_NAME_LENGTH))),
+  preamble: told('The system prompt; empty for none.', v.pipe(StorableText, v.maxLength(MAX_PREAMBLE))),
+  model: told('Which models answer, and with how much.', ModelSchema),
   tools: v.optional(
     v.pipe(
-      v.array(ToolEntry),
+      // Before the transform: what comes after it is not the file's any more.
+      told(
+        'Tools of the server by their names, with or without approval, and tools that the page executes.',
+        v.array(ToolEntry),
+      ),
       v.maxLength(MAX_TOOLS),
       v.transform((tools) => tools.filter((tool, at) => tools.indexOf(tool) === at)),
       v.check((tools) => new Set(tools.map(nameOfTool)).size === tools.length, 'two tools have the same name'),
     ),
   ),
-  httpTools: v.optional(HttpToolsSchema),
-  mcp: v.optional(McpSchema),
-  limits: v.optional(AppLimitsSchema),
-  stopAfterDisconnectMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_GRACE_MS))),
-  /** Sessions that nobody wrote to for so many days are deleted. */
-  retention: v.optional(
-    v.strictObject({ days: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_RETENTION_DAYS)) }),
+  httpTools: v.optional(told('Tools that are requests to your services.', HttpToolsSchema)),
+  mcp: v.optional(told('MCP servers whose tools the App offers.', McpSchema)),
+  limits: v.optional(
+    told("What the App may take of the server, in the place of the server's own figures.", AppLimitsSchema),
   ),
-  aomi: v.optional(v.strictObject({ keyless: v.picklist(['off', 'read', 'full']) })),
+  stopAfterDisconnectMs: v.optional(
+    told(
+      'Milliseconds after which a running answer that nobody watches is stopped; absent: it runs to its end.',
+      v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_GRACE_MS)),
+    ),
+  ),
+  retention: v.optional(
+    told(
+      'How long conversations are kept; absent: for good.',
+      v.strictObject({
+        days: told(
+          'Sessions that nobody wrote to for so many days are deleted.',
+          v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_RETENTION_DAYS)),
+        ),
+      }),
+    ),
+  ),
+  aomi: v.optional(
+    told(
+      'For clients of Aomi.',
+      v.strictObject({
+        keyless: told(
+          'What they may do without the key in a session whose random id they know.',
+          v.picklist(['off', 'read', 'full']),
+        ),
+      }),
+    ),
+  ),
 })
 
 /** As in the file: what has a default may be left out and then follows the server's own. */

@@ -5,6 +5,7 @@ import { StorableText } from '../protocol/messages.ts'
 import { closeSchema, compileArguments } from './arguments.ts'
 import { buildHeaders, HeadersSchema, headerFaults } from './headers.ts'
 import { parseUrl, urlFault } from './templates.ts'
+import { told } from './told.ts'
 
 /** Of one App: models choose badly among many. */
 const MAX_HTTP_TOOLS = 32
@@ -18,6 +19,7 @@ const [MIN_TIMEOUT_MS, MAX_TIMEOUT_MS, DEFAULT_TIMEOUT_MS] = [100, 60_000, 10_00
 /** Bytes of an answer. The result that a model gets has a smaller bound of its own, but JSON must be read whole. */
 const [MIN_BYTES, MAX_BYTES, DEFAULT_BYTES] = [100, 4_194_304, 262_144]
 
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 const Name = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -'))
 const between = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max))
 
@@ -25,22 +27,33 @@ const between = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.
 export const HttpToolsSchema = v.pipe(
   v.array(
     v.strictObject({
-      name: Name,
-      description: v.pipe(StorableText, v.trim(), v.minLength(1), v.maxLength(MAX_DESCRIPTION)),
-      parameters: v.record(v.string(), v.unknown()),
-      method: v.picklist(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']),
-      url: v.pipe(v.string(), v.maxLength(MAX_URL)),
-      headers: v.optional(HeadersSchema),
+      name: told('No other tool of the App has it.', Name),
+      description: told(
+        'What the model reads to choose it.',
+        v.pipe(StorableText, v.trim(), v.minLength(1), v.maxLength(MAX_DESCRIPTION)),
+      ),
+      parameters: told(
+        'JSON Schema (2020-12) of the arguments, of type object. Members it does not name are refused.',
+        v.record(v.string(), v.unknown()),
+      ),
+      method: told('Arguments go into the query of GET and DELETE, else into a JSON body.', v.picklist(METHODS)),
+      url: told('The address, with {argument} in path or query.', v.pipe(v.string(), v.maxLength(MAX_URL))),
+      headers: v.optional(told('Sent along; a value may hold {secret:NAME}.', HeadersSchema)),
       result: v.optional(
-        v.pipe(
-          StorableText,
-          v.maxLength(MAX_POINTER),
-          v.regex(/^(?:\/(?:[^~/]|~[01])*)+$/, 'must be a JSON pointer such as /items/0/name'),
+        told(
+          'A JSON pointer to the part of the answer that the model gets; absent: all of it.',
+          v.pipe(
+            StorableText,
+            v.maxLength(MAX_POINTER),
+            v.regex(/^(?:\/(?:[^~/]|~[01])*)+$/, 'must be a JSON pointer such as /items/0/name'),
+          ),
         ),
       ),
-      timeoutMs: v.optional(between(MIN_TIMEOUT_MS, MAX_TIMEOUT_MS)),
-      maxBytes: v.optional(between(MIN_BYTES, MAX_BYTES)),
-      approval: v.optional(v.picklist(['none', 'ask'])),
+      timeoutMs: v.optional(
+        told(`Milliseconds for all of it; default ${DEFAULT_TIMEOUT_MS}.`, between(MIN_TIMEOUT_MS, MAX_TIMEOUT_MS)),
+      ),
+      maxBytes: v.optional(told(`Of the answer; default ${DEFAULT_BYTES}.`, between(MIN_BYTES, MAX_BYTES))),
+      approval: v.optional(told('ask: a person approves each call first.', v.picklist(['none', 'ask']))),
     }),
   ),
   v.maxLength(MAX_HTTP_TOOLS),

@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import type { McpServer } from '../ports/apps.ts'
 import { buildHeaders, HeadersSchema, headerFaults } from './headers.ts'
 import { urlFault } from './templates.ts'
+import { told } from './told.ts'
 
 /** Of one App: each is asked for its tools when an answer begins. */
 const MAX_SERVERS = 8
@@ -27,15 +28,29 @@ const ToolNames = v.pipe(
 export const McpSchema = v.pipe(
   v.array(
     v.strictObject({
-      name: Name,
-      url: v.optional(v.pipe(v.string(), v.maxLength(MAX_URL))),
-      headers: v.optional(HeadersSchema),
-      server: v.optional(Program),
-      tools: v.optional(ToolNames),
-      approval: v.optional(v.union([v.picklist(['none', 'ask']), ToolNames])),
-      timeoutMs: v.optional(between(MIN_TIMEOUT_MS, MAX_TIMEOUT_MS)),
-      maxBytes: v.optional(between(MIN_BYTES, MAX_BYTES)),
-      context: v.optional(v.pipe(v.array(v.picklist(['user', 'wallet'])), v.maxLength(2))),
+      name: told('Stands before the names of its tools; no other server of the App has it.', Name),
+      url: v.optional(
+        told('The address of a server that speaks streamable HTTP.', v.pipe(v.string(), v.maxLength(MAX_URL))),
+      ),
+      headers: v.optional(told('Sent along to the url; a value may hold {secret:NAME}.', HeadersSchema)),
+      server: v.optional(told("In the place of url: a program's name in the operator's configuration.", Program)),
+      tools: v.optional(told("The server's names of the tools that are offered; absent: all.", ToolNames)),
+      approval: v.optional(
+        told(
+          'ask: a person approves each call first; a list: calls of these tools.',
+          v.union([v.picklist(['none', 'ask']), ToolNames]),
+        ),
+      ),
+      timeoutMs: v.optional(
+        told(`Milliseconds for a call; default ${DEFAULT_TIMEOUT_MS}.`, between(MIN_TIMEOUT_MS, MAX_TIMEOUT_MS)),
+      ),
+      maxBytes: v.optional(told(`Of an answer; default ${DEFAULT_BYTES}.`, between(MIN_BYTES, MAX_BYTES))),
+      context: v.optional(
+        told(
+          'What of the session the server is told with each call.',
+          v.pipe(v.array(v.picklist(['user', 'wallet'])), v.maxLength(2)),
+        ),
+      ),
     }),
   ),
   v.maxLength(MAX_SERVERS),

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { DEFAULT_ACCOUNT, isName } from '../admin/key-wish.ts'
 import { parseDefinition } from '../apps/definition.ts'
+import { appJsonSchema } from '../apps/json-schema.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { AT_HOST } from './admin-of.ts'
 import {
@@ -29,17 +30,25 @@ const PUT_OPTIONS = { account: { type: 'string' } } as const
 
 export function appsCommand(open: OpenStore): Command {
   return {
-    usage: ['apps put FILE [--account NAME]', 'apps list', 'apps show ID', 'apps delete ID'],
+    usage: ['apps put FILE [--account NAME]', 'apps list', 'apps show ID', 'apps delete ID', 'apps schema'],
     about: 'Apps: tools, preamble and model of an assistant',
     async run(args, io) {
       const [name = '', ...rest] = args
+      // The only one that needs no store.
+      if (name === 'schema') return showSchema(rest, io)
       const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined
-      if (action === undefined) throw new UsageError('which of put, list, show, delete?')
+      if (action === undefined) throw new UsageError('which of put, list, show, delete, schema?')
       const { positionals, values } = readArgs(rest, name === 'put' ? PUT_OPTIONS : {}, action.words)
       const account = 'account' in values ? readAccount(values.account) : undefined
       await withStore(open, io, (store) => action.run(store, io, positionals[0] ?? '', account))
     },
   }
+}
+
+/** The JSON Schema of a definition file, as docs/app.schema.json has it. */
+function showSchema(args: readonly string[], io: CliIo): void {
+  readArgs(args, {}, 0)
+  io.out(JSON.stringify(appJsonSchema(), undefined, 2))
 }
 
 function readAccount(name: unknown): string | undefined {

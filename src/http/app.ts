@@ -6,6 +6,7 @@ import type { AdministrationParts } from './admin/enter.ts'
 import { adminRoutes } from './admin/routes.ts'
 import type { AomiParts } from './aomi/parts.ts'
 import { aomiRoutes } from './aomi/routes.ts'
+import { type AppSchemaParts, appSchemaRoutes } from './app-schema.ts'
 import { authTestRoutes } from './auth-test.ts'
 import { allowPages } from './cors.ts'
 import { type ExportParts, exportRoutes } from './export.ts'
@@ -22,6 +23,7 @@ import { userRoutes } from './users.ts'
 export type HttpParts = OwnParts & AomiParts
 
 type OwnParts = OpsParts &
+  AppSchemaParts &
   PageParts &
   SessionParts &
   ExportParts & {
@@ -53,6 +55,7 @@ export function routesOf(parts: OwnParts, others?: Hono<HttpEnv>): Hono<HttpEnv>
   // Before pages are let in: none may administer.
   if (administration !== undefined) app.route('/', adminRoutes({ access, administration }, desk))
   allowPages(app, '/v1/*')
+  app.route('/', appSchemaRoutes(parts))
   tellLimits(app, '/v1/*', parts.access)
   app.route('/', authTestRoutes(parts.access))
   app.route('/', sessionRoutes(parts))

@@ -2,6 +2,7 @@ import { toJsonSchema } from '@valibot/to-json-schema'
 import { Hono } from 'hono'
 import * as v from 'valibot'
 import { ADMIN_ROUTES } from './admin/table.ts'
+import { SCHEMA_ROUTES } from './app-schema.ts'
 import { AUTH_ROUTES } from './auth-test.ts'
 import { EXPORT_ROUTES } from './export.ts'
 import { API_HEADERS, type HttpEnv } from './responses.ts'
@@ -47,7 +48,12 @@ const SECURITY = [{ key: [] }, { bearer: [] }]
 
 function describe(administered: boolean): object {
   const sessions = { ...SESSION_ROUTES, ...EXPORT_ROUTES, ...USER_ROUTES }
-  const common: readonly RouteSpec[] = Object.values({ ...AUTH_ROUTES, ...sessions, ...TICKET_ROUTES })
+  const common: readonly RouteSpec[] = Object.values({
+    ...SCHEMA_ROUTES,
+    ...AUTH_ROUTES,
+    ...sessions,
+    ...TICKET_ROUTES,
+  })
   const administration: readonly RouteSpec[] = administered ? Object.values(ADMIN_ROUTES) : []
   const paths: Record<string, Record<string, object>> = {}
   for (const spec of [...common, ...Object.values(OPENAPI_ROUTES), ...administration])

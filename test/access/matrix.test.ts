@@ -36,12 +36,13 @@ GET /healthz                         ok         ok         ok         ok        
 GET /readyz                          ok         ok         ok         ok         ok         ok         ok         ok
 GET /metrics                         ok         ok         ok         ok         ok         ok         ok         ok
 GET /v1/auth/test                    unauth     unauth     ok         origin     ok         forbid     ok         forbid
+GET /v1/app.schema.json              ok         ok         ok         ok         ok         ok         ok         ok
 GET /v1/openapi.json                 ok         ok         ok         ok         ok         ok         ok         ok
 GET /v1/sessions                     unauth     empty      empty      origin     ok         forbid     forbid     forbid
 PATCH /v1/sessions/:id               unauth     ok         ok         origin     ok         forbid     forbid     forbid
 DELETE /v1/sessions/:id              unauth     ok         ok         origin     ok         forbid     forbid     forbid
-GET /v1/sessions/:id/export         unauth     ok         ok         origin     ok         forbid     forbid     forbid
-DELETE /v1/users/:user              unauth     forbid     forbid     origin     ok         forbid     forbid     forbid
+GET /v1/sessions/:id/export          unauth     ok         ok         origin     ok         forbid     forbid     forbid
+DELETE /v1/users/:user               unauth     forbid     forbid     origin     ok         forbid     forbid     forbid
 POST /v1/tickets                     unauth     unauth     forbid     origin     ok         forbid     forbid     forbid
 GET /v1/admin/accounts               unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
 GET /v1/admin/accounts/:account      unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
@@ -86,12 +87,13 @@ GET /healthz                         ok         ok         ok         ok        
 GET /readyz                          ok         ok         ok         ok         ok         ok         ok         ok
 GET /metrics                         ok         ok         ok         ok         ok         ok         ok         ok
 GET /v1/auth/test                    unauth     unauth     unauth     ok         ok         ok         ok         ok
+GET /v1/app.schema.json              ok         ok         ok         ok         ok         ok         ok         ok
 GET /v1/openapi.json                 ok         ok         ok         ok         ok         ok         ok         ok
 GET /v1/sessions                     unauth     unauth     unauth     ok         forbid     forbid     empty      empty
 PATCH /v1/sessions/:id               unauth     unauth     unauth     forbid     ok         forbid     absent     absent
 DELETE /v1/sessions/:id              unauth     unauth     unauth     forbid     forbid     ok         absent     absent
-GET /v1/sessions/:id/export         unauth     unauth     unauth     ok         forbid     forbid     absent     absent
-DELETE /v1/users/:user              unauth     unauth     unauth     forbid     forbid     ok         ok         ok
+GET /v1/sessions/:id/export          unauth     unauth     unauth     ok         forbid     forbid     absent     absent
+DELETE /v1/users/:user               unauth     unauth     unauth     forbid     forbid     ok         ok         ok
 POST /v1/tickets                     unauth     unauth     unauth     forbid     forbid     forbid     ok         ok
 GET /v1/admin/accounts               unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
 GET /v1/admin/accounts/:account      unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
@@ -136,12 +138,13 @@ GET /healthz                         ok         ok         ok         ok        
 GET /readyz                          ok         ok         ok         ok         ok         ok         ok
 GET /metrics                         ok         ok         ok         ok         ok         ok         ok
 GET /v1/auth/test                    unauth     unauth     unauth     unauth     unauth     unauth     unauth
+GET /v1/app.schema.json              ok         ok         ok         ok         ok         ok         ok
 GET /v1/openapi.json                 ok         ok         ok         ok         ok         ok         ok
 GET /v1/sessions                     unauth     unauth     unauth     unauth     unauth     unauth     unauth
 PATCH /v1/sessions/:id               unauth     unauth     unauth     unauth     unauth     unauth     unauth
 DELETE /v1/sessions/:id              unauth     unauth     unauth     unauth     unauth     unauth     unauth
-GET /v1/sessions/:id/export         unauth     unauth     unauth     unauth     unauth     unauth     unauth
-DELETE /v1/users/:user              unauth     unauth     unauth     unauth     unauth     unauth     unauth
+GET /v1/sessions/:id/export          unauth     unauth     unauth     unauth     unauth     unauth     unauth
+DELETE /v1/users/:user               unauth     unauth     unauth     unauth     unauth     unauth     unauth
 POST /v1/tickets                     unauth     unauth     unauth     unauth     unauth     unauth     unauth
 GET /v1/admin/accounts               unauth     unauth     unauth     unauth     unauth     unauth     unauth
 GET /v1/admin/accounts/:account      unauth     unauth     unauth     unauth     unauth     unauth     unauth
@@ -186,12 +189,13 @@ GET /healthz                         ok         ok         ok
 GET /readyz                          ok         ok         ok
 GET /metrics                         ok         ok         ok
 GET /v1/auth/test                    ok         ok         ok
+GET /v1/app.schema.json              ok         ok         ok
 GET /v1/openapi.json                 ok         ok         ok
 GET /v1/sessions                     forbid     forbid     forbid
 PATCH /v1/sessions/:id               forbid     forbid     forbid
 DELETE /v1/sessions/:id              forbid     forbid     forbid
-GET /v1/sessions/:id/export         forbid     forbid     forbid
-DELETE /v1/users/:user              forbid     forbid     forbid
+GET /v1/sessions/:id/export          forbid     forbid     forbid
+DELETE /v1/users/:user               forbid     forbid     forbid
 POST /v1/tickets                     forbid     forbid     forbid
 GET /v1/admin/accounts               forbid     forbid     ok
 GET /v1/admin/accounts/:account      ok         nothing    ok
@@ -274,6 +278,7 @@ function routes(): string[] {
     sessions,
     exports,
     administration: NO_ADMINISTRATION,
+    appSchema: () => ({}),
     assets: '/nonexistent',
   })
   return [...new Set(all.filter(({ method }) => method !== 'ALL').map(({ method, path }) => `${method} ${path}`))]

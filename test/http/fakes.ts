@@ -119,6 +119,7 @@ export function openSite({ metricsPublic = false, assets, ...options }: SiteOpti
     walletList: false,
     isKnownHost: (host) => hosts.isKnown(host),
     assets: folder,
+    appSchema: () => ({ title: 'An App' }),
     requireHttps: options.requireHttps ?? false,
   })
   return {

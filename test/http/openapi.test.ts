@@ -55,6 +55,7 @@ function served(): string[] {
     access,
     telemetry,
     administration: NO_ADMINISTRATION,
+    appSchema: () => ({}),
     assets: '/nonexistent',
   })
   const own = routes.filter(({ method, path }) => method !== 'ALL' && path.startsWith('/v1/'))

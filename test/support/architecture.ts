@@ -33,7 +33,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   chat: { rooms: CONTRACT, packages: ['lru-cache'], builtins: PURE_BUILTINS },
   access: outer('@node-rs/argon2', 'ipaddr.js', 'jose', 'rate-limiter-flexible'),
   admin: outer(),
-  apps: outer('ajv', 'safe-regex2'),
+  apps: outer('ajv', 'safe-regex2', '@valibot/to-json-schema'),
   tools: outer('mathjs', 'undici', 'ipaddr.js', '@modelcontextprotocol/sdk'),
   documents: outer('htmlparser2', 'unpdf'),
   providers: outer('@anthropic-ai/sdk', 'openai', 'undici'),

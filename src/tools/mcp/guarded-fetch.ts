@@ -26,6 +26,8 @@ const MAX_AT_ONCE = 64
 const LAST_WORD_MS = 1000
 /** Answers that have no body, as `Response` insists. */
 const WITHOUT_BODY = new Set([204, 205, 304])
+/** What `Response` takes. */
+const [MIN_STATUS, MAX_STATUS] = [200, 599]
 
 type HttpPlace = Extract<McpServer['at'], { readonly kind: 'http' }>
 type Init = Pick<RequestInit, 'method' | 'headers' | 'body' | 'signal'>
@@ -86,7 +88,7 @@ export class GuardedFetch {
         next: (request, status, location) => nextRequest(request, status, location, standard),
       },
     )
-    return this.#toResponse(answer.opened, use)
+    return this.#toResponse(answer, use)
   }
 
   #refuse(): Response {
@@ -120,7 +122,8 @@ export class GuardedFetch {
     }
   }
 
-  #toResponse(opened: Opened, { maxBytes, scope, onFault = () => undefined }: Use): Response {
+  #toResponse({ opened, status, headers }: Answered, use: Use): Response {
+    const { maxBytes, scope, onFault = () => undefined } = use
     const end = (): void => {
       if (!over) this.#open--
       over = true
@@ -129,10 +132,6 @@ export class GuardedFetch {
     }
     let over = false
     scope?.closers.add(end)
-    const headers = new Headers()
-    for (const [name, value = ''] of Object.entries(opened.headers))
-      for (const one of [value].flat()) headers.append(name, one)
-    const status = opened.statusCode
     if (WITHOUT_BODY.has(status)) end()
     const isStream = headers.get('content-type')?.toLowerCase().startsWith('text/event-stream') === true
     const onEnd = (fault?: Error): void => {
@@ -147,12 +146,29 @@ export class GuardedFetch {
 
 const NEVER = new AbortController().signal
 
-/** With where it leads, when it is a redirect: then it is not read. */
-function answerOf(opened: Opened): { readonly status: number; readonly location?: string; readonly opened: Opened } {
+type Answered = {
+  readonly status: number
+  readonly location?: string
+  readonly headers: Headers
+  readonly opened: Opened
+}
+
+/** With where it leads, when it is a redirect: then it is not read. What cannot be used is closed. */
+function answerOf(opened: Opened): Answered {
+  const { statusCode: status } = opened
   const location = locationOf(opened)
-  if (location !== undefined) void opened.close()
-  else assertPlain(opened)
-  return { status: opened.statusCode, opened, ...(location === undefined ? {} : { location }) }
+  try {
+    if (status < MIN_STATUS || status > MAX_STATUS) throw new ToolError(`The server answered ${status}.`)
+    if (location === undefined) assertPlain(opened)
+    else void opened.close()
+    const headers = new Headers()
+    for (const [name, value = ''] of Object.entries(opened.headers))
+      for (const one of [value].flat()) headers.append(name, one)
+    return { status, headers, opened, ...(location === undefined ? {} : { location }) }
+  } catch (thrown) {
+    void opened.close()
+    throw thrown
+  }
 }
 
 /** To another host go neither the App's headers nor the name of the session. */

@@ -127,16 +127,18 @@ export class Pool {
   #sweep(): void {
     const idleSince = performance.now() - this.#parts.idleMs
     for (const [key, entry] of this.#entries) if (isIdle(entry, idleSince)) this.#takeOut(key, entry)
-    for (const entry of this.#leaving) if (entry.session?.calls === 0) void this.#end(entry)
+    for (const entry of this.#leaving) if (isUnused(entry)) void this.#end(entry)
   }
 
   #takeOut(key: string, entry: Entry): void {
     this.#entries.delete(key)
     this.#leaving.add(entry)
-    if (entry.session?.calls === 0) void this.#end(entry)
+    if (isUnused(entry)) void this.#end(entry)
   }
 
   async #end(entry: Entry): Promise<void> {
+    await entry.session?.close()
+    // One that was only about to be made is there now.
     await entry.opening.catch(() => undefined)
     await entry.session?.close()
     this.#leaving.delete(entry)
@@ -161,7 +163,12 @@ export class Pool {
 
 const NEVER = new Promise<never>(() => undefined)
 
-/** Without a call, and not used since. */
-function isIdle({ session }: Entry, since: number): boolean {
-  return session !== undefined && session.isOpen && !session.closed && session.calls === 0 && session.usedAt < since
+/** Nobody waits for anything of it. */
+function isUnused({ session }: Entry): boolean {
+  return session !== undefined && (session.closed || (session.isOpen && session.calls === 0))
+}
+
+/** Likewise, and not used since. */
+function isIdle(entry: Entry, since: number): boolean {
+  return isUnused(entry) && entry.session !== undefined && entry.session.usedAt < since
 }

@@ -35,7 +35,7 @@ export type SessionParts = {
 export class McpSession {
   readonly openedAt = performance.now()
   usedAt = performance.now()
-  /** Calls that are on. */
+  /** Calls, and looks at the list, that are on. */
   calls = 0
   /** Ready, and not closed yet. */
   isOpen = false
@@ -83,12 +83,15 @@ export class McpSession {
     if (this.#list === undefined || this.usedAt - this.#list.at > LIST_LIFE_MS)
       this.#list = { found: this.#ask(), at: this.usedAt }
     const list = this.#list
+    this.calls++
     try {
       this.#last = await list.found
     } catch (thrown) {
       if (this.#list === list) this.#list = undefined
       // It is there, but slow or out of order: what it offered last still says what can be called.
       if (this.closed || this.#last === undefined) throw thrown
+    } finally {
+      this.calls--
     }
     return this.#last
   }

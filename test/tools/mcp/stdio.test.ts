@@ -214,3 +214,16 @@ it('there are no more processes than the operator allows: the idle one that was 
   await rig.mcp.close()
   await Promise.all([hang, busy])
 })
+
+it('a run that waits for its tools while the App is changed gets them', async () => {
+  const rig = rigOf({ delayMs: 500 })
+  const app = appOf([FILES])
+  const waiting = rig.names(app)
+  rig.mcp.changed('shop')
+  const again = rig.names(app)
+  await expect.poll(() => rig.said, { timeout: 10_000 }).toContain('started')
+  rig.mcp.changed('shop')
+  expect(await waiting).toContain('files_echo')
+  expect(await again).toContain('files_echo')
+  expect(rig.connections).toBe(0)
+})
