@@ -33,33 +33,16 @@ const GIVEN_SESSIONS = `json_to_recordset($1::text::json) as s(id uuid, app text
   archived boolean, known boolean)`
 
 /**
- * What a stored session becomes; `given` names the new values' columns. An owner never changes: a row of another owner makes
- * `app` null, which the column refuses (see faults.ts). What people set is kept where the write does not name it; a wallet that
- * is unbound is `false`, because JSON's null is SQL's. When it was made stays: by that a session is told from one of the same id
- * before it.
+ * Those that are there as they were made are locked, so that they stay; a row that another process is deleting is waited for.
+ * The others are refused. A probe of the index for each: a join could walk all of the table.
  */
-const stored = (given: (column: string) => string) => `
-      app = case when (t.app, t.account, t.user_id) is not distinct from
-        (${given('app')}, ${given('account')}, ${given('user_id')}) then t.app end,
-      title = coalesce(${given('title')}, t.title), title_by = coalesce(${given('title_by')}, t.title_by),
-      wallet = case when ${given('wallet')} = 'false'::jsonb then null else coalesce(${given('wallet')}, t.wallet) end,
-      model = coalesce(${given('model')}, t.model), archived = coalesce(${given('archived')}, t.archived),
-      status = ${given('status')}, updated_at = ${given('updated_at')}`
-
-/** Names in JSON that are others in the table. */
-const GIVEN: Readonly<Record<string, string>> = {
-  user_id: 's."user"',
-  title_by: 's."titleBy"',
-  updated_at: time('s."updatedAt"'),
-}
-
-/** Those that are there, as they were made; the others are refused. A row that another process is deleting is waited for. */
 const KNOWN = `
-  known_rows as (
-    update sessions t set ${stored((column) => GIVEN[column] ?? `s.${column}`)}
-    from ${GIVEN_SESSIONS}
-    where s.known and t.id = s.id and t.created_at = ${time('s."createdAt"')} and s.id <> all ((select ids from fenced)::uuid[])
-    returning t.id
+  known_rows as materialized (
+    select s.id from ${GIVEN_SESSIONS}
+    cross join lateral (
+      select from sessions t where t.id = s.id and t.created_at = ${time('s."createdAt"')} for no key update
+    ) stored
+    where s.known and s.id <> all ((select ids from fenced)::uuid[])
   ),
   refused as materialized (
     select ids || array(select s.id from ${GIVEN_SESSIONS}
@@ -68,6 +51,11 @@ const KNOWN = `
   )`
 const NONE_KNOWN = 'refused as (select ids from fenced)'
 
+/**
+ * An owner never changes: a row of another owner makes `app` null, which the column refuses (see faults.ts). What people set is
+ * kept where the write does not name it; a wallet that is unbound is `false`, because JSON's null is SQL's. When it was made
+ * stays: by that a session is told from one of the same id before it.
+ */
 const SESSIONS = `
   session_rows as (
     insert into sessions as t
@@ -75,8 +63,14 @@ const SESSIONS = `
     select id, app, account, "user", status, title, "titleBy", wallet, model, ${time('"createdAt"')}, ${time('"updatedAt"')},
       archived
     from ${GIVEN_SESSIONS}
-    where s.known is not true and ${allowed('id')}
-    on conflict (id) do update set ${stored((column) => `excluded.${column}`)}
+    where ${allowed('id')}
+    on conflict (id) do update set
+      app = case when (t.app, t.account, t.user_id) is not distinct from (excluded.app, excluded.account, excluded.user_id)
+        then t.app end,
+      title = coalesce(excluded.title, t.title), title_by = coalesce(excluded.title_by, t.title_by),
+      wallet = case when excluded.wallet = 'false'::jsonb then null else coalesce(excluded.wallet, t.wallet) end,
+      model = coalesce(excluded.model, t.model), archived = coalesce(excluded.archived, t.archived),
+      ${replace(['status', 'updated_at'])}
   )`
 
 const RUN_COLUMNS = [
@@ -190,10 +184,7 @@ export function writeStatement(
     json(writes.flatMap((write) => [...write.guards.values()])),
   ]
   const rows = writes.filter(({ session }) => session !== undefined)
-  const isKnown = rows.some(({ known }) => known)
-  const parts = [GUARDS, isKnown ? KNOWN : NONE_KNOWN, RUNS, MESSAGES]
-  // $1 must stand somewhere, also where there is no session.
-  if (!isKnown || rows.some(({ known }) => !known)) parts.push(SESSIONS)
+  const parts = [GUARDS, rows.some(({ known }) => known) ? KNOWN : NONE_KNOWN, RUNS, MESSAGES, SESSIONS]
   const add = (part: (parameter: string) => string, rows: readonly string[], toText = json): void => {
     if (rows.length > 0) parts.push(part(`$${params.push(toText(rows))}`))
   }

@@ -255,7 +255,7 @@ describe.each(['ws', 'uws'] as const)("TanStack AI's client over %s", (transport
     const { page, callId, store } = await openWith({ type: 'builtin', name: 'calculator', approval: 'ask' })
     const answer = { interruptId: callId, status: 'resolved', payload: { approved } } as const
     expect(await page.client.resumeInterruptsUnsafe([answer])).toBe(true)
-    const results = page.chunks.flatMap((chunk) => (chunk.type === 'TOOL_CALL_RESULT' ? [chunk.content] : []))
+    const results = page.chunks.flatMap((chunk) => ('toolCallId' in chunk && 'content' in chunk ? [chunk.content] : []))
     expect(results).toEqual([approved ? '4' : 'The person declined this call; it was not made.'])
     expect([page.errors, statuses(store).at(-1)]).toEqual([[], 'finished'])
   })
