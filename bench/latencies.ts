@@ -85,6 +85,13 @@ export class Latencies {
     return this.#most / MICROSECONDS_PER_MS
   }
 
+  /** The share (0 to 1) of all that took at most so many milliseconds; 0 when there are none. */
+  shareWithin(ms: number): number {
+    const last = counterOf(Math.min(LONGEST_MICROS, Math.round(ms * MICROSECONDS_PER_MS)))
+    const within = this.#counts.subarray(0, last + 1).reduce((sum, count) => sum + count, 0)
+    return this.#count === 0 ? 0 : within / this.#count
+  }
+
   summary(): LatencySummary {
     return { count: this.#count, p50: this.at(0.5), p99: this.at(0.99), p999: this.at(0.999), max: this.at(1) }
   }

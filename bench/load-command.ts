@@ -37,6 +37,10 @@ export type LoadCommand =
   | { readonly do: 'cancel' }
   /** People come, talk, stop, lose their line, come back and go. */
   | ({ readonly do: 'mix' } & Mix)
+  /** Clients with keys of their own come, over `spreadMs`, and try until they are let in. */
+  | ({ readonly do: 'knock' } & KnockCommand)
+  /** Wrong keys, by the clock. */
+  | ({ readonly do: 'guess' } & GuessCommand)
   | { readonly do: 'leave' }
 
 type Watched = {
@@ -44,6 +48,16 @@ type Watched = {
   readonly tokens: number
   /** The first session of another load process sends. */
   readonly elsewhere?: boolean
+}
+
+export type KnockCommand = { readonly target: Target; readonly keys: readonly string[]; readonly spreadMs: number }
+
+export type GuessCommand = {
+  readonly target: Target
+  /** Of keys that exist. */
+  readonly keyIds: readonly string[]
+  readonly perSecond: number
+  readonly seconds: number
 }
 
 export type Resumed = {
@@ -76,6 +90,22 @@ export type StopsResult = {
   readonly tokensAfterAck: number
   /** From asking to stop to the end of the run, as `Latencies.encode` writes it. */
   readonly ended: string
+}
+export type KnockResult = {
+  readonly served: number
+  /** Gave up. */
+  readonly lost: number
+  /** Tries that were sent away. */
+  readonly refused: number
+  readonly seconds: number
+  /** From the first try of each, packed. */
+  readonly times: string
+}
+export type GuessResult = {
+  /** By status and whether the id is that of a key: `401 (known id)` was hashed. */
+  readonly answers: Readonly<Record<string, number>>
+  readonly skipped: number
+  readonly seconds: number
 }
 export type AskResult = BurstResult & { readonly firsts: string }
 export type MixResult = {
@@ -112,6 +142,12 @@ export function partOf(command: LoadCommand, nth: number, of: number): LoadComma
     case 'watch':
     case 'watch on':
       return nth === 0 ? command : { ...command, elsewhere: true }
+    case 'knock': {
+      const [from, to] = stretchOf(command.keys.length, nth, of)
+      return { ...command, keys: command.keys.slice(from, to) }
+    }
+    case 'guess':
+      return { ...command, perSecond: command.perSecond / of }
     case 'mix':
       return { ...command, seed: command.seed + nth, arrivals: command.arrivals / of }
     case 'cursor':

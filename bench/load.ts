@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { nowMicros } from './clock.ts'
 import { Crowd } from './crowd.ts'
+import { guess, knock } from './knocking.ts'
 import { Latencies, type LatencySummary } from './latencies.ts'
 import type { Target } from './line.ts'
 import type { AskResult, BurstResult, LoadCommand, Resumed, StopsResult } from './load-command.ts'
@@ -186,6 +187,10 @@ async function handle(text: string): Promise<unknown> {
       return cancel()
     case 'mix':
       return new Mixing(crowd, command).play()
+    case 'knock':
+      return knock(crowd, command)
+    case 'guess':
+      return guess(crowd, command)
     case 'leave':
       for (const session of crowd.sessions) session.leave()
       crowd.sessions = []

@@ -17,11 +17,14 @@ import type { Sample, Scenario } from './scenario.ts'
 import { cold } from './scenario-cold.ts'
 import { connect } from './scenario-connect.ts'
 import { fanout } from './scenario-fanout.ts'
+import { flood } from './scenario-flood.ts'
 import { apart, full } from './scenario-full.ts'
 import { idle } from './scenario-idle.ts'
+import { keys } from './scenario-keys.ts'
 import { mixed } from './scenario-mixed.ts'
 import { paced } from './scenario-paced.ts'
 import { resume } from './scenario-resume.ts'
+import { comeBack } from './scenario-return.ts'
 import { soak } from './scenario-soak.ts'
 import { stop } from './scenario-stop.ts'
 import { write } from './scenario-write.ts'
@@ -33,7 +36,7 @@ const HELP = `npm run bench -- [scenario...] [options]        servers that the b
 npm run bench -- [scenario...] --url ws://127.0.0.1:8080 --app ID --key KEY    a server that runs already
 npm run bench -- compare BEFORE.json AFTER.json
 npm run bench -- html REPORT.json REPORT.html
-scenarios: full, apart, paced, stop, fanout, connect, resume, cold, write, idle, mixed, soak; with --url: connect, paced, stop,
+scenarios: full, apart, paced, stop, fanout, connect, keys, flood, return, resume, cold, write, idle, mixed, soak; with --url: connect, paced, stop,
   fanout, resume, mixed, soak; stream (full, apart, paced), interrupt (stop), all (also when none is named)
 
   --rounds N       how often, 3 by default, with --url once
@@ -45,6 +48,7 @@ scenarios: full, apart, paced, stop, fanout, connect, resume, cold, write, idle,
   --minutes M      of mixed (1 by default) and soak (2)
   --arrivals N     people a second at the busiest, of mixed (10 by default) and soak (5)
   --seed N         of mixed and soak
+  --keys N         clients of return (5,000 by default)
 with --url:
   --key KEY        a secret key of the App, or PARLEY_KEY; the default App needs none
   --app ID         "default" by default; its model has to be scripted/demo, except for connect
@@ -58,7 +62,8 @@ const LOAD_SIDE_FULL = 0.8
 function scenariosOf(options: Options): readonly Scenario[] {
   const people = [mixed(options), soak(options)]
   if (options.outside) return [...outsideScenarios(options.outside), ...people]
-  return [full, apart, paced, stop, fanout, connect, resume, cold, write, idle, ...people]
+  const gate = [keys, flood, comeBack(options)]
+  return [full, apart, paced, stop, fanout, connect, ...gate, resume, cold, write, idle, ...people]
 }
 
 function chosen(options: Options): readonly Scenario[] {

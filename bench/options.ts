@@ -13,6 +13,8 @@ export type Options = {
   readonly html: string | undefined
   readonly profile: string | undefined
   readonly seed: number
+  /** Of `return`; undefined: its own. */
+  readonly keys: number | undefined
   /** Of `mixed` and `soak`; undefined: their own. */
   readonly minutes: number | undefined
   /** People a second at the busiest, of `mixed` and `soak`. */
@@ -36,6 +38,7 @@ const MOST = {
   rounds: 100,
   loaders: 64,
   sessions: 200_000,
+  keys: 100_000,
   minutes: 24 * 60,
   arrivals: 10_000,
   rate: 1_000_000,
@@ -54,6 +57,7 @@ const OPTIONS = {
   html: { type: 'string' },
   profile: { type: 'string' },
   seed: { type: 'string' },
+  keys: { type: 'string' },
   minutes: { type: 'string' },
   arrivals: { type: 'string' },
   url: { type: 'string' },
@@ -92,6 +96,7 @@ export function readOptions(args: readonly string[], environment: Readonly<NodeJ
     html: values.html,
     profile: values.profile,
     seed: number('seed', 0) ?? 1,
+    keys: whole('keys'),
     minutes: number('minutes', 0.05),
     arrivals: number('arrivals', 0.1),
     outside: outside ? outsideOf(given, environment, whole('sessions'), number('rate', 0.1)) : undefined,

@@ -43,7 +43,17 @@ const LOCAL_HOST = '127.0.0.1'
 const SHOWN_CHARS = 300
 
 /** The server answered the handshake, with something else than 101. */
-export class HandshakeRefused extends Error {}
+export class HandshakeRefused extends Error {
+  readonly status: number
+  /** What the answer asks for; 0 where it names no time. */
+  readonly retryAfterMs: number
+
+  constructor(message: string, status: number, retryAfterMs: number) {
+    super(message)
+    this.status = status
+    this.retryAfterMs = retryAfterMs
+  }
+}
 
 export class LoadSocket {
   readonly #socket: Socket
@@ -97,7 +107,9 @@ export class LoadSocket {
     const status = head.subarray(0, head.indexOf('\r\n')).toString('latin1')
     if (!status.startsWith('HTTP/1.1 101')) {
       const body = head.subarray(end).toString('utf8').trim()
-      refuse(new HandshakeRefused(`${status.replace(/^HTTP\/1\.\d /, '')}: ${verdictIn(body)}`))
+      const [, seconds = '0'] = /^retry-after: *(\d+)/im.exec(head.subarray(0, end).toString('latin1')) ?? []
+      const told = status.replace(/^HTTP\/1\.\d /, '')
+      refuse(new HandshakeRefused(`${told}: ${verdictIn(body)}`, Number.parseInt(told, 10), Number(seconds) * 1000))
       this.#socket.destroy()
       return
     }
