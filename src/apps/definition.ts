@@ -4,6 +4,7 @@ import { ParleyError } from '../protocol/errors.ts'
 import { AppIdSchema } from '../protocol/ids.ts'
 import { MAX_NAME_LENGTH } from '../protocol/limits.ts'
 import { StorableText } from '../protocol/messages.ts'
+import { WALLET_PARAMETERS } from '../protocol/wallet-calls.ts'
 import { buildHttpTool, HttpToolsSchema, httpToolFaults } from './http-tools.ts'
 
 /** Characters: about 16,000 words, more than any model follows. */
@@ -42,7 +43,9 @@ const ClientTool = v.strictObject({
   type: v.literal('client'),
   name: ToolName,
   description: v.pipe(StorableText, v.minLength(1), v.maxLength(MAX_DESCRIPTION)),
-  parameters: v.optional(ArgumentsSchema, { type: 'object' }),
+  parameters: v.optional(ArgumentsSchema),
+  /** It asks the person's wallet to send transactions or to sign typed data, as clients of Aomi do. */
+  wallet: v.optional(v.picklist(['transaction', 'eip712'])),
 })
 const ToolEntry = v.union([ToolName, v.variant('type', [ServerTool, ClientTool])])
 const nameOfTool = (tool: v.InferOutput<typeof ToolEntry>): string => (typeof tool === 'string' ? tool : tool.name)
@@ -130,8 +133,10 @@ export function buildApp(definition: AppDefinition, defaults: AppDefaults): App 
 function toTool(tool: v.InferOutput<typeof ToolEntry>): AppTool {
   if (typeof tool === 'string') return { kind: 'server', name: tool, ask: false }
   if (tool.type === 'builtin') return { kind: 'server', name: tool.name, ask: tool.approval === 'ask' }
-  const { name, description, parameters } = tool
-  return { kind: 'client', spec: { name, description, parameters } }
+  const { name, description, wallet } = tool
+  const standard = wallet === undefined ? { type: 'object' } : WALLET_PARAMETERS[wallet]
+  const spec = { name, description, parameters: tool.parameters ?? standard }
+  return { kind: 'client', spec, ...(wallet === undefined ? {} : { wallet }) }
 }
 
 /** Who made a session in the App that needs no key has nothing but its id. */

@@ -1,12 +1,13 @@
+import type { WalletKind } from '../protocol/wallet-calls.ts'
 import type { Thinking, ToolSpec } from './provider.ts'
 
 /**
  * A tool that an App offers: one of the server's, by its name, or one that the page executes (`client`). `ask`: a person
- * approves each call first.
+ * approves each call first. `wallet`: the page asks the person's wallet.
  */
 export type AppTool =
   | { readonly kind: 'server'; readonly name: string; readonly ask: boolean }
-  | { readonly kind: 'client'; readonly spec: ToolSpec }
+  | { readonly kind: 'client'; readonly spec: ToolSpec; readonly wallet?: WalletKind }
 
 /** A part of an address that is taken as it is, or an argument of the call, which is encoded. */
 export type UrlPiece = string | { readonly argument: string }

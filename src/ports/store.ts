@@ -1,6 +1,7 @@
 import type { Usage } from '../protocol/events.ts'
 import type { SessionStatus } from '../protocol/frames.ts'
 import type { Wallet } from '../protocol/messages.ts'
+import type { WalletKind } from '../protocol/wallet-calls.ts'
 
 /** Who owns a session. Two owners are the same when all three fields are. */
 export type Owner = { readonly app: string; readonly account?: string; readonly user?: string }
@@ -33,6 +34,8 @@ export type PendingCall = {
   readonly kind: 'client' | 'approval'
   /** A person said yes: the run that goes on executes it. */
   readonly approved?: true
+  /** What a wallet is asked for, each thing with a number that no other of the session has. */
+  readonly wallet?: { readonly kind: WalletKind; readonly ids: readonly number[] }
   /** Which connection executes it, until when. */
   readonly claim?: { readonly by: string; readonly until: number }
 }
