@@ -1,5 +1,6 @@
 import { type AccessSettings, createAccess, type RunningAccess } from './access/access.ts'
 import { Hosts } from './access/hosts.ts'
+import { createVault } from './access/vault.ts'
 import { buildDefaultApp } from './apps/default-app.ts'
 import { createApps, type RunningApps } from './apps/registry.ts'
 import { Chat } from './chat/chat.ts'
@@ -14,12 +15,15 @@ import type { Telemetry } from './ports/telemetry.ts'
 import type { TicketStore } from './ports/tickets.ts'
 import type { Tool } from './ports/tool.ts'
 import type { Transport, TransportHandlers } from './ports/transport.ts'
+import type { VaultStore } from './ports/vault.ts'
 import { createTools, type MakeHttpTool } from './tools/registry.ts'
 import { createDocumentSearch } from './tools/search-documents.ts'
 
 /** What a server is assembled from. `main` names the adapters; tests and the bench bring their own. */
 export type ServerPorts = {
-  readonly store: SessionStore & KeyStore & TicketStore & AppStore & ChangeFeed
+  readonly store: SessionStore & KeyStore & TicketStore & VaultStore & AppStore & ChangeFeed
+  /** What seals people's secrets, 32 bytes; absent: a key in the store. */
+  readonly sealingKey?: Uint8Array
   /** Absent: no App has documents. */
   readonly documents?: DocumentSearch
   readonly providers: Providers
@@ -90,6 +94,7 @@ class AssembledServer implements Server {
       telemetry,
       settings: settings.access,
     })
+    const vault = createVault(store, ports.sealingKey)
     this.#chat = new Chat({
       store,
       log: new MemoryEventLog(settings.chat.log),
@@ -97,6 +102,7 @@ class AssembledServer implements Server {
       tools: createTools(allTools(ports), ports.httpTool),
       apps: this.#apps,
       access: this.#access,
+      own: vault,
       telemetry,
       settings: settings.chat,
       broadcast: (group, text) => this.#transport.broadcast(group, text),
@@ -119,6 +125,8 @@ class AssembledServer implements Server {
         apps: this.#apps,
         sessions: this.#chat.directory,
         conversations: this.#chat.conversations,
+        vault,
+        ownKeyProviders: ports.providers.takingKeys ?? [],
         ready: () => this.#ready(),
         telemetry,
       }),

@@ -22,7 +22,15 @@ const FOREIGN_WORDS = [
   'reasoning_content',
 ]
 /** Of the contract of Aomi's clients. */
-const AOMI_WORDS = ['chain_id', 'typed_data', 'wallet_tx_request', 'system_events', 'client_id', 'key_prefix']
+const AOMI_WORDS = [
+  'chain_id',
+  'typed_data',
+  'wallet_tx_request',
+  'system_events',
+  'client_id',
+  'key_prefix',
+  'user_state',
+]
 /** Read by `parley chat`, not by the server. */
 const FOREIGN_VARIABLES = ['PARLEY_KEY']
 /** Shown as what a misspelt name looks like. */

@@ -10,7 +10,8 @@ export function leavesDoubt(thrown: unknown): boolean {
 
 /** `row` for a session that exists: what this process did not set is another's to keep. Without the wallet: unbound, if it was set. */
 export function touched(row: SessionRow, changes: Partial<SessionRow>): SessionWrite['session'] {
-  const { title: _title, titleBy: _by, wallet: _wallet, model: _model, archived: _archived, ...rest } = row
+  const { title: _title, titleBy: _by, wallet: _wallet, model: _model, archived: _archived, ...others } = row
+  const { vault: _vault, ...rest } = others
   const wallet = Object.hasOwn(changes, 'wallet') && changes.wallet === undefined ? { wallet: null } : {}
   return { ...rest, ...changes, updatedAt: row.updatedAt, ...wallet }
 }
@@ -22,6 +23,6 @@ export function pick(row: SessionRow, changes: Partial<SessionRow>): Partial<Ses
   )
 }
 
-export function setByPeople({ title, titleBy, wallet, model, archived }: SessionRow): Partial<SessionRow> {
-  return { title, titleBy, wallet, model, archived }
+export function setByPeople({ title, titleBy, wallet, model, archived, vault }: SessionRow): Partial<SessionRow> {
+  return { title, titleBy, wallet, model, archived, vault }
 }

@@ -11,8 +11,8 @@ export type AppTool =
 
 /** A part of an address that is taken as it is, or an argument of the call, which is encoded. */
 export type UrlPiece = string | { readonly argument: string }
-/** A part of a header's value, or the name of a secret that the operator holds. */
-export type HeaderPiece = string | { readonly secret: string }
+/** A part of a header's value, or the name of a secret that the operator holds, or the person who asks. */
+export type HeaderPiece = string | { readonly secret: string } | { readonly own: string }
 
 /** A tool that is a request to a service, as the App defines it. */
 export type HttpTool = {

@@ -48,6 +48,8 @@ export type RecordChange = {
   readonly wallet?: Wallet | null
   readonly model?: string
   readonly archived?: boolean
+  /** Whose secrets its runs use; empty: nobody's. */
+  readonly vault?: string
 }
 
 /** A session as a projection of it sees it: the same record, memory and rules as the WebSocket's. Held for one request. */

@@ -20,6 +20,8 @@ export type SessionRow = Owner & {
   readonly model?: string
   /** Put out of sight in lists; absent: no. */
   readonly archived?: boolean
+  /** Whose secrets its runs use, as the vault names them; empty: nobody's, once somebody said so. */
+  readonly vault?: string
   readonly createdAt: number
   readonly updatedAt: number
 }
@@ -99,7 +101,7 @@ export type SessionWrite = {
   readonly sessionId: string
   /**
    * Absent when it did not change (a checkpoint); present in a session's first write. Of a session that exists the title with
-   * whose it is, wallet, model and whether it is archived stay as they are where they are absent: another process may have set
+   * whose it is, wallet, model, whether it is archived and its vault stay as they are where they are absent: another process may have set
    * them. `wallet: null` unbinds.
    */
   readonly session?: Omit<SessionRow, 'wallet'> & { readonly wallet?: Wallet | null | undefined }

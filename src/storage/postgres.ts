@@ -3,6 +3,7 @@ import type { KeyStore } from '../ports/keys.ts'
 import type { AppStore, ChangeFeed, SessionStore } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { TicketStore } from '../ports/tickets.ts'
+import type { VaultStore } from '../ports/vault.ts'
 import { createAppStore } from './apps.ts'
 import { Changes } from './changes.ts'
 import { type Connection, PATIENCE, type Patience, Pool } from './connection.ts'
@@ -15,6 +16,7 @@ import { Line } from './line.ts'
 import { makeLockName, takeLock } from './node-lock.ts'
 import { createSessionStore } from './sessions.ts'
 import { createTicketStore } from './tickets.ts'
+import { createVaultStore } from './vaults.ts'
 import { writeStatement } from './write-statement.ts'
 
 export type PostgresOptions = {
@@ -32,6 +34,7 @@ export type PostgresStorage = SessionStore &
   KeyStore &
   AppStore &
   TicketStore &
+  VaultStore &
   DocumentStore &
   ChangeFeed & {
     /** Saves what is queued, within a bound, and leaves. Idempotent. */
@@ -83,6 +86,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSt
     ...createKeyStore(pool),
     ...createAppStore(pool),
     ...createTicketStore(pool),
+    ...createVaultStore(pool),
     ...createDocumentStore(pool),
     subscribe: (listener) => changes.subscribe(listener),
     close: () => {

@@ -30,6 +30,7 @@ export type SessionRecord = {
   readonly created_at: Time
   readonly updated_at: Time
   readonly archived: boolean | null
+  readonly vault: string | null
 }
 
 export type RunRecord = {
@@ -83,6 +84,7 @@ export function toSession(record: SessionRecord): SessionRow {
     ...(record.wallet === null || record.wallet === false ? {} : { wallet: record.wallet }),
     ...(record.model === null ? {} : { model: record.model }),
     ...(record.archived === null ? {} : { archived: record.archived }),
+    ...(record.vault === null ? {} : { vault: record.vault }),
     createdAt: toMillis(record.created_at),
     updatedAt: toMillis(record.updated_at),
   }

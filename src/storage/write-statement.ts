@@ -34,11 +34,11 @@ const replace = (columns: readonly string[]) => columns.map((column) => `${colum
 const SESSIONS = `
   session_rows as (
     insert into sessions as t
-      (id, app, account, user_id, status, title, title_by, wallet, model, created_at, updated_at, archived)
+      (id, app, account, user_id, status, title, title_by, wallet, model, created_at, updated_at, archived, vault)
     select id, app, account, "user", status, title, "titleBy", wallet, model, ${time('"createdAt"')}, ${time('"updatedAt"')},
-      archived
+      archived, vault
     from json_to_recordset($1::text::json) as s(id uuid, app text, account text, "user" text, status session_status, title text,
-      "titleBy" title_source, wallet jsonb, model text, "createdAt" float8, "updatedAt" float8, archived boolean)
+      "titleBy" title_source, wallet jsonb, model text, "createdAt" float8, "updatedAt" float8, archived boolean, vault text)
     where ${allowed('id')}
     on conflict (id) do update set
       app = case when (t.app, t.account, t.user_id) is not distinct from (excluded.app, excluded.account, excluded.user_id)
@@ -46,6 +46,7 @@ const SESSIONS = `
       title = coalesce(excluded.title, t.title), title_by = coalesce(excluded.title_by, t.title_by),
       wallet = case when excluded.wallet = 'false'::jsonb then null else coalesce(excluded.wallet, t.wallet) end,
       model = coalesce(excluded.model, t.model), archived = coalesce(excluded.archived, t.archived),
+      vault = coalesce(excluded.vault, t.vault),
       ${replace(['status', 'created_at', 'updated_at'])}
   )`
 

@@ -2,8 +2,9 @@ import { afterAll, beforeAll } from 'vitest'
 import type { KeyStore } from '../../src/ports/keys.ts'
 import type { AppStore, ChangeFeed, CommitOptions, SessionStore } from '../../src/ports/store.ts'
 import type { TicketStore } from '../../src/ports/tickets.ts'
+import type { VaultStore } from '../../src/ports/vault.ts'
 
-export type Storage = SessionStore & KeyStore & TicketStore & AppStore & ChangeFeed
+export type Storage = SessionStore & KeyStore & TicketStore & VaultStore & AppStore & ChangeFeed
 
 export type StoreProcess = {
   readonly store: Storage

@@ -7,6 +7,7 @@ import { sessionRules } from './store-sessions.ts'
 import type { MakeStore } from './store-subject.ts'
 import { tailRules } from './store-tails.ts'
 import { ticketRules } from './store-tickets.ts'
+import { vaultRules } from './store-vaults.ts'
 
 /** What every implementation of src/ports/store.ts does. */
 export function describeStore(name: string, make: MakeStore): void {
@@ -18,5 +19,6 @@ export function describeStore(name: string, make: MakeStore): void {
     tailRules(make)
     keyRules(make)
     ticketRules(make)
+    vaultRules(make)
   })
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { Hosts } from '../../src/access/hosts.ts'
+import { createVault } from '../../src/access/vault.ts'
 import { createHttp } from '../../src/http/app.ts'
 import type { Conversations } from '../../src/ports/conversations.ts'
 import type { SessionDirectory } from '../../src/ports/sessions.ts'
@@ -10,6 +11,7 @@ import type { Owner, SessionSummary } from '../../src/ports/store.ts'
 import type { Peer } from '../../src/ports/transport.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 import { type Gate, type GateOptions, openGate } from '../access/fakes.ts'
+import { createMemoryStore } from '../support/memory-store.ts'
 
 type Held = SessionSummary & { readonly owner: Owner }
 
@@ -98,6 +100,8 @@ export function openSite({ metricsPublic = false, assets, ...options }: SiteOpti
     apps: { get: async () => undefined },
     sessions,
     conversations: NO_CONVERSATIONS,
+    vault: createVault(createMemoryStore()),
+    ownKeyProviders: ['anthropic'],
     telemetry: gate.telemetry,
     ready: async () => reasons,
     metricsText: async () => 'parley_connections 1\n',

@@ -14,6 +14,7 @@ import { createServer, type Server } from '../../src/server.ts'
 import type { Connection } from '../../src/storage/connection.ts'
 import { openPostgres, type PostgresStorage } from '../../src/storage/postgres.ts'
 import { BUILTIN_TOOLS } from '../../src/tools/builtin.ts'
+import type { MakeHttpTool } from '../../src/tools/registry.ts'
 import { chooseTransport } from '../../src/transports/choose.ts'
 import { SocketClient } from './socket-client.ts'
 
@@ -29,6 +30,8 @@ export type LiveOptions = {
   readonly fallbacks?: readonly string[]
   readonly chat?: Partial<ChatSettings>
   readonly walletList?: boolean
+  /** Default: Apps have no tools of their own. */
+  readonly httpTool?: MakeHttpTool
   /** Default: any free one. */
   readonly port?: number
 }
@@ -55,6 +58,7 @@ export class LiveServer {
       store,
       providers: createProviders(options.providers ?? [createScripted({ tokensPerSecond: 2000 })]),
       tools: BUILTIN_TOOLS,
+      ...(options.httpTool === undefined ? {} : { httpTool: options.httpTool }),
       telemetry: SILENT,
       metricsText: async () => '',
       transport: (handlers) => transport.create(handlers, TRANSPORT_OPTIONS, SILENT),

@@ -132,14 +132,15 @@ export class SessionConversation implements Conversation {
     })
   }
 
-  async update({ archived, ...change }: RecordChange): Promise<void> {
+  async update({ archived, vault, ...change }: RecordChange): Promise<void> {
     const session = this.#session
     const app = await currentApp(session)
     await sessionUpdate({ session, app }, { type: 'session.update', ...change })
-    if (archived === undefined) return
+    if (archived === undefined && vault === undefined) return
+    const own = { ...(archived === undefined ? {} : { archived }), ...(vault === undefined ? {} : { vault }) }
     await session.exclusive(async () => {
       await reconcile(session)
-      await session.change({ archived }, {}, session.core.settings.storeGiveUpMs)
+      await session.change(own, {}, session.core.settings.storeGiveUpMs)
     })
   }
 

@@ -21,6 +21,8 @@ export type SystemEvent = Readonly<Record<string, unknown>>
 
 type Memo = {
   readonly state?: UserState
+  /** The client that asked last, of those that say who they are. */
+  readonly client?: string
   /** By client: what it was told once, and when. */
   readonly told: ReadonlyMap<string, ReadonlyMap<string, number>>
   readonly events: readonly SystemEvent[]
@@ -47,6 +49,14 @@ export class Memos {
 
   keepState(sessionId: string, state: UserState | undefined): void {
     if (state !== undefined) this.#put(sessionId, { state })
+  }
+
+  clientOf(sessionId: string): string | undefined {
+    return this.#memos.get(sessionId)?.client
+  }
+
+  keepClient(sessionId: string, client: string): void {
+    if (client !== '' && this.clientOf(sessionId) !== client) this.#put(sessionId, { client })
   }
 
   /**

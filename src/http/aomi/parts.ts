@@ -3,6 +3,7 @@ import type { Apps } from '../../ports/apps.ts'
 import type { Conversations } from '../../ports/conversations.ts'
 import type { SessionDirectory } from '../../ports/sessions.ts'
 import type { Telemetry } from '../../ports/telemetry.ts'
+import type { Vault } from '../../ports/vault.ts'
 import type { Memos } from './memos.ts'
 import type { SnapshotTexts } from './snapshot.ts'
 import type { Streams } from './streams.ts'
@@ -13,6 +14,9 @@ export type AomiParts = {
   readonly apps: Apps
   readonly conversations: Conversations
   readonly sessions: SessionDirectory
+  readonly vault: Vault
+  /** Names of the model providers that people may bring keys for. */
+  readonly ownKeyProviders: readonly string[]
   /** May whoever names a wallet list its sessions? */
   readonly walletList: boolean
   readonly telemetry: Telemetry

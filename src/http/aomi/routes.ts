@@ -1,11 +1,13 @@
 import { Hono } from 'hono'
 import { API_HEADERS, type HttpContext, type HttpEnv, refuseMethod, respondError } from '../responses.ts'
 import { chat } from './chat.ts'
-import { apps, chooseModel, describedApps, models, notServed, providerKeys } from './control.ts'
+import { apps, chooseModel, describedApps, models, notServed } from './control.ts'
 import { anyPage } from './cors.ts'
 import { interrupt } from './interrupt.ts'
 import { Memos } from './memos.ts'
 import type { Aomi, AomiParts } from './parts.ts'
+import { deleteProviderKey, listProviderKeys, putProviderKey } from './provider-keys.ts'
+import { clearSecrets, deleteSecret, putSecrets } from './secrets.ts'
 import { archiveSession, deleteSession, listSessions, makeSession, oneSession, renameSession } from './sessions.ts'
 import { SnapshotTexts } from './snapshot.ts'
 import { state } from './state.ts'
@@ -26,15 +28,12 @@ const SESSION_ROUTES: Readonly<Record<string, Methods>> = {
   system: { POST: system },
 }
 
-const noKeys = notServed('keep keys of model providers; its operator sets them')
-const noSecrets = notServed('keep secrets of clients')
-
 /** What may be chosen, under one more name in each later generation. */
 const CONTROL_ROUTES: Readonly<Record<string, Methods>> = {
   models: { GET: models },
   model: { POST: chooseModel },
-  'provider-keys': { GET: providerKeys, POST: noKeys },
-  'provider-keys/:provider': { DELETE: noKeys },
+  'provider-keys': { GET: listProviderKeys, POST: putProviderKey },
+  'provider-keys/:provider': { DELETE: deleteProviderKey },
 }
 
 const LIST_ROUTES: Readonly<Record<string, Methods>> = {
@@ -58,8 +57,8 @@ const ROUTES: Readonly<Record<string, Methods>> = {
   '/api/control/namespaces': { GET: apps },
   '/api/session/apps': { GET: describedApps },
   '/api/thread/apps': { GET: describedApps },
-  '/api/secrets': { POST: noSecrets, DELETE: noSecrets },
-  '/api/secrets/:name': { DELETE: noSecrets },
+  '/api/secrets': { POST: putSecrets, DELETE: clearSecrets },
+  '/api/secrets/:name': { DELETE: deleteSecret },
   '/api/simulate': { POST: notServed('simulate transactions') },
   '/api/memory-mode': { POST: notServed('run sessions that are not saved') },
   '/health': { GET: () => new Response('OK', { headers: { ...API_HEADERS, 'content-type': 'text/plain' } }) },

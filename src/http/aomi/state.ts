@@ -26,6 +26,7 @@ export async function state(c: HttpContext, aomi: Aomi): Promise<Response> {
   const said = readUserState(c.req.query('user_state'))
   const conversation = await findFor(c, aomi, id, 'read')
   aomi.memos.keepState(id, said)
+  aomi.memos.keepClient(id, clientIdOf(c))
   if (conversation === undefined) return answerEmpty(aomi, id)
   const text = await aomi.texts.of(conversation)
   const body = bodyOf(c, aomi, conversation, text)
