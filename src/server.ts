@@ -1,6 +1,7 @@
 import { type AccessSettings, createAccess, type RunningAccess } from './access/access.ts'
 import { Hosts } from './access/hosts.ts'
 import { createVault } from './access/vault.ts'
+import { createWalletProofs } from './access/wallet-proofs.ts'
 import { buildDefaultApp } from './apps/default-app.ts'
 import { createApps, type RunningApps } from './apps/registry.ts'
 import { Chat } from './chat/chat.ts'
@@ -126,6 +127,7 @@ class AssembledServer implements Server {
         sessions: this.#chat.directory,
         conversations: this.#chat.conversations,
         vault,
+        wallets: createWalletProofs(store),
         ownKeyProviders: ports.providers.takingKeys ?? [],
         ready: () => this.#ready(),
         telemetry,

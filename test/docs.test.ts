@@ -30,6 +30,9 @@ const AOMI_WORDS = [
   'client_id',
   'key_prefix',
   'user_state',
+  'public_key',
+  'personal_sign',
+  'simulate_batch',
 ]
 /** Read by `parley chat`, not by the server. */
 const FOREIGN_VARIABLES = ['PARLEY_KEY']

@@ -84,7 +84,15 @@ const DefinitionSchema = v.strictObject({
   ),
   httpTools: v.optional(HttpToolsSchema),
   stopAfterDisconnectMs: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_GRACE_MS))),
-  aomi: v.optional(v.strictObject({ keyless: v.picklist(['off', 'read', 'full']) })),
+  aomi: v.optional(
+    v.strictObject({
+      keyless: v.optional(v.picklist(['off', 'read', 'full'])),
+      /** A tool of the server that simulates transactions. */
+      simulate: v.optional(ToolName),
+      /** A wallet is bound by a signature only. */
+      walletProof: v.optional(v.boolean()),
+    }),
+  ),
 })
 
 /** As in the file: what has a default may be left out and then follows the server's own. */
@@ -110,7 +118,7 @@ function beyondSchema({ tools = [], httpTools = [] }: AppDefinition): string[] {
 /** The App that a definition describes. The default model is always among those allowed. */
 export function buildApp(definition: AppDefinition, defaults: AppDefaults): App {
   const { model, httpTools, stopAfterDisconnectMs } = definition
-  const aomi = definition.aomi ?? (definition.id === DEFAULT_APP ? OPEN : undefined)
+  const aomi = aomiOf(definition)
   return {
     id: definition.id,
     name: definition.name,
@@ -130,6 +138,17 @@ export function buildApp(definition: AppDefinition, defaults: AppDefaults): App 
   }
 }
 
+function aomiOf({ id, aomi }: AppDefinition): App['aomi'] {
+  const standard = id === DEFAULT_APP ? OPEN : SHUT
+  if (aomi === undefined) return id === DEFAULT_APP ? OPEN : undefined
+  const { keyless, simulate, walletProof } = aomi
+  return {
+    keyless: keyless ?? standard.keyless,
+    ...(simulate === undefined ? {} : { simulate }),
+    ...(walletProof === true ? { walletProof } : {}),
+  }
+}
+
 function toTool(tool: v.InferOutput<typeof ToolEntry>): AppTool {
   if (typeof tool === 'string') return { kind: 'server', name: tool, ask: false }
   if (tool.type === 'builtin') return { kind: 'server', name: tool.name, ask: tool.approval === 'ask' }
@@ -142,6 +161,7 @@ function toTool(tool: v.InferOutput<typeof ToolEntry>): AppTool {
 /** Who made a session in the App that needs no key has nothing but its id. */
 const DEFAULT_APP = 'default'
 const OPEN = { keyless: 'full' } as const
+const SHUT = { keyless: 'off' } as const
 const SAMPLING = ['temperature', 'top_p', 'top_k', 'topP', 'topK']
 const LooseModel = v.looseObject({ model: v.looseObject({ default: v.string() }) })
 

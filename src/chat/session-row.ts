@@ -1,5 +1,6 @@
 import type { SessionRow, SessionWrite } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
+import type { Wallet } from '../protocol/messages.ts'
 
 /** Refusals that say that the store may hold what memory does not: our own write, or a run that we know nothing of. */
 const DOUBTS: ReadonlySet<string> = new Set(['store_unavailable', 'overloaded'])
@@ -14,6 +15,11 @@ export function touched(row: SessionRow, changes: Partial<SessionRow>): SessionW
   const { vault: _vault, ...rest } = others
   const wallet = Object.hasOwn(changes, 'wallet') && changes.wallet === undefined ? { wallet: null } : {}
   return { ...rest, ...changes, updatedAt: row.updatedAt, ...wallet }
+}
+
+/** As clients are told of it. */
+export function toWireWallet({ address, chain }: Wallet): Wallet {
+  return { address, chain }
 }
 
 /** The values that `row` has under the keys of `changes`, absent ones as undefined so that a spread takes them back. */

@@ -66,7 +66,13 @@ export type App = {
   /** Milliseconds after the last connection leaves at which an active run is stopped; absent: it goes on to its end. */
   readonly stopAfterDisconnectMs?: number
   /** For clients of Aomi, which send their key with a chat only. Absent: `off`. */
-  readonly aomi?: { readonly keyless: Keyless }
+  readonly aomi?: {
+    readonly keyless: Keyless
+    /** The tool that simulates transactions. */
+    readonly simulate?: string
+    /** A wallet is bound by a signature only. */
+    readonly walletProof?: true
+  }
 }
 
 export interface Apps {

@@ -3,7 +3,7 @@ import type { Event } from '../protocol/events.ts'
 import type { LastRun, SessionStatus } from '../protocol/frames.ts'
 import type { Wallet } from '../protocol/messages.ts'
 import type { Admission, Principal } from './access.ts'
-import type { MessageRow, Owner, PendingCall, SessionRow } from './store.ts'
+import type { BoundWallet, MessageRow, Owner, PendingCall, SessionRow } from './store.ts'
 
 /** Who sends, and from where. */
 export type Sender = { readonly principal: Principal; readonly from: Admission }
@@ -45,7 +45,7 @@ export interface RunFeed {
 /** What a person may change of a session. `wallet: null` unbinds. */
 export type RecordChange = {
   readonly title?: string
-  readonly wallet?: Wallet | null
+  readonly wallet?: BoundWallet | null
   readonly model?: string
   readonly archived?: boolean
   /** Whose secrets its runs use; empty: nobody's. */
@@ -115,6 +115,11 @@ export interface Conversations {
    * `session_not_found` when it is another owner's.
    */
   open(sessionId: string, owner: Owner, wallet?: Wallet): Promise<Conversation>
+  /**
+   * Calls a tool of an App without a run. Undefined: the App has none of this name that the server may call by itself. Rejects
+   * as a send is refused.
+   */
+  callTool(sender: Sender, app: string, name: string, args: object): Promise<ToolAnswer | undefined>
   /** Follows the session from now on, or from when it comes to be. Gives the way to stop. */
   follow(sessionId: string, follower: Follower): () => void
 }

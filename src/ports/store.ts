@@ -9,13 +9,16 @@ export type Owner = { readonly app: string; readonly account?: string; readonly 
 /** Whose word a title is: `start` (first words of the first message), then `model`, never over `person`. */
 export type TitleSource = 'start' | 'model' | 'person'
 
+/** `proven`: whoever bound it showed that they hold its key. */
+export type BoundWallet = Wallet & { readonly proven?: true }
+
 /** One row of sessions, whole. Times are milliseconds since 1970. */
 export type SessionRow = Owner & {
   readonly id: string
   readonly status: SessionStatus
   readonly title?: string
   readonly titleBy?: TitleSource
-  readonly wallet?: Wallet
+  readonly wallet?: BoundWallet
   /** `provider/model`, when a person chose another than the App's default. */
   readonly model?: string
   /** Put out of sight in lists; absent: no. */
@@ -104,7 +107,7 @@ export type SessionWrite = {
    * whose it is, wallet, model, whether it is archived and its vault stay as they are where they are absent: another process may have set
    * them. `wallet: null` unbinds.
    */
-  readonly session?: Omit<SessionRow, 'wallet'> & { readonly wallet?: Wallet | null | undefined }
+  readonly session?: Omit<SessionRow, 'wallet'> & { readonly wallet?: BoundWallet | null | undefined }
   readonly runs?: readonly RunRow[]
   readonly messages?: readonly MessageRow[]
   /** Of messages that are stored: what a checkpoint adds to a growing answer. */
@@ -183,8 +186,14 @@ export interface SessionStore {
   runMessages(runs: readonly RunRef[]): Promise<ReadonlyMap<string, readonly MessageRow[]>>
   /** Resolves once the process `node` will hear, by its change feed, that this run is to be stopped. */
   cancelElsewhere(node: string, run: RunRef): Promise<void>
-  /** Newest first; where `wallet` is given, those only that are bound to this address. */
-  list(owner: Owner, limit: number, before?: number, wallet?: string): Promise<readonly SessionSummary[]>
+  /** Newest first; where `wallet` is given, those only that are bound to this address, and by a proof where `proven` says so. */
+  list(
+    owner: Owner,
+    limit: number,
+    before?: number,
+    wallet?: string,
+    proven?: boolean,
+  ): Promise<readonly SessionSummary[]>
   /** Removes the session and all that hangs on it; false when there was none. */
   delete(sessionId: string): Promise<boolean>
   /** Resolves when the store answers, and takes what waits to be saved. */

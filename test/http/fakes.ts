@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { Hosts } from '../../src/access/hosts.ts'
 import { createVault } from '../../src/access/vault.ts'
+import { createWalletProofs } from '../../src/access/wallet-proofs.ts'
 import { createHttp } from '../../src/http/app.ts'
 import type { Conversations } from '../../src/ports/conversations.ts'
 import type { SessionDirectory } from '../../src/ports/sessions.ts'
@@ -85,6 +86,7 @@ export type SiteOptions = GateOptions & { readonly metricsPublic?: boolean; read
 const NO_CONVERSATIONS: Conversations = {
   find: async () => undefined,
   held: () => undefined,
+  callTool: async () => undefined,
   open: async () => Promise.reject(new ParleyError('session_not_found')),
   follow: () => () => undefined,
 }
@@ -101,6 +103,7 @@ export function openSite({ metricsPublic = false, assets, ...options }: SiteOpti
     sessions,
     conversations: NO_CONVERSATIONS,
     vault: createVault(createMemoryStore()),
+    wallets: createWalletProofs(createMemoryStore()),
     ownKeyProviders: ['anthropic'],
     telemetry: gate.telemetry,
     ready: async () => reasons,

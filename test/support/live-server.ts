@@ -30,6 +30,7 @@ export type LiveOptions = {
   readonly fallbacks?: readonly string[]
   readonly chat?: Partial<ChatSettings>
   readonly walletList?: boolean
+  readonly origins?: readonly string[]
   /** Default: Apps have no tools of their own. */
   readonly httpTool?: MakeHttpTool
   /** Default: any free one. */
@@ -65,7 +66,7 @@ export class LiveServer {
       assets: '/nonexistent',
       settings: {
         host: HOST,
-        origins: [],
+        origins: options.origins ?? [],
         metricsPublic: false,
         walletList: options.walletList ?? false,
         access: ACCESS,

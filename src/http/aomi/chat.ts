@@ -14,6 +14,7 @@ import { answerSnapshot } from './state.ts'
 import { notice } from './system.ts'
 import { readUserState, walletIn } from './user-state.ts'
 import { bindVault } from './vaults.ts'
+import { claimed } from './wallet-proof.ts'
 
 /** Milliseconds that a chat waits for its answer: a quick one needs no poll, and no person feels it. */
 const HOLD_MS = 500
@@ -32,7 +33,7 @@ export async function chat(c: HttpContext, aomi: Aomi): Promise<Response> {
   const { content, byBody } = await readMessage(c)
   const said = readUserState(c.req.query('user_state'))
   const sender = await admitToApp(c, aomi, app, 'write')
-  const wallet = walletIn(said ?? aomi.memos.stateOf(id), publicKeyOf(c))
+  const wallet = await claimed(aomi, app, walletIn(said ?? aomi.memos.stateOf(id), publicKeyOf(c)))
   const conversation = await openFor(aomi, id, sender, app, wallet ?? undefined)
   aomi.memos.keepState(id, said)
   if (conversation.stored) await bindWallet(conversation, wallet)

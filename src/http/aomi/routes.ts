@@ -9,11 +9,13 @@ import type { Aomi, AomiParts } from './parts.ts'
 import { deleteProviderKey, listProviderKeys, putProviderKey } from './provider-keys.ts'
 import { clearSecrets, deleteSecret, putSecrets } from './secrets.ts'
 import { archiveSession, deleteSession, listSessions, makeSession, oneSession, renameSession } from './sessions.ts'
+import { simulate } from './simulate.ts'
 import { SnapshotTexts } from './snapshot.ts'
 import { state } from './state.ts'
 import { Streams } from './streams.ts'
 import { events, system } from './system.ts'
 import { updates } from './updates.ts'
+import { challengeWallet, proveWallet } from './wallet-proof.ts'
 
 type Route = (c: HttpContext, aomi: Aomi) => Response | Promise<Response>
 type Methods = Readonly<Record<string, Route>>
@@ -59,7 +61,9 @@ const ROUTES: Readonly<Record<string, Methods>> = {
   '/api/thread/apps': { GET: describedApps },
   '/api/secrets': { POST: putSecrets, DELETE: clearSecrets },
   '/api/secrets/:name': { DELETE: deleteSecret },
-  '/api/simulate': { POST: notServed('simulate transactions') },
+  '/api/simulate': { POST: simulate },
+  '/api/wallet/challenge': { POST: challengeWallet },
+  '/api/wallet/bind': { POST: proveWallet },
   '/api/memory-mode': { POST: notServed('run sessions that are not saved') },
   '/health': { GET: () => new Response('OK', { headers: { ...API_HEADERS, 'content-type': 'text/plain' } }) },
 }

@@ -13,6 +13,7 @@ import { sessionIdOf } from './request.ts'
 import type { AomiMessage } from './snapshot.ts'
 import { walletIn } from './user-state.ts'
 import { walletAnswers } from './wallet-answers.ts'
+import { claimed } from './wallet-proof.ts'
 import { walletRequestsOf } from './wallet-requests.ts'
 
 /** Characters of a system message: what a wallet gives back, signatures included. */
@@ -48,7 +49,8 @@ export async function system(c: HttpContext, aomi: Aomi): Promise<Response> {
   if (typed === undefined) notice(aomi, id, message)
   else if (typed.type === 'wallet:state_changed') {
     keepWallet(aomi, id, typed.payload)
-    if (conversation !== undefined) await bindWallet(conversation, walletIn(typed.payload))
+    if (conversation !== undefined)
+      await bindWallet(conversation, await claimed(aomi, conversation.owner.app, walletIn(typed.payload)))
   } else {
     if (conversation !== undefined) await answerWallet(c, aomi, conversation, typed)
     aomi.memos.keepEvent(id, { AsyncCallback: typed })
