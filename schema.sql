@@ -95,7 +95,9 @@ create table sessions (
   created_at timestamptz not null,
   updated_at timestamptz not null,
   -- Nobody said: not archived.
-  archived boolean
+  archived boolean,
+  -- Whose secrets its runs use, as vault_entries names them; empty: nobody's.
+  vault text
 );
 create index sessions_by_owner on sessions (app, account, user_id, updated_at desc);
 -- For the list of a wallet's sessions; most have none.
@@ -170,6 +172,18 @@ create table secrets (
   created_at timestamptz not null default now()
 );
 
+-- Secrets that people left with the server, each sealed with a key that is not in this table.
+create table vault_entries (
+  vault text not null,
+  name text not null,
+  sealed text not null,
+  -- No account keeps it: it goes when it was not put for a while.
+  passing boolean not null,
+  updated_at timestamptz not null default now(),
+  primary key (vault, name)
+);
+create index vault_entries_passing on vault_entries (updated_at) where passing;
+
 -- Tickets that opened a connection: none opens a second. Rows go an hour after the ticket's time.
 create table used_tickets (
   id text primary key,
@@ -202,4 +216,4 @@ create table acts (
 create index acts_by_account on acts (account, id);
 create index acts_by_time on acts (at);
 
-insert into schema_version (version) values (10);
+insert into schema_version (version) values (11);

@@ -2,8 +2,9 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Crowd } from './crowd.ts'
 import { Latencies } from './latencies.ts'
+import type { Target } from './line.ts'
 import type { GuessCommand, GuessResult, KnockCommand, KnockResult } from './load-command.ts'
-import { LoadSession, type Target } from './session.ts'
+import { LoadSession } from './session.ts'
 import { HandshakeRefused, LoadSocket } from './socket.ts'
 
 /** As clients come back (P-24): 0.5 s, doubling to 10 s, with full jitter, not before the server says. */

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Contender } from './contender.ts'
 import { median } from './latencies.ts'
+import type { Target } from './line.ts'
 import type { Load } from './loads.ts'
 import type { Rig } from './rig.ts'
 import { absolute, measuring, type Sample, type Scenario } from './scenario.ts'
-import type { Target } from './session.ts'
 
 /** Handshakes of one part, and pairs of parts; the parts of a pair follow each other, so that a change of the machine's mood falls on both. */
 const PART = 500

@@ -62,6 +62,7 @@ async function listen(config: Config, log: Log, storage: OpenedStorage, transpor
     metricsText: () => log.metricsText(),
     transport: (handlers) => transport.create(handlers, transportOptions(config), log),
     assets: fileURLToPath(new URL('./public/', import.meta.url)),
+    ...sealingKeyOf(config),
     settings: serverSettings(config),
   })
   const port = await server.listen(config.server.port)
@@ -89,23 +90,28 @@ function storageOptions({ server, store }: Config): StorageOptions {
   return { dataDir: resolve(server.dataDir), poolSize: store.pool, env: process.env, ...url }
 }
 
-/** The scripted one is always there; the others where they have a key, or an address that may need none. */
+/** All are there: one without a key of the operator answers those who bring their own. */
 function providersOf({ models }: Config, telemetry: Telemetry): Provider[] {
   const scripted = createScripted({ tokensPerSecond: models.scriptedTokensPerSecond })
   const { anthropicApiKey, anthropicBaseUrl, openaiApiKey, openaiBaseUrl } = models
   const common = { maxConcurrent: MAX_UPSTREAM_REQUESTS, telemetry }
-  const providers: Provider[] = []
-  if (anthropicApiKey !== undefined)
-    providers.push(createAnthropic({ ...reach(anthropicBaseUrl), apiKey: anthropicApiKey.reveal(), ...common }))
-  if (openaiApiKey !== undefined || openaiBaseUrl !== undefined) {
-    const key = openaiApiKey === undefined ? {} : { apiKey: openaiApiKey.reveal() }
-    providers.push(createOpenAi({ ...reach(openaiBaseUrl), ...key, ...common }))
-  }
-  return [...providers, scripted]
+  return [
+    createAnthropic({ ...reach(anthropicBaseUrl), ...keyOf(anthropicApiKey), ...common }),
+    createOpenAi({ ...reach(openaiBaseUrl), ...keyOf(openaiApiKey), ...common }),
+    scripted,
+  ]
+}
+
+function keyOf(key: { reveal(): string } | undefined): { readonly apiKey?: string } {
+  return key === undefined ? {} : { apiKey: key.reveal() }
 }
 
 function reach(baseURL: string | undefined): { readonly baseURL?: string } {
   return baseURL === undefined ? {} : { baseURL }
+}
+
+function sealingKeyOf({ access: { secretsKey } }: Config): { readonly sealingKey?: Uint8Array } {
+  return secretsKey === undefined ? {} : { sealingKey: Buffer.from(secretsKey.reveal(), 'base64') }
 }
 
 function transportOptions(config: Config): TransportOptions {

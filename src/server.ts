@@ -3,6 +3,8 @@ import { createActLimit } from './access/acts.ts'
 import { Hosts } from './access/hosts.ts'
 import { mintKey } from './access/keys.ts'
 import { plainNetwork } from './access/networks.ts'
+import { createVault } from './access/vault.ts'
+import { createWalletProofs } from './access/wallet-proofs.ts'
 import { createDoor } from './admin/actors.ts'
 import { createAdmin } from './admin/admin.ts'
 import { Audit } from './admin/audit.ts'
@@ -15,7 +17,7 @@ import { Retention } from './apps/retention.ts'
 import { Chat } from './chat/chat.ts'
 import { MemoryEventLog } from './chat/memory-log.ts'
 import type { ChatSettings } from './chat/settings.ts'
-import { createHttp } from './http/app.ts'
+import { createHttp, type HttpParts } from './http/app.ts'
 import type { AccountStore } from './ports/accounts.ts'
 import type { AdminStore } from './ports/admin-store.ts'
 import type { DocumentSearch } from './ports/documents.ts'
@@ -29,14 +31,17 @@ import type { TicketStore } from './ports/tickets.ts'
 import type { Tool } from './ports/tool.ts'
 import type { Transport, TransportHandlers } from './ports/transport.ts'
 import type { UsageStore } from './ports/usage.ts'
+import type { Vault, VaultStore } from './ports/vault.ts'
 import { createTools, type MakeHttpTool, type McpTools } from './tools/registry.ts'
 import { createDocumentSearch } from './tools/search-documents.ts'
 
 /** What a server is assembled from. `main` names the adapters; tests and the bench bring their own. */
 export type ServerPorts = {
-  readonly store: SessionStore & KeyStore & AccountStore & UsageStore & TicketStore & AppStore & ChangeFeed
+  readonly store: SessionStore & KeyStore & AccountStore & UsageStore & TicketStore & VaultStore & AppStore & ChangeFeed
   /** The same store as administration sees it, and for how many milliseconds acts are kept; absent: nothing is administered over HTTP. */
   readonly administration?: { readonly reads: AdminStore; readonly auditKeepMs: number }
+  /** What seals people's secrets, 32 bytes; absent: a key in the store. */
+  readonly sealingKey?: Uint8Array
   /** Absent: no App has documents. */
   readonly documents?: DocumentSearch
   /** Exports, and the retention of Apps, applied every so many milliseconds. Absent: neither. */
@@ -124,6 +129,7 @@ class AssembledServer implements Server {
       telemetry,
       settings: settings.access,
     })
+    const vault = createVault(store, ports.sealingKey)
     this.#chat = new Chat({
       store,
       log: new MemoryEventLog(settings.chat.log),
@@ -131,37 +137,42 @@ class AssembledServer implements Server {
       tools: createTools(allTools(ports), ports.httpTool, ports.mcp),
       apps: this.#apps,
       access: this.#access,
+      own: vault,
       telemetry,
       settings: settings.chat,
       broadcast: (group, text) => this.#transport.broadcast(group, text),
       now: Date.now,
     })
     this.#retention = retentionOf(ports)
-    const isKnownHost = (host: string | undefined): boolean => hosts.isKnown(host)
-    const http = {
-      metricsText: ports.metricsText,
-      metricsPublic: settings.metricsPublic,
-      walletList: settings.walletList,
-      assets: ports.assets,
-      appSchema: appJsonSchema,
-      isKnownHost,
-      requireHttps: settings.access.requireHttps,
-      ...administrationOf(ports, this.#chat.directory),
-    }
     this.#transport = ports.transport({
       upgrade: (request) => this.#chat.handshake(request),
-      fetch: createHttp({
-        ...http,
-        access: this.#access,
-        apps: this.#apps,
-        sessions: this.#chat.directory,
-        exports: ports.privacy?.store ?? NO_EXPORTS,
-        conversations: this.#chat.conversations,
-        changes: store,
-        ready: () => this.#ready(),
-        telemetry,
-      }),
+      fetch: createHttp(this.#http(hosts, vault)),
     })
+  }
+
+  #http(hosts: Hosts, vault: Vault): HttpParts {
+    const { store, settings, telemetry, providers, privacy, metricsText, assets } = this.#ports
+    return {
+      metricsText,
+      metricsPublic: settings.metricsPublic,
+      walletList: settings.walletList,
+      assets,
+      appSchema: appJsonSchema,
+      isKnownHost: (host) => hosts.isKnown(host),
+      requireHttps: settings.access.requireHttps,
+      ...administrationOf(this.#ports, this.#chat.directory),
+      access: this.#access,
+      apps: this.#apps,
+      sessions: this.#chat.directory,
+      exports: privacy?.store ?? NO_EXPORTS,
+      conversations: this.#chat.conversations,
+      changes: store,
+      vault,
+      wallets: createWalletProofs(store),
+      ownKeyProviders: providers.takingKeys ?? [],
+      ready: () => this.#ready(),
+      telemetry,
+    }
   }
 
   listen(port: number): Promise<number> {

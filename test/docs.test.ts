@@ -22,6 +22,19 @@ const FOREIGN_WORDS = [
   'pg_dump',
   'reasoning_content',
 ]
+/** Of the contract of Aomi's clients. */
+const AOMI_WORDS = [
+  'chain_id',
+  'typed_data',
+  'wallet_tx_request',
+  'system_events',
+  'client_id',
+  'key_prefix',
+  'user_state',
+  'public_key',
+  'personal_sign',
+  'simulate_batch',
+]
 /** Read by `parley chat`, not by the server. */
 const FOREIGN_VARIABLES = ['PARLEY_KEY']
 /** Shown as what a misspelt name looks like. */
@@ -93,7 +106,7 @@ describe('the pages for readers', () => {
   it('name error codes, tools and metrics that exist', () => {
     const metrics = Object.keys(METRICS).map((name) => PREFIX + name)
     const tools = [...BUILTIN_TOOLS.map(({ spec }) => spec.name), SEARCH_DOCUMENTS]
-    const known = [...Object.keys(ERRORS), ...tools, ...metrics, ...FOREIGN_WORDS]
+    const known = [...Object.keys(ERRORS), ...tools, ...metrics, ...FOREIGN_WORDS, ...AOMI_WORDS]
     expect(strangers(/`(?!parley_(?:process|nodejs)_)([a-z]+(?:_[a-z]+)+)`/g, known)).toEqual([])
   })
 })

@@ -15,7 +15,10 @@ export type AllowanceParts = Pick<PlanParts, 'changes' | 'telemetry'> & {
   readonly settings: AllowanceSettings
 }
 
-type Allowed = Pick<Access, 'charge' | 'standing' | 'admitRun' | 'takeRun' | 'spent' | 'admitConnection' | 'admitGuest'>
+type Allowed = Pick<
+  Access,
+  'charge' | 'standing' | 'admitChange' | 'admitRun' | 'takeRun' | 'spent' | 'admitConnection' | 'admitGuest'
+>
 
 /** How much whoever was let in may take: by address, account, key and App. */
 export class Allowances implements Allowed {
@@ -48,6 +51,12 @@ export class Allowances implements Allowed {
       release()
       throw thrown
     }
+  }
+
+  async admitChange(principal: Principal, from: Admission): Promise<void> {
+    const release = await this.#limits.admitRun(principal, from)
+    release()
+    await this.charge(principal)
   }
 
   takeRun(owner: Owner, app: App): Promise<Release> {

@@ -4,6 +4,7 @@ import { ParleyError } from '../protocol/errors.ts'
 import { AppIdSchema } from '../protocol/ids.ts'
 import { MAX_NAME_LENGTH } from '../protocol/limits.ts'
 import { StorableText } from '../protocol/messages.ts'
+import { WALLET_PARAMETERS } from '../protocol/wallet-calls.ts'
 import { AppLimitsSchema } from './app-limits.ts'
 import { buildHttpTool, HttpToolsSchema, httpToolFaults } from './http-tools.ts'
 import { buildMcpServer, McpSchema, mcpFaults } from './mcp.ts'
@@ -51,7 +52,13 @@ const ClientTool = v.strictObject({
     'What the model reads to choose it.',
     v.pipe(StorableText, v.minLength(1), v.maxLength(MAX_DESCRIPTION)),
   ),
-  parameters: v.optional(told('JSON Schema of its arguments, of type object.', ArgumentsSchema), { type: 'object' }),
+  parameters: v.optional(told('JSON Schema of its arguments, of type object.', ArgumentsSchema)),
+  wallet: v.optional(
+    told(
+      "It asks the person's wallet to send transactions or to sign typed data, as clients of Aomi do.",
+      v.picklist(['transaction', 'eip712']),
+    ),
+  ),
 })
 const ToolEntry = v.union([ToolName, v.variant('type', [ServerTool, ClientTool])])
 const nameOfTool = (tool: v.InferOutput<typeof ToolEntry>): string => (typeof tool === 'string' ? tool : tool.name)
@@ -132,10 +139,14 @@ export const DefinitionSchema = v.strictObject({
     told(
       'For clients of Aomi.',
       v.strictObject({
-        keyless: told(
-          'What they may do without the key in a session whose random id they know.',
-          v.picklist(['off', 'read', 'full']),
+        keyless: v.optional(
+          told(
+            'What they may do without the key in a session whose random id they know.',
+            v.picklist(['off', 'read', 'full']),
+          ),
         ),
+        simulate: v.optional(told('A tool of the server that simulates transactions.', ToolName)),
+        walletProof: v.optional(told('A wallet is bound by a signature only.', v.boolean())),
       }),
     ),
   ),
@@ -164,7 +175,7 @@ function beyondSchema({ tools = [], httpTools = [], mcp = [] }: AppDefinition): 
 /** The App that a definition describes. The default model is always among those allowed. */
 export function buildApp(definition: AppDefinition, defaults: AppDefaults): App {
   const { model, httpTools, mcp, limits, stopAfterDisconnectMs } = definition
-  const aomi = definition.aomi ?? (definition.id === DEFAULT_APP ? OPEN : undefined)
+  const aomi = aomiOf(definition)
   return {
     id: definition.id,
     name: definition.name,
@@ -186,16 +197,30 @@ export function buildApp(definition: AppDefinition, defaults: AppDefaults): App 
   }
 }
 
+function aomiOf({ id, aomi }: AppDefinition): App['aomi'] {
+  const standard = id === DEFAULT_APP ? OPEN : SHUT
+  if (aomi === undefined) return id === DEFAULT_APP ? OPEN : undefined
+  const { keyless, simulate, walletProof } = aomi
+  return {
+    keyless: keyless ?? standard.keyless,
+    ...(simulate === undefined ? {} : { simulate }),
+    ...(walletProof === true ? { walletProof } : {}),
+  }
+}
+
 function toTool(tool: v.InferOutput<typeof ToolEntry>): AppTool {
   if (typeof tool === 'string') return { kind: 'server', name: tool, ask: false }
   if (tool.type === 'builtin') return { kind: 'server', name: tool.name, ask: tool.approval === 'ask' }
-  const { name, description, parameters } = tool
-  return { kind: 'client', spec: { name, description, parameters } }
+  const { name, description, wallet } = tool
+  const standard = wallet === undefined ? { type: 'object' } : WALLET_PARAMETERS[wallet]
+  const spec = { name, description, parameters: tool.parameters ?? standard }
+  return { kind: 'client', spec, ...(wallet === undefined ? {} : { wallet }) }
 }
 
 /** Who made a session in the App that needs no key has nothing but its id. */
 const DEFAULT_APP = 'default'
 const OPEN = { keyless: 'full' } as const
+const SHUT = { keyless: 'off' } as const
 const SAMPLING = ['temperature', 'top_p', 'top_k', 'topP', 'topK']
 const LooseModel = v.looseObject({ model: v.looseObject({ default: v.string() }) })
 

@@ -26,14 +26,17 @@ const OWN_HEADERS = new Set([
   'upgrade',
 ])
 
-/** What is wrong, by place. `own`: further names that are not the definition's to set. */
-export function headerFaults(headers: Headers, own: readonly string[] = []): [string, string | undefined][] {
+/** What is wrong, by place. `own`: further names that are not the definition's to set. `shared`: sent for many people at once. */
+export function headerFaults(
+  headers: Headers,
+  { own = [], shared = false }: { readonly own?: readonly string[]; readonly shared?: boolean } = {},
+): [string, string | undefined][] {
   const isOwn = (name: string): boolean => OWN_HEADERS.has(name.toLowerCase()) || own.includes(name.toLowerCase())
   return [
     ['headers', Object.keys(headers).length > MAX_HEADERS ? `must be at most ${MAX_HEADERS}` : undefined],
     ...Object.entries(headers).map(([name, value]): [string, string | undefined] => [
       `headers.${name}`,
-      isOwn(name) ? 'is set by Parley' : headerFault(value),
+      isOwn(name) ? 'is set by Parley' : headerFault(value, shared),
     ]),
   ]
 }

@@ -77,7 +77,7 @@ function placeFaults({ url, server, headers }: Definition): [string, string | un
   if ((url === undefined) === (server === undefined)) return [['url', 'must stand there, or server, and not both']]
   if (url === undefined) return [['headers', headers === undefined ? undefined : 'are for servers with a url']]
   const fault = /[{}]/.test(url) ? 'must hold no braces' : urlFault(url, {})
-  return [['url', fault], ...headerFaults(headers ?? {}, OWN_HEADERS)]
+  return [['url', fault], ...headerFaults(headers ?? {}, { own: OWN_HEADERS, shared: true })]
 }
 
 /** The server that a checked definition names. */

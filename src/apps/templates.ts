@@ -1,16 +1,23 @@
 import type { HeaderPiece, UrlPiece } from '../ports/apps.ts'
 
 const PLACEHOLDER = /\{([^{}]*)\}/
-const SECRET = /\{secret:([A-Z][A-Z0-9_]{0,63})\}/
+const SECRET = /\{((?:secret|person):[A-Z][A-Z0-9_]{0,63})\}/
+const PERSON = 'person:'
+const OPERATOR = 'secret:'
 
 /** `/orders/{id}` -> `/orders/`, the argument `id`. */
 export function parseUrl(template: string): UrlPiece[] {
   return pieces(template, PLACEHOLDER, (argument) => ({ argument }))
 }
 
-/** `Bearer {secret:TOKEN}` -> `Bearer `, the secret `TOKEN`. */
+/** `Bearer {secret:TOKEN}` -> `Bearer `, the operator's secret `TOKEN`; `{person:TOKEN}`: that of who asks. */
 export function parseHeader(template: string): HeaderPiece[] {
-  return pieces(template, SECRET, (secret) => ({ secret }))
+  return pieces(
+    template,
+    SECRET,
+    (named): HeaderPiece =>
+      named.startsWith(PERSON) ? { own: named.slice(PERSON.length) } : { secret: named.slice(OPERATOR.length) },
+  )
 }
 
 function pieces<T>(template: string, pattern: RegExp, toPiece: (name: string) => T): (string | T)[] {
@@ -51,9 +58,12 @@ function placeholderFault(name: string, schema: Readonly<Record<string, unknown>
     : `{${name}} must be of type ${SCALARS.join(', ')}`
 }
 
-/** What is wrong with a header's value; undefined: nothing. */
-export function headerFault(template: string): string | undefined {
-  const rest = parseHeader(template).filter((piece) => typeof piece === 'string')
-  if (rest.some((text) => /[{}]/.test(text))) return 'may hold {secret:NAME}, and no other braces'
+/** What is wrong with a header's value; undefined: nothing. `shared`: it is sent for many people at once, so it is nobody's own. */
+export function headerFault(template: string, shared: boolean): string | undefined {
+  const parsed = parseHeader(template)
+  if (shared && parsed.some((piece) => typeof piece === 'object' && 'own' in piece))
+    return 'may not hold {person:NAME}: the connection is one for all who use the App'
+  const rest = parsed.filter((piece) => typeof piece === 'string')
+  if (rest.some((text) => /[{}]/.test(text))) return 'may hold {secret:NAME} and {person:NAME}, and no other braces'
   return rest.every((text) => /^[\t\x20-\x7e]*$/.test(text)) ? undefined : 'must be of printable ASCII characters'
 }

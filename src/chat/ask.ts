@@ -1,11 +1,12 @@
 import type { ModelEvent, ModelRequest, Provider, StopReason } from '../ports/provider.ts'
-import type { MessageRow } from '../ports/store.ts'
+import type { MessageRow, SessionRow } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { buildContext } from './context.ts'
 import type { Core } from './core.ts'
 import type { Draft } from './draft.ts'
 import type { ModelLine } from './model-line.ts'
 import type { OfferedTool } from './offered-tools.ts'
+import { ownKeys } from './own-secrets.ts'
 import type { RunPlan } from './run-plan.ts'
 import type { UsageMeter } from './usage.ts'
 
@@ -13,6 +14,7 @@ import type { UsageMeter } from './usage.ts'
 export interface AskHost {
   readonly core: Core
   readonly plan: RunPlan
+  readonly session: SessionRow
   readonly usage: UsageMeter
   readonly signal: AbortSignal
   /** The end is decided: what the model still says is not heard. */
@@ -36,7 +38,7 @@ export interface AskHost {
 const MAX_UNITS_PER_TOKEN = 16
 const MIN_ANSWER_LIMIT = 4 * 1024 * 1024
 /** What does not change when the history has to be shorter. */
-type Asked = Pick<ModelRequest, 'model' | 'standby'> & { readonly tools: readonly OfferedTool[] }
+type Asked = Pick<ModelRequest, 'model' | 'apiKey' | 'standby'> & { readonly tools: readonly OfferedTool[] }
 
 /** Share of the context that is tried when the whole did not fit the model's window. */
 const SMALLER_CONTEXT = 0.5
@@ -47,10 +49,11 @@ const SMALLER_CONTEXT = 0.5
  */
 export async function askInLine(host: AskHost, line: ModelLine, tools: readonly OfferedTool[]): Promise<StopReason> {
   for (;;) {
-    const { provider, model } = line.resolve()
+    const { provider, ...asked } = line.resolve(await ownKeys(host.core, host.session))
+    if (host.ended) return 'end'
     const standby = line.hasNext && !host.said
     try {
-      return await ask(host, provider, { model, tools, ...(standby && { standby }) })
+      return await ask(host, provider, { ...asked, tools, ...(standby && { standby }) })
     } catch (thrown) {
       const from = line.name
       if (host.ended || host.said || !line.advance(thrown)) throw thrown

@@ -5,6 +5,7 @@ import type { Providers } from '../ports/provider.ts'
 import type { ChangeFeed, SessionStore } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Tools } from '../ports/tool.ts'
+import type { OwnSecrets } from '../ports/vault.ts'
 import type { HistoryCache } from './history-cache.ts'
 import type { ChatSettings } from './settings.ts'
 import type { TurnQueue } from './turn-queue.ts'
@@ -22,6 +23,8 @@ export type Core = {
   readonly tools: Tools
   readonly apps: Apps
   readonly access: Access
+  /** Absent: people leave no secrets here. */
+  readonly own?: OwnSecrets
   readonly telemetry: Telemetry
   readonly settings: ChatSettings
   readonly histories: HistoryCache

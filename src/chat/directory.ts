@@ -22,9 +22,15 @@ export class Directory implements SessionDirectory {
     this.#sessions = sessions
   }
 
-  async list(owner: Owner, limit: number, before?: number, wallet?: string): Promise<readonly SessionSummary[]> {
+  async list(
+    owner: Owner,
+    limit: number,
+    before?: number,
+    wallet?: string,
+    proven?: boolean,
+  ): Promise<readonly SessionSummary[]> {
     if (owner.account === undefined && owner.user === undefined && wallet === undefined) return []
-    return this.#core.store.list(owner, limit, before, wallet)
+    return this.#core.store.list(owner, limit, before, wallet, proven)
   }
 
   async rename(owner: Owner, sessionId: string, title: string): Promise<void> {

@@ -1,7 +1,5 @@
-import { type Provider, type Providers, ProviderUnavailable } from '../ports/provider.ts'
+import { type OwnKeys, type Providers, ProviderUnavailable, type ResolvedModel } from '../ports/provider.ts'
 import { ParleyError } from '../protocol/errors.ts'
-
-export type ResolvedModel = { readonly provider: Provider; readonly model: string }
 
 /** The models that may answer one run: the chosen one, then its fallbacks. */
 export class ModelLine {
@@ -21,9 +19,9 @@ export class ModelLine {
     return this.#name
   }
 
-  /** Throws `provider_misconfigured` when this server does not have its provider. */
-  resolve(): ResolvedModel {
-    const resolved = this.#providers.resolve(this.#name)
+  /** `own`: a person's keys. Throws `provider_misconfigured` when this server does not have its provider. */
+  resolve(own?: OwnKeys): ResolvedModel {
+    const resolved = this.#providers.resolve(this.#name, own)
     if (resolved === undefined) throw new ParleyError('provider_misconfigured')
     return resolved
   }

@@ -8,6 +8,7 @@ import { PROTOCOL_VERSION } from '../protocol/version.ts'
 import type { Caller } from './caller.ts'
 import { toWirePending } from './open-calls.ts'
 import type { Session } from './session.ts'
+import { toWireWallet } from './session-row.ts'
 import type { ChatSettings } from './settings.ts'
 import { chosenModel } from './start-run.ts'
 import { toQueueItems } from './wire-messages.ts'
@@ -33,7 +34,7 @@ export function readyFrame(
     ...(lastRun === undefined ? {} : { lastRun }),
     resumed,
     ...(row.title === undefined ? {} : { title: row.title }),
-    ...(row.wallet === undefined ? {} : { wallet: row.wallet }),
+    ...(row.wallet === undefined ? {} : { wallet: toWireWallet(row.wallet) }),
     model: chosenModel(session, app.model),
     models: [...app.model.allowed],
     queue: toQueueItems(session.queue),
@@ -55,7 +56,7 @@ export function updatedFrame(session: Session, app: App): SessionUpdated {
   return {
     type: 'session.updated',
     ...(title === undefined ? {} : { title }),
-    wallet: wallet ?? null,
+    wallet: wallet === undefined ? null : toWireWallet(wallet),
     model: chosenModel(session, app.model),
   }
 }

@@ -229,7 +229,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
       const end: RunEnd = { kind: 'success', stopReason }
       if (this.ended || (stopReason !== 'tools' && stopReason !== 'pause')) return end
       const calls = await this.#saveAnswer()
-      const { now, pending } = divide(calls, offered)
+      const { now, pending } = divide(calls, offered, this.plan.row.position)
       // It may have been stopped while that was being saved: no tool runs any more.
       if (!this.ended && stopReason === 'tools') await runCalls(this, now, offered)
       if (this.ended) return end

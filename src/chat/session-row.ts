@@ -1,5 +1,6 @@
 import type { SessionRow, SessionWrite } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
+import type { Wallet } from '../protocol/messages.ts'
 
 /** Refusals that say that the store may hold what memory does not: our own write, or a run that we know nothing of. */
 const DOUBTS: ReadonlySet<string> = new Set(['store_unavailable', 'overloaded'])
@@ -10,9 +11,15 @@ export function leavesDoubt(thrown: unknown): boolean {
 
 /** `row` for a session that exists: what this process did not set is another's to keep. Without the wallet: unbound, if it was set. */
 export function touched(row: SessionRow, changes: Partial<SessionRow>): Pick<SessionWrite, 'session' | 'known'> {
-  const { title: _title, titleBy: _by, wallet: _wallet, model: _model, archived: _archived, ...rest } = row
+  const { title: _title, titleBy: _by, wallet: _wallet, model: _model, archived: _archived, ...others } = row
+  const { vault: _vault, ...rest } = others
   const wallet = Object.hasOwn(changes, 'wallet') && changes.wallet === undefined ? { wallet: null } : {}
   return { session: { ...rest, ...changes, updatedAt: row.updatedAt, ...wallet }, known: true }
+}
+
+/** As clients are told of it. */
+export function toWireWallet({ address, chain }: Wallet): Wallet {
+  return { address, chain }
 }
 
 /** The values that `row` has under the keys of `changes`, absent ones as undefined so that a spread takes them back. */
@@ -24,6 +31,6 @@ export function pick(row: SessionRow, changes: Partial<SessionRow>): Partial<Ses
 
 /** What people set, and when it was made: of two processes that made it at once, only one did. */
 export function setElsewhere(row: SessionRow): Pick<SessionRow, 'createdAt'> & Partial<SessionRow> {
-  const { title, titleBy, wallet, model, archived, createdAt } = row
-  return { title, titleBy, wallet, model, archived, createdAt }
+  const { title, titleBy, wallet, model, archived, vault, createdAt } = row
+  return { title, titleBy, wallet, model, archived, vault, createdAt }
 }

@@ -1,5 +1,6 @@
 import { MAX_TITLE_LENGTH } from '../protocol/limits.ts'
 import { toStorable } from '../protocol/text.ts'
+import { ownKeys } from './own-secrets.ts'
 import type { RunPlan } from './run-plan.ts'
 import type { Session } from './session.ts'
 
@@ -41,11 +42,12 @@ export async function improveTitle(session: Session, plan: RunPlan, model: strin
 
 async function askForTitle(session: Session, plan: RunPlan, model: string): Promise<string> {
   const { core } = session
-  const resolved = core.providers.resolve(model)
+  const resolved = core.providers.resolve(model, await ownKeys(core, session.row))
   const asked = plan.userMessage?.content
   if (resolved === undefined || asked === undefined) return ''
   const request = {
     model: resolved.model,
+    ...(resolved.apiKey === undefined ? {} : { apiKey: resolved.apiKey }),
     system: TITLE_SYSTEM,
     messages: [
       {

@@ -1,7 +1,9 @@
 import type { MessageRow, PendingCall, SessionRow, StoredToolCall } from '../ports/store.ts'
+import type { Revealable } from '../ports/vault.ts'
 import { toStorable } from '../protocol/text.ts'
 import type { Core } from './core.ts'
 import type { OfferedTool } from './offered-tools.ts'
+import { ownSecret } from './own-secrets.ts'
 import { callTool, type ToolOutcome } from './tool-calls.ts'
 
 /** What the calls of one answer need of their run. */
@@ -41,7 +43,8 @@ export async function outcomeOfCall(
   const { telemetry, settings } = host.core
   const { id: sessionId, app, user, wallet } = host.session
   const who = { ...(user === undefined ? {} : { user }), ...(wallet === undefined ? {} : { wallet }) }
-  const context = { sessionId, app, runId: host.runId, toolCallId: call.id, signal: host.signal, ...who }
+  const own = (name: string): Promise<Revealable | undefined> => ownSecret(host.core, host.session, name)
+  const context = { sessionId, app, runId: host.runId, toolCallId: call.id, signal: host.signal, own, ...who }
   const tool = offered.find(({ spec }) => spec.name === call.name)?.tool
   const outcome = await callTool(tool, call, context, settings, (cause) =>
     telemetry.log('error', 'tool failed', { tool: call.name }, cause),

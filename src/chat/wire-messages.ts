@@ -117,5 +117,5 @@ function thatFit(rows: readonly MessageRow[]): Message[] {
     if (bytes > MAX_OUTBOUND_FRAME_BYTES && messages.length > 0) break
     messages.push(message)
   }
-  return messages.reverse()
+  return messages.toReversed()
 }

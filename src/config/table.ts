@@ -57,6 +57,7 @@ const NAMES = list((name) => /^[A-Z][A-Z0-9_]{0,63}$/.test(name), 'names such as
 const MODEL = /^[a-z0-9-]{1,40}\/[A-Za-z0-9._:/@-]{1,160}$/
 const MODEL_KIND = text(MODEL, 'provider/model, such as anthropic/claude-sonnet-5-5')
 const POSTGRES = secret((value) => isUrl(value, 'postgres:', 'postgresql:'), 'a postgres:// URL')
+const SEALING_KEY = /^[A-Za-z0-9+/]{43}=$/
 const KEY = secret((key) => key !== '', 'a key')
 const PLANS = text(
   /^[^\0]{1,65536}$/,
@@ -140,6 +141,12 @@ const access = v.object({
   ),
   returnMs: row('PARLEY_RETURN_LIFETIME', duration('10s', '1h'), '10m', 'A client that a ticket let in may come back'),
   auditKeepMs: row('PARLEY_AUDIT_KEEP', duration('1d', '3650d'), '365d', 'Acts of administration: a year to look back'),
+  secretsKey: optional(
+    'PARLEY_SECRETS_KEY',
+    secret((key) => SEALING_KEY.test(key), '32 bytes in base64 (openssl rand -base64 32)'),
+    'one in the database',
+    "Seals people's secrets; apart from the database, a copy of that opens none",
+  ),
   verdicts: row('PARLEY_KEYS_IN_MEMORY', count(1, 1e6), '10000', 'Checked keys are not hashed again; 1 KiB each'),
 })
 

@@ -82,6 +82,8 @@ export interface Access {
    * throws `rate_limit_exceeded` with when to come back.
    */
   admitRun(principal: Principal, from: Admission, app: App): Promise<Release>
+  /** Counts what somebody leaves with the server, as a run of this address and against the plan; throws `rate_limit_exceeded`. */
+  admitChange(principal: Principal, from: Admission): Promise<void>
   /** For a run that begins: takes a place among those of `app` and of the owner's account, as `admitRun` throws. */
   takeRun(owner: Owner, app: App): Promise<Release>
   /** Tokens, input and output, that a run of App `app` took. */

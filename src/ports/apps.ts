@@ -1,17 +1,18 @@
+import type { WalletKind } from '../protocol/wallet-calls.ts'
 import type { Thinking, ToolSpec } from './provider.ts'
 
 /**
  * A tool that an App offers: one of the server's, by its name, or one that the page executes (`client`). `ask`: a person
- * approves each call first.
+ * approves each call first. `wallet`: the page asks the person's wallet.
  */
 export type AppTool =
   | { readonly kind: 'server'; readonly name: string; readonly ask: boolean }
-  | { readonly kind: 'client'; readonly spec: ToolSpec }
+  | { readonly kind: 'client'; readonly spec: ToolSpec; readonly wallet?: WalletKind }
 
 /** A part of an address that is taken as it is, or an argument of the call, which is encoded. */
 export type UrlPiece = string | { readonly argument: string }
-/** A part of a header's value, or the name of a secret that the operator holds. */
-export type HeaderPiece = string | { readonly secret: string }
+/** A part of a header's value, or the name of a secret that the operator holds, or the person who asks. */
+export type HeaderPiece = string | { readonly secret: string } | { readonly own: string }
 
 /** A tool that is a request to a service, as the App defines it. */
 export type HttpTool = {
@@ -100,7 +101,13 @@ export type App = {
   /** Milliseconds after the last connection leaves at which an active run is stopped; absent: it goes on to its end. */
   readonly stopAfterDisconnectMs?: number
   /** For clients of Aomi, which send their key with a chat only. Absent: `off`. */
-  readonly aomi?: { readonly keyless: Keyless }
+  readonly aomi?: {
+    readonly keyless: Keyless
+    /** The tool that simulates transactions. */
+    readonly simulate?: string
+    /** A wallet is bound by a signature only. */
+    readonly walletProof?: true
+  }
 }
 
 export interface Apps {

@@ -3,7 +3,7 @@ import type { Event } from '../protocol/events.ts'
 import type { LastRun, SessionStatus } from '../protocol/frames.ts'
 import type { Wallet } from '../protocol/messages.ts'
 import type { Admission, Principal } from './access.ts'
-import type { MessageRow, Owner, SessionRow } from './store.ts'
+import type { BoundWallet, MessageRow, Owner, PendingCall, SessionRow } from './store.ts'
 
 /** Who sends, and from where. */
 export type Sender = { readonly principal: Principal; readonly from: Admission }
@@ -19,9 +19,21 @@ export type Snapshot = {
   readonly lastRun?: LastRun
   /** The newest part of the conversation, oldest first, with what the running answer has said and then what waits; absent where it was not asked for. */
   readonly messages?: readonly MessageRow[]
+  /** Calls that wait for the browser, of the newest run. */
+  readonly open?: readonly OpenCall[]
   /** The message that still grows. */
   readonly growing?: string
 }
+
+/** A call that the browser makes and nobody has answered. */
+export type OpenCall = Pick<PendingCall, 'toolCallId' | 'toolName' | 'wallet'> & {
+  readonly runId: string
+  /** JSON, as the model made it. */
+  readonly arguments: string
+}
+
+/** What became of an open call, as the model reads it. */
+export type CallAnswer = { readonly toolCallId: string; readonly content: string; readonly isError: boolean }
 
 /** What a run says, from its first event to its terminal one. */
 export interface RunFeed {
@@ -33,9 +45,11 @@ export interface RunFeed {
 /** What a person may change of a session. `wallet: null` unbinds. */
 export type RecordChange = {
   readonly title?: string
-  readonly wallet?: Wallet | null
+  readonly wallet?: BoundWallet | null
   readonly model?: string
   readonly archived?: boolean
+  /** Whose secrets its runs use; empty: nobody's. */
+  readonly vault?: string
 }
 
 /** A session as a projection of it sees it: the same record, memory and rules as the WebSocket's. Held for one request. */
@@ -57,6 +71,11 @@ export interface Conversation {
    * `listen`: with the feed of its run.
    */
   send(sender: Sender, content: string, listen?: boolean): Promise<Sent>
+  /**
+   * Answers open calls as `tool.result` does: durable once this resolves, the first answer of a call counts, and the run goes on
+   * when none is left. Rejects with `not_found` for calls that this session never made.
+   */
+  answer(sender: Sender, answers: readonly CallAnswer[]): Promise<void>
   /** Stops or unqueues these runs and no others. Resolves once that is decided. */
   cancel(runIds: readonly string[]): Promise<void>
   /** Durable without anything in it. */
@@ -96,6 +115,11 @@ export interface Conversations {
    * `session_not_found` when it is another owner's.
    */
   open(sessionId: string, owner: Owner, wallet?: Wallet): Promise<Conversation>
+  /**
+   * Calls a tool of an App without a run. Undefined: the App has none of this name that the server may call by itself. Rejects
+   * as a send is refused.
+   */
+  callTool(sender: Sender, app: string, name: string, args: object): Promise<ToolAnswer | undefined>
   /** Follows the session from now on, or from when it comes to be. Gives the way to stop. */
   follow(sessionId: string, follower: Follower): () => void
 }

@@ -1,6 +1,7 @@
 import { type ErrorDetails, ParleyError } from '../protocol/errors.ts'
 import type { Usage } from '../protocol/events.ts'
 import type { ProviderBlocks, StoredToolCall } from './store.ts'
+import type { Revealable } from './vault.ts'
 
 export type ToolSpec = {
   readonly name: string
@@ -36,6 +37,8 @@ export type ModelRequest = {
   readonly maxOutputTokens: number
   /** Absent: the model's own default. Ignored by providers whose models do not reason. */
   readonly thinking?: Thinking
+  /** A person's own key, in the place of the operator's. */
+  readonly apiKey?: string
   /** Another provider is in line: an overloaded API is told of at once instead of waited for. */
   readonly standby?: boolean
 }
@@ -73,6 +76,8 @@ export class ProviderUnavailable extends ParleyError {
 /** A family of models behind one API. */
 export interface Provider {
   readonly name: string
+  /** Whether a request may bring a person's own key, or must, because the operator has none. Absent: there are no keys. */
+  readonly ownKey?: 'may' | 'must'
   /**
    * One request. What one read of the upstream brings comes together, in order, never an empty list. Leaving the loop or aborting the signal ends the upstream request at once. Retries happen inside, before
    * the first event only. Throws ParleyError `provider_error`, `provider_overloaded`, `provider_misconfigured`,
@@ -81,8 +86,16 @@ export interface Provider {
   stream(request: ModelRequest, signal: AbortSignal): AsyncIterable<readonly ModelEvent[]>
 }
 
+/** Keys of a person, by provider. */
+export type OwnKeys = ReadonlyMap<string, Revealable>
+
+/** A provider, the model's own name, and the key that the person brings for it. */
+export type ResolvedModel = { readonly provider: Provider; readonly model: string; readonly apiKey?: string }
+
 /** The configured providers. */
 export interface Providers {
-  /** `provider/model` -> its provider and the model's own name; undefined when no such provider is configured. */
-  resolve(model: string): { readonly provider: Provider; readonly model: string } | undefined
+  /** `provider/model` -> what answers it; undefined when no such provider is configured, or it needs a key that `own` has not. */
+  resolve(model: string, own?: OwnKeys): ResolvedModel | undefined
+  /** Names of those that take a person's own key; absent: none. */
+  readonly takingKeys?: readonly string[]
 }

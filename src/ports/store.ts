@@ -1,6 +1,7 @@
 import type { Usage } from '../protocol/events.ts'
 import type { SessionStatus } from '../protocol/frames.ts'
 import type { Wallet } from '../protocol/messages.ts'
+import type { WalletKind } from '../protocol/wallet-calls.ts'
 
 /** Who owns a session. Two owners are the same when all three fields are. */
 export type Owner = { readonly app: string; readonly account?: string; readonly user?: string }
@@ -8,17 +9,22 @@ export type Owner = { readonly app: string; readonly account?: string; readonly 
 /** Whose word a title is: `start` (first words of the first message), then `model`, never over `person`. */
 export type TitleSource = 'start' | 'model' | 'person'
 
+/** `proven`: whoever bound it showed that they hold its key. */
+export type BoundWallet = Wallet & { readonly proven?: true }
+
 /** One row of sessions, whole. Times are milliseconds since 1970. */
 export type SessionRow = Owner & {
   readonly id: string
   readonly status: SessionStatus
   readonly title?: string
   readonly titleBy?: TitleSource
-  readonly wallet?: Wallet
+  readonly wallet?: BoundWallet
   /** `provider/model`, when a person chose another than the App's default. */
   readonly model?: string
   /** Put out of sight in lists; absent: no. */
   readonly archived?: boolean
+  /** Whose secrets its runs use, as the vault names them; empty: nobody's, once somebody said so. */
+  readonly vault?: string
   readonly createdAt: number
   readonly updatedAt: number
 }
@@ -33,6 +39,8 @@ export type PendingCall = {
   readonly kind: 'client' | 'approval'
   /** A person said yes: the run that goes on executes it. */
   readonly approved?: true
+  /** What a wallet is asked for, each thing with a number that no other of the session has. */
+  readonly wallet?: { readonly kind: WalletKind; readonly ids: readonly number[] }
   /** Which connection executes it, until when. */
   readonly claim?: { readonly by: string; readonly until: number }
 }
@@ -97,11 +105,10 @@ export type MessageTail = {
 export type SessionWrite = {
   readonly sessionId: string
   /**
-   * Absent when it did not change (a checkpoint); present in a session's first write. Of a session that exists the title with
-   * whose it is, wallet, model and whether it is archived stay as they are where they are absent: another process may have set
-   * them. `wallet: null` unbinds.
+   * Absent when it did not change (a checkpoint); present in a session's first write. Of a session that exists the title with whose it
+   * is, wallet, model, archived and vault stay where they are absent: another process may have set them. `wallet: null` unbinds.
    */
-  readonly session?: Omit<SessionRow, 'wallet'> & { readonly wallet?: Wallet | null | undefined }
+  readonly session?: Omit<SessionRow, 'wallet'> & { readonly wallet?: BoundWallet | null | undefined }
   /**
    * `session` is stored already, made at its `createdAt`: all of the write is refused with `conflict` where it was deleted
    * meanwhile, or made anew. Without it the write makes the session where there is none.
@@ -185,12 +192,15 @@ export interface SessionStore {
   runMessages(runs: readonly RunRef[]): Promise<ReadonlyMap<string, readonly MessageRow[]>>
   /** Resolves once the process `node` will hear, by its change feed, that this run is to be stopped. */
   cancelElsewhere(node: string, run: RunRef): Promise<void>
-  /** Newest first; where `wallet` is given, those only that are bound to this address. */
-  list(owner: Owner, limit: number, before?: number, wallet?: string): Promise<readonly SessionSummary[]>
-  /**
-   * Removes the session and all that hangs on it; false when there was none. Writes that other processes still have under way
-   * bring nothing of it back.
-   */
+  /** Newest first; where `wallet` is given, those only that are bound to this address, and by a proof where `proven` says so. */
+  list(
+    owner: Owner,
+    limit: number,
+    before?: number,
+    wallet?: string,
+    proven?: boolean,
+  ): Promise<readonly SessionSummary[]>
+  /** Removes the session and all that hangs on it; false when there was none. No write that is still under way brings it back. */
   delete(sessionId: string): Promise<boolean>
   /** Resolves when the store answers, and takes what waits to be saved. */
   ping(): Promise<void>

@@ -1,6 +1,7 @@
 import type { Wallet } from '../protocol/messages.ts'
 import type { App } from './apps.ts'
 import type { ToolSpec } from './provider.ts'
+import type { Revealable } from './vault.ts'
 
 /** What a tool may know of the call; never taken from the model's arguments. */
 export type ToolContext = {
@@ -10,6 +11,8 @@ export type ToolContext = {
   readonly toolCallId: string
   readonly user?: string
   readonly wallet?: Wallet
+  /** A secret that the person left for tools; undefined: none of this name. */
+  readonly own?: (name: string) => Promise<Revealable | undefined>
   /** Aborts at the deadline and when the run is stopped. */
   readonly signal: AbortSignal
 }

@@ -58,7 +58,12 @@ export type HandshakeVerdict =
   | { readonly accept: false; readonly refusal: Refusal }
 
 /** Who sent an HTTP request. */
-export type Peer = { readonly address: string; readonly secure: boolean }
+export type Peer = {
+  readonly address: string
+  readonly secure: boolean
+  /** Its requests share one connection (HTTP/2): browsers bound those of HTTP/1.1 by six. */
+  readonly multiplexed?: true
+}
 
 export type TransportHandlers = {
   /** Must not throw; the peer may leave before it resolves, then nothing is opened. */

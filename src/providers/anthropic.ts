@@ -1,4 +1,5 @@
-import type { Provider } from '../ports/provider.ts'
+import type { Anthropic } from '@anthropic-ai/sdk'
+import type { ModelRequest, Provider } from '../ports/provider.ts'
 import { readAnthropicError } from './anthropic-errors.ts'
 import { ANTHROPIC, toRequestBody } from './anthropic-messages.ts'
 import { AnthropicReader } from './anthropic-reader.ts'
@@ -9,14 +10,16 @@ import type { MakeReader } from './upstream-stream.ts'
 const DEFAULT_BASE_URL = 'https://api.anthropic.com'
 
 export type AnthropicOptions = UpstreamOptions & {
-  readonly apiKey: string
+  /** Absent: each request brings one. */
+  readonly apiKey?: string
   readonly baseURL?: string
 }
 
 export function createAnthropic(options: AnthropicOptions): Provider {
+  const ownKey = options.apiKey === undefined ? 'must' : 'may'
   const load = (): Promise<UpstreamApi> => connect(options)
   const makeReader: MakeReader = ({ model }, push) => new AnthropicReader(model, push)
-  return new UpstreamProvider({ name: ANTHROPIC, connect: load, makeReader }, options)
+  return new UpstreamProvider({ name: ANTHROPIC, ownKey, connect: load, makeReader }, options)
 }
 
 /**
@@ -25,9 +28,9 @@ export function createAnthropic(options: AnthropicOptions): Provider {
  */
 async function connect({ apiKey, baseURL }: AnthropicOptions): Promise<UpstreamApi> {
   const [module, { fetch, bodyOf }] = await Promise.all([import('@anthropic-ai/sdk'), createUpstreamFetch()])
-  const { Anthropic, APIConnectionError, APIError } = module
-  const client = new Anthropic({
-    apiKey,
+  const { Anthropic: Client, APIConnectionError, APIError } = module
+  const client = new Client({
+    apiKey: apiKey ?? null,
     baseURL: baseURL ?? DEFAULT_BASE_URL,
     fetch,
     webhookKey: null,
@@ -36,11 +39,17 @@ async function connect({ apiKey, baseURL }: AnthropicOptions): Promise<UpstreamA
   })
   return {
     // The SDK's own retries obey any Retry-After, however long: ours end with the window.
-    send: (request, signal) => client.messages.create(toRequestBody(request), { signal, maxRetries: 0 }).asResponse(),
+    send: (request, signal) =>
+      withKey(client, request).messages.create(toRequestBody(request), { signal, maxRetries: 0 }).asResponse(),
     bodyOf,
     isUnreached: (thrown) => thrown instanceof APIConnectionError,
     readError: (thrown) => (thrown instanceof APIError ? readAnthropicError(thrown, Date.now()) : undefined),
     readEvent: (event, headers) =>
       readAnthropicError(new APIError(undefined, event, undefined, headers), Date.now()).error,
   }
+}
+
+/** A client as the given one, with the key that the request brings. */
+function withKey(client: Anthropic, { apiKey }: ModelRequest): Anthropic {
+  return apiKey === undefined ? client : client.withOptions({ apiKey })
 }

@@ -1,5 +1,5 @@
-import type { APIError } from 'openai'
-import type { Provider } from '../ports/provider.ts'
+import type { APIError, OpenAI } from 'openai'
+import type { ModelRequest, Provider } from '../ports/provider.ts'
 import { Dialects } from './openai-dialects.ts'
 import { readOpenAiError } from './openai-errors.ts'
 import { OPENAI, toRequestBody } from './openai-messages.ts'
@@ -13,7 +13,7 @@ const DEFAULT_BASE_URL = 'https://api.openai.com/v1'
 const NO_KEY = { apiKey: 'none', defaultHeaders: { Authorization: null } } as const
 
 export type OpenAiOptions = UpstreamOptions & {
-  /** Absent: nothing is sent, as servers of one's own want it. */
+  /** Absent: nothing is sent, as servers of one's own want it; OpenAI's own is then asked with keys of people only. */
   readonly apiKey?: string
   /** Up to and with the `/v1`. Absent: OpenAI's own. */
   readonly baseURL?: string
@@ -21,9 +21,10 @@ export type OpenAiOptions = UpstreamOptions & {
 
 /** Every server that speaks Chat Completions: OpenAI, vLLM, llama.cpp, Ollama, gateways. */
 export function createOpenAi(options: OpenAiOptions): Provider {
+  const ownKey = options.apiKey === undefined && options.baseURL === undefined ? 'must' : 'may'
   const load = (): Promise<UpstreamApi> => connect(options)
   const makeReader: MakeReader = (request, push) => new OpenAiReader(request, push)
-  return new UpstreamProvider({ name: OPENAI, connect: load, makeReader }, options)
+  return new UpstreamProvider({ name: OPENAI, ownKey, connect: load, makeReader }, options)
 }
 
 /**
@@ -32,8 +33,8 @@ export function createOpenAi(options: OpenAiOptions): Provider {
  */
 async function connect({ apiKey, baseURL }: OpenAiOptions): Promise<UpstreamApi> {
   const [module, { fetch, bodyOf }] = await Promise.all([import('openai'), createUpstreamFetch()])
-  const { OpenAI, APIConnectionError, APIError: ErrorOfApi } = module
-  const client = new OpenAI({
+  const { OpenAI: Client, APIConnectionError, APIError: ErrorOfApi } = module
+  const client = new Client({
     ...(apiKey === undefined ? NO_KEY : { apiKey }),
     baseURL: baseURL ?? DEFAULT_BASE_URL,
     fetch,
@@ -52,7 +53,9 @@ async function connect({ apiKey, baseURL }: OpenAiOptions): Promise<UpstreamApi>
         request.model,
         // The SDK's own retries obey any Retry-After, however long: ours end with the window.
         (dialect) =>
-          client.chat.completions.create(toRequestBody(request, dialect), { signal, maxRetries: 0 }).asResponse(),
+          withKey(client, request)
+            .chat.completions.create(toRequestBody(request, dialect), { signal, maxRetries: 0 })
+            .asResponse(),
         isError,
       ),
     bodyOf,
@@ -61,4 +64,9 @@ async function connect({ apiKey, baseURL }: OpenAiOptions): Promise<UpstreamApi>
     readEvent: (error, headers) =>
       readOpenAiError(new ErrorOfApi(undefined, error, undefined, headers), Date.now()).error,
   }
+}
+
+/** A client as the given one, with the key that the request brings. */
+function withKey(client: OpenAI, { apiKey }: ModelRequest): OpenAI {
+  return apiKey === undefined ? client : client.withOptions({ apiKey, defaultHeaders: {} })
 }

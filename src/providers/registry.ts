@@ -8,11 +8,15 @@ export function createProviders(list: readonly Provider[]): Providers {
   const byName = new Map(list.map((provider) => [provider.name, provider]))
   if (byName.size !== list.length) throw new Error('two providers have the same name')
   return {
-    resolve(model) {
+    takingKeys: list.filter(({ ownKey }) => ownKey !== undefined).map(({ name }) => name),
+    resolve(model, own) {
       const end = model.indexOf(SEPARATOR)
       const provider = end === -1 ? undefined : byName.get(model.slice(0, end))
-      const own = model.slice(end + 1)
-      return provider === undefined || own === '' ? undefined : { provider, model: own }
+      const name = model.slice(end + 1)
+      if (provider === undefined || name === '') return undefined
+      const key = provider.ownKey === undefined ? undefined : own?.get(provider.name)
+      if (provider.ownKey === 'must' && key === undefined) return undefined
+      return { provider, model: name, ...(key === undefined ? {} : { apiKey: key.reveal() }) }
     },
   }
 }

@@ -46,6 +46,7 @@ export type UpstreamApi = {
 /** What tells one API from the others. */
 type UpstreamParts = {
   readonly name: string
+  readonly ownKey: 'may' | 'must'
   /** Loads the SDK; called with the first request. */
   readonly connect: () => Promise<UpstreamApi>
   readonly makeReader: MakeReader
@@ -54,6 +55,7 @@ type UpstreamParts = {
 /** A provider behind HTTP: how many requests at a time, asking again, and the stream. */
 export class UpstreamProvider implements Provider {
   readonly name: string
+  readonly ownKey: 'may' | 'must'
   readonly #parts: UpstreamParts
   readonly #options: UpstreamOptions
   #api: Promise<UpstreamApi> | undefined
@@ -61,6 +63,7 @@ export class UpstreamProvider implements Provider {
 
   constructor(parts: UpstreamParts, options: UpstreamOptions) {
     this.name = parts.name
+    this.ownKey = parts.ownKey
     this.#parts = parts
     this.#options = options
   }

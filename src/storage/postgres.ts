@@ -7,6 +7,7 @@ import type { AppStore, ChangeFeed, SessionStore } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { TicketStore } from '../ports/tickets.ts'
 import type { UsageStore } from '../ports/usage.ts'
+import type { VaultStore } from '../ports/vault.ts'
 import { createAccountStore } from './accounts.ts'
 import { createAdminStore } from './administration.ts'
 import { createAppStore } from './apps.ts'
@@ -23,6 +24,7 @@ import { createPrivacyStore } from './privacy.ts'
 import { createSessionStore } from './sessions.ts'
 import { createTicketStore } from './tickets.ts'
 import { createUsageStore } from './usage.ts'
+import { createVaultStore } from './vaults.ts'
 import { writeStatement } from './write-statement.ts'
 
 export type PostgresOptions = {
@@ -42,6 +44,7 @@ export type PostgresStorage = SessionStore &
   AppStore &
   TicketStore &
   UsageStore &
+  VaultStore &
   DocumentStore &
   AdminStore &
   PrivacyStore &
@@ -97,6 +100,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSt
     ...createAppStore(pool),
     ...createTicketStore(pool),
     ...createUsageStore(pool),
+    ...createVaultStore(pool),
     ...createDocumentStore(pool),
     ...createAdminStore(pool),
     ...createPrivacyStore({ connection, pool, patience }),

@@ -1,4 +1,5 @@
 import type {
+  BoundWallet,
   MessageRow,
   OpenRun,
   PendingCall,
@@ -11,7 +12,6 @@ import type {
 } from '../ports/store.ts'
 import type { Usage } from '../protocol/events.ts'
 import type { SessionStatus } from '../protocol/frames.ts'
-import type { Wallet } from '../protocol/messages.ts'
 
 /** Rows as the driver and `to_jsonb` give them; a time is a Date in a column and ISO 8601 inside JSON. */
 export type Time = Date | string
@@ -25,11 +25,12 @@ export type SessionRecord = {
   readonly title: string | null
   readonly title_by: TitleSource | null
   /** `false`: unbound in the write that made the row. */
-  readonly wallet: Wallet | false | null
+  readonly wallet: BoundWallet | false | null
   readonly model: string | null
   readonly created_at: Time
   readonly updated_at: Time
   readonly archived: boolean | null
+  readonly vault: string | null
 }
 
 export type RunRecord = {
@@ -84,6 +85,7 @@ export function toSession(record: SessionRecord): SessionRow {
     ...(record.wallet === null || record.wallet === false ? {} : { wallet: record.wallet }),
     ...(record.model === null ? {} : { model: record.model }),
     ...(record.archived === null ? {} : { archived: record.archived }),
+    ...(record.vault === null ? {} : { vault: record.vault }),
     createdAt: toMillis(record.created_at),
     updatedAt: toMillis(record.updated_at),
   }

@@ -133,14 +133,16 @@ export function selectSummaries(
   limit: number,
   before?: number,
   wallet?: string,
+  proven = false,
 ): PendingQuery<SummaryRecord[]> {
   // `is not distinct from` uses no index.
   const same = (column: string, value: string | undefined) =>
     value === undefined ? sql`${sql(column)} is null` : sql`${sql(column)} = ${value}`
   const older = before === undefined ? sql`` : sql`and updated_at < ${new Date(before)}`
   const bound = wallet === undefined ? sql`` : sql`and wallet ->> 'address' = ${wallet}`
+  const shown = proven ? sql`and (wallet -> 'proven')::boolean` : sql``
   return sql<SummaryRecord[]>`
     select id, title, status, updated_at, archived from sessions
-    where app = ${owner.app} and ${same('account', owner.account)} and ${same('user_id', owner.user)} ${older} ${bound}
+    where app = ${owner.app} and ${same('account', owner.account)} and ${same('user_id', owner.user)} ${older} ${bound} ${shown}
     order by updated_at desc limit ${limit}`
 }

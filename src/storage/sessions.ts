@@ -66,8 +66,8 @@ export function createSessionStore({
       })
     },
     commit: (write, options) => commits.commit(write, options),
-    async list(owner, limit, before, wallet) {
-      const records = await pool.query((sql) => selectSummaries(sql, owner, limit, before, wallet))
+    async list(owner, limit, before, wallet, proven) {
+      const records = await pool.query((sql) => selectSummaries(sql, owner, limit, before, wallet, proven))
       return records.map(toSummary)
     },
     async delete(sessionId) {

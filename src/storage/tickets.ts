@@ -1,31 +1,15 @@
 import type { TicketStore } from '../ports/tickets.ts'
-import { ParleyError } from '../protocol/errors.ts'
 import type { Pool } from './connection.ts'
+import { storedSecret } from './stored-secret.ts'
 
 /** Of the row in `secrets`. */
 const NAME = 'tickets'
-/** Tries to read a secret that another process stores at the same moment: the second sees it. */
-const MAX_TRIES = 3
 /** Rows that one use removes: more than it adds, so the table stays as small as the last hour's tickets. */
 const PRUNED = 10
 
 export function createTicketStore(pool: Pool): TicketStore {
   return {
-    async signingSecret(candidate) {
-      for (let tries = 0; tries < MAX_TRIES; tries++) {
-        const [row] = await pool.query((sql) => {
-          return sql<{ value: string }[]>`
-            with made as (
-              insert into secrets (name, value) select ${NAME}, ${candidate}
-              where not exists (select from secrets where name = ${NAME})
-              on conflict do nothing returning value
-            )
-            select value from made union all select value from secrets where name = ${NAME}`
-        })
-        if (row !== undefined) return row.value
-      }
-      throw new ParleyError('store_unavailable')
-    },
+    signingSecret: (candidate) => storedSecret(pool, NAME, candidate),
     /** The row is kept for an hour beyond its time: another machine's clock may be behind. */
     async useTicket(id, expiresAt) {
       const used = await pool.query((sql) => {

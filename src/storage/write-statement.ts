@@ -30,7 +30,7 @@ const replace = (columns: readonly string[]) => columns.map((column) => `${colum
 
 const GIVEN_SESSIONS = `json_to_recordset($1::text::json) as s(id uuid, app text, account text, "user" text,
   status session_status, title text, "titleBy" title_source, wallet jsonb, model text, "createdAt" float8, "updatedAt" float8,
-  archived boolean, known boolean)`
+  archived boolean, vault text, known boolean)`
 
 /**
  * Those that are there as they were made are locked, so that they stay; a row that another process is deleting is waited for.
@@ -59,9 +59,9 @@ const NONE_KNOWN = 'refused as (select ids from fenced)'
 const SESSIONS = `
   session_rows as (
     insert into sessions as t
-      (id, app, account, user_id, status, title, title_by, wallet, model, created_at, updated_at, archived)
+      (id, app, account, user_id, status, title, title_by, wallet, model, created_at, updated_at, archived, vault)
     select id, app, account, "user", status, title, "titleBy", wallet, model, ${time('"createdAt"')}, ${time('"updatedAt"')},
-      archived
+      archived, vault
     from ${GIVEN_SESSIONS}
     where ${allowed('id')}
     on conflict (id) do update set
@@ -70,6 +70,7 @@ const SESSIONS = `
       title = coalesce(excluded.title, t.title), title_by = coalesce(excluded.title_by, t.title_by),
       wallet = case when excluded.wallet = 'false'::jsonb then null else coalesce(excluded.wallet, t.wallet) end,
       model = coalesce(excluded.model, t.model), archived = coalesce(excluded.archived, t.archived),
+      vault = coalesce(excluded.vault, t.vault),
       ${replace(['status', 'updated_at'])}
   )`
 

@@ -1,5 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import { createServer, IncomingMessage, type ServerOptions, ServerResponse } from 'node:http'
 import { Socket as TcpSocket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
@@ -7,14 +6,15 @@ import type { Telemetry } from '../ports/telemetry.ts'
 import type { Peer, Transport, TransportHandlers, TransportOptions } from '../ports/transport.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { addressText } from './address.ts'
-import { readCertificate } from './certificate.ts'
 import { CLOSE_TIMEOUT_MS, SLOW_CONSUMER, SLOW_REASON } from './close-codes.ts'
 import { textFrame } from './frames.ts'
 import { type Accepted, decide } from './handshake.ts'
 import { exchangeFromNode, headFromNode, sinkOnSocket } from './http-node.ts'
 import { hasBody, isWebSocketUpgrade, type RequestHead, splitTarget } from './http-request.ts'
 import { errorResponse, sendResponse } from './http-response.ts'
-import { serveHttp } from './http-serve.ts'
+import { type Exchange, serveHttp } from './http-serve.ts'
+import { type AnyRequest, type AnyResponse, createHttp2Server, exchangeFromHttp2 } from './http2-node.ts'
+import { Lines } from './lines.ts'
 import { WaitingPeer } from './waiting-peer.ts'
 import { LinkedWebSocket, type WsShared, WsSocket } from './ws-socket.ts'
 
@@ -28,7 +28,7 @@ const KEEP_ALIVE_MS = 10_000
  */
 const REQUEST_TIMEOUT_MS = 30_000
 
-/** Sockets by `ws`, HTTP by node. */
+/** Sockets by `ws`, HTTP by node: with a certificate also HTTP/2, beside which sockets come over HTTP/1.1. */
 export function createWsTransport(
   handlers: TransportHandlers,
   options: TransportOptions,
@@ -42,7 +42,7 @@ class WsTransport implements Transport {
   readonly #handlers: TransportHandlers
   readonly #options: TransportOptions
   readonly #telemetry: Telemetry
-  readonly #server: Server
+  readonly #lines: Lines
   readonly #upgrader: InstanceType<typeof WebSocketServer<typeof LinkedWebSocket>>
   readonly #shared: WsShared
   /** Sockets that node has given up and that are not WebSockets: their handshake is decided, or declined. */
@@ -56,7 +56,7 @@ class WsTransport implements Transport {
     this.#options = options
     this.#telemetry = telemetry
     this.#shared = { groups: new Map(), sockets: new Set(), maxBufferedBytes: options.maxBufferedBytes }
-    this.#server = makeServer(options)
+    this.#lines = makeLines(options)
     // The library's types do not know it yet.
     const closeTimeout = { closeTimeout: CLOSE_TIMEOUT_MS }
     this.#upgrader = new WebSocketServer({
@@ -69,21 +69,23 @@ class WsTransport implements Transport {
       autoPong: false,
       handleProtocols: () => this.#selected ?? false,
     })
-    this.#server.on('request', (req, res) => void this.#request(req, res))
-    this.#server.on('upgrade', (req, socket, head) => void this.#upgrade(req, socket, head))
+    const { server } = this.#lines
+    server.on('request', (req: AnyRequest, res: AnyResponse) => void this.#request(req, res))
+    server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => void this.#upgrade(req, socket, head))
   }
 
   // Listening
 
   async listen(host: string, port: number): Promise<number> {
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', reject)
+      const { server } = this.#lines
+      server.once('error', reject)
+      server.listen(port, host, () => {
+        server.off('error', reject)
         resolve()
       })
     })
-    const bound = this.#server.address()
+    const bound = this.#lines.server.address()
     return typeof bound === 'object' && bound !== null ? bound.port : port
   }
 
@@ -91,14 +93,14 @@ class WsTransport implements Transport {
     if (this.#draining) return
     this.#draining = true
     // Also ends the HTTP connections that are idle; those that are not say that they are the last.
-    this.#server.close()
+    this.#lines.leave()
   }
 
   async close(): Promise<void> {
     this.stopListening()
     for (const socket of this.#shared.sockets) socket.cut()
     for (const socket of this.#detached) socket.destroy()
-    this.#server.closeAllConnections()
+    this.#lines.cut()
   }
 
   // Groups
@@ -142,10 +144,20 @@ class WsTransport implements Transport {
 
   // HTTP
 
-  async #request(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    const head = headFromNode(req, this.#peerOf(req.socket))
-    const exchange = exchangeFromNode(head, req, res, this.#options.maxBodyBytes, () => this.#draining)
-    await serveHttp(this.#handlers, exchange, this.#telemetry)
+  async #request(req: AnyRequest, res: AnyResponse): Promise<void> {
+    await serveHttp(this.#handlers, this.#exchange(req, res), this.#telemetry)
+  }
+
+  #exchange(req: AnyRequest, res: AnyResponse): Exchange {
+    const [{ maxBodyBytes }, peer] = [this.#options, this.#peerOf(req.socket)]
+    if (req instanceof IncomingMessage && res instanceof ServerResponse)
+      return exchangeFromNode(headFromNode(req, peer), req, res, maxBodyBytes, () => this.#draining)
+    return exchangeFromHttp2(
+      req,
+      res,
+      { ...peer, multiplexed: true },
+      { maxBodyBytes, bodyTimeoutMs: REQUEST_TIMEOUT_MS },
+    )
   }
 
   /** Some clients offer another protocol with an ordinary request (h2c); it is answered as if they had not. */
@@ -156,12 +168,13 @@ class WsTransport implements Transport {
     await serveHttp(this.#handlers, { head, body: undefined, sink }, this.#telemetry)
   }
 
-  #peerOf(socket: TcpSocket): Peer {
+  #peerOf(socket: Pick<TcpSocket, 'remoteAddress'>): Peer {
     return { address: addressText(socket.remoteAddress), secure: this.#options.tls !== undefined }
   }
 }
 
-function makeServer({ maxHeaderBytes, handshakeTimeoutMs, tls }: TransportOptions): Server {
+function makeLines(options: TransportOptions): Lines {
+  const { maxHeaderBytes, handshakeTimeoutMs, tls } = options
   const http: ServerOptions = {
     maxHeaderSize: maxHeaderBytes,
     headersTimeout: handshakeTimeoutMs,
@@ -170,7 +183,6 @@ function makeServer({ maxHeaderBytes, handshakeTimeoutMs, tls }: TransportOption
     keepAliveTimeout: KEEP_ALIVE_MS,
     connectionsCheckingInterval: TIMEOUT_SWEEP_MS,
   }
-  if (tls === undefined) return createServer(http)
   // A peer that takes its time over TLS is given no more than over its headers.
-  return createTlsServer({ ...http, ...readCertificate(tls), handshakeTimeout: handshakeTimeoutMs })
+  return new Lines(tls === undefined ? createServer(http) : createHttp2Server({ ...options, tls }, http))
 }

@@ -31,6 +31,18 @@ describe('the definition of an App', () => {
     })
   })
 
+  it('a client tool that asks a wallet has the usual arguments where it names none', () => {
+    const tools = [
+      { type: 'client', name: 'send', description: 'Sends.', wallet: 'transaction' },
+      { type: 'client', name: 'sign', description: 'Signs.', wallet: 'eip712', parameters: { type: 'object' } },
+    ]
+    const [send, sign] = buildApp(parseDefinition({ ...SMALL, tools }), DEFAULTS).tools
+    expect(send).toMatchObject({ kind: 'client', wallet: 'transaction', spec: { parameters: { type: 'object' } } })
+    expect(JSON.stringify(send)).toContain('transactions')
+    expect(sign).toMatchObject({ wallet: 'eip712', spec: { parameters: { type: 'object' } } })
+    expect(fault({ ...SMALL, tools: [{ ...tools[0], wallet: 'seed' }] })).toContain('tools')
+  })
+
   it('may say everything; the default model is always allowed, and nothing twice', () => {
     const whole = {
       ...SMALL,

@@ -152,7 +152,7 @@ describe('the address of a call', () => {
   /** Undefined when the argument is refused. */
   function addressOf(id: string): URL | undefined {
     try {
-      return buildRequest(tool, { id }, new Map()).url
+      return buildRequest(tool, { id }, { operator: new Map(), own: new Map() }).url
     } catch (thrown) {
       if (thrown instanceof ToolError) return undefined
       throw thrown

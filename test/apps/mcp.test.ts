@@ -61,6 +61,10 @@ it.each([
   [{ ...WEB, headers: { Host: 'a' } }, 'mcp.0.headers.Host: is set by Parley'],
   [{ ...WEB, headers: { 'Mcp-Session-Id': 'a' } }, 'mcp.0.headers.Mcp-Session-Id: is set by Parley'],
   [{ ...WEB, headers: { A: 'b\r\nc: d' } }, 'mcp.0.headers.A: must be of printable ASCII'],
+  [
+    { ...WEB, headers: { A: '{person:B}' } },
+    'mcp.0.headers.A: may not hold {person:NAME}: the connection is one for all who use the App',
+  ],
   [{ ...WEB, timeoutMs: 1 }, 'mcp.0.timeoutMs: expected >=100'],
   [{ ...WEB, maxBytes: 50_000_000 }, 'mcp.0.maxBytes: expected <=1048576'],
   [{ ...WEB, context: ['key'] }, 'mcp.0.context.0: expected'],

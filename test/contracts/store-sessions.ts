@@ -20,6 +20,7 @@ export function sessionRules(make: MakeStore): void {
         wallet: { address: '0xabc', chain: '1' },
         model: 'anthropic/a',
         archived: true,
+        vault: 'v1',
         createdAt: NOW,
         updatedAt: NOW + 1,
       }

@@ -4,8 +4,16 @@ import type { KeyStore } from '../../src/ports/keys.ts'
 import type { AppStore, ChangeFeed, CommitOptions, SessionStore } from '../../src/ports/store.ts'
 import type { TicketStore } from '../../src/ports/tickets.ts'
 import type { UsageStore } from '../../src/ports/usage.ts'
+import type { VaultStore } from '../../src/ports/vault.ts'
 
-export type Storage = SessionStore & KeyStore & AccountStore & UsageStore & TicketStore & AppStore & ChangeFeed
+export type Storage = SessionStore &
+  KeyStore &
+  AccountStore &
+  UsageStore &
+  TicketStore &
+  VaultStore &
+  AppStore &
+  ChangeFeed
 
 export type StoreProcess = {
   readonly store: Storage

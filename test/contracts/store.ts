@@ -10,6 +10,7 @@ import type { MakeStore } from './store-subject.ts'
 import { tailRules } from './store-tails.ts'
 import { ticketRules } from './store-tickets.ts'
 import { usageRules } from './store-usage.ts'
+import { vaultRules } from './store-vaults.ts'
 
 /** What every implementation of src/ports/store.ts does. */
 export function describeStore(name: string, make: MakeStore): void {
@@ -24,5 +25,6 @@ export function describeStore(name: string, make: MakeStore): void {
     accountRules(make)
     ticketRules(make)
     usageRules(make)
+    vaultRules(make)
   })
 }

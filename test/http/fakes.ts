@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { Hosts } from '../../src/access/hosts.ts'
+import { createVault } from '../../src/access/vault.ts'
+import { createWalletProofs } from '../../src/access/wallet-proofs.ts'
 import { createHttp } from '../../src/http/app.ts'
 import type { Conversations } from '../../src/ports/conversations.ts'
 import type { ExportLine } from '../../src/ports/privacy.ts'
@@ -11,6 +13,7 @@ import type { Owner, SessionSummary } from '../../src/ports/store.ts'
 import type { Peer } from '../../src/ports/transport.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 import { type Gate, type GateOptions, openGate } from '../access/fakes.ts'
+import { createMemoryStore } from '../support/memory-store.ts'
 
 type Held = SessionSummary & { readonly owner: Owner }
 
@@ -95,6 +98,7 @@ async function* exportOf(lines: readonly ExportLine[]): AsyncGenerator<ExportLin
 const NO_CONVERSATIONS: Conversations = {
   find: async () => undefined,
   held: () => undefined,
+  callTool: async () => undefined,
   open: async () => Promise.reject(new ParleyError('session_not_found')),
   follow: () => () => undefined,
 }
@@ -112,6 +116,9 @@ export function openSite({ metricsPublic = false, assets, ...options }: SiteOpti
     exports: { exportSessions: () => exportOf([]) },
     conversations: NO_CONVERSATIONS,
     changes: { subscribe: () => () => {} },
+    vault: createVault(createMemoryStore()),
+    wallets: createWalletProofs(createMemoryStore()),
+    ownKeyProviders: ['anthropic'],
     telemetry: gate.telemetry,
     ready: async () => reasons,
     metricsText: async () => 'parley_connections 1\n',

@@ -31,7 +31,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   protocol: { rooms: [], packages: ['valibot'], builtins: [] },
   ports: { rooms: ['protocol'], packages: [], builtins: [] },
   chat: { rooms: CONTRACT, packages: ['lru-cache'], builtins: PURE_BUILTINS },
-  access: outer('@node-rs/argon2', 'ipaddr.js', 'jose', 'rate-limiter-flexible'),
+  access: outer('@node-rs/argon2', 'ipaddr.js', 'jose', 'rate-limiter-flexible', 'viem'),
   admin: outer(),
   apps: outer('ajv', 'safe-regex2', '@valibot/to-json-schema'),
   tools: outer('mathjs', 'undici', 'ipaddr.js', '@modelcontextprotocol/sdk'),

@@ -256,6 +256,7 @@ export class ChatRig {
       takeRun: takeRun ?? (async () => this.#hold('runs')),
       spent: (app, tokens) => void this.spent.push({ app, tokens }),
       admitGuest: admitGuest ?? (() => this.#hold('connections')),
+      admitChange: async () => {},
       admitRun: admitRun ?? (async () => () => {}),
       admitConnection: admitConnection ?? (() => () => {}),
       onRevoked: (listener) => void this.#revoked.push(listener),

@@ -15,6 +15,7 @@ import { createServer, type Server } from '../../src/server.ts'
 import type { Connection } from '../../src/storage/connection.ts'
 import { openPostgres, type PostgresStorage } from '../../src/storage/postgres.ts'
 import { BUILTIN_TOOLS } from '../../src/tools/builtin.ts'
+import type { MakeHttpTool } from '../../src/tools/registry.ts'
 import { chooseTransport } from '../../src/transports/choose.ts'
 import { SocketClient } from './socket-client.ts'
 
@@ -34,6 +35,9 @@ export type LiveOptions = {
   readonly retentionMs?: number
   /** Default: nothing is heard of it. */
   readonly telemetry?: Telemetry
+  readonly origins?: readonly string[]
+  /** Default: Apps have no tools of their own. */
+  readonly httpTool?: MakeHttpTool
   /** Default: any free one. */
   readonly port?: number
 }
@@ -65,13 +69,14 @@ export class LiveServer {
       privacy: { store, retentionMs: options.retentionMs ?? HOUR_MS },
       providers: createProviders(options.providers ?? [createScripted({ tokensPerSecond: 2000 })]),
       tools: BUILTIN_TOOLS,
+      ...(options.httpTool === undefined ? {} : { httpTool: options.httpTool }),
       telemetry,
       metricsText: async () => '',
       transport: (handlers) => transport.create(handlers, TRANSPORT_OPTIONS, telemetry),
       assets: '/nonexistent',
       settings: {
         host: HOST,
-        origins: [],
+        origins: options.origins ?? [],
         metricsPublic: false,
         walletList: options.walletList ?? false,
         access: { ...ACCESS, ...options.access },

@@ -2,11 +2,12 @@ import type { AccountStore } from '../../src/ports/accounts.ts'
 import type { KeyRow, KeyStore, Successor } from '../../src/ports/keys.ts'
 import type { AppRow, AppStore } from '../../src/ports/store.ts'
 import type { TicketStore } from '../../src/ports/tickets.ts'
+import type { SealedEntry, StoredVault, VaultStore } from '../../src/ports/vault.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 import type { MemoryWorld } from './memory-world.ts'
 
 /** Keys, their accounts, and Apps of a store in memory. */
-export class MemoryKeys implements KeyStore, AccountStore, AppStore, TicketStore {
+export class MemoryKeys implements KeyStore, AccountStore, AppStore, TicketStore, VaultStore {
   readonly #data: MemoryWorld
   readonly #answer: () => Promise<void>
 
@@ -83,6 +84,40 @@ export class MemoryKeys implements KeyStore, AccountStore, AppStore, TicketStore
     await this.#answer()
     this.#data.secret ??= candidate
     return this.#data.secret
+  }
+
+  async sealingKey(candidate: string): Promise<string> {
+    await this.#answer()
+    this.#data.sealingKey ??= candidate
+    return this.#data.sealingKey
+  }
+
+  async putEntries({ id, entries }: StoredVault, limit: number): Promise<boolean> {
+    await this.#answer()
+    const all = new Map(this.#data.vaults.get(id))
+    for (const { name, sealed } of entries) all.set(name, sealed)
+    if (all.size > limit) return false
+    this.#data.vaults.set(id, all)
+    return true
+  }
+
+  async listEntries(vault: string): Promise<readonly SealedEntry[]> {
+    await this.#answer()
+    const entries = [...(this.#data.vaults.get(vault) ?? [])].map(([name, sealed]) => ({ name, sealed }))
+    return entries.sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  async deleteEntries(vault: string, name?: string): Promise<boolean> {
+    await this.#answer()
+    const entries = this.#data.vaults.get(vault)
+    if (name !== undefined) return entries?.delete(name) ?? false
+    this.#data.vaults.delete(vault)
+    return (entries?.size ?? 0) > 0
+  }
+
+  async holding(vaults: readonly string[]): Promise<readonly string[]> {
+    await this.#answer()
+    return vaults.filter((vault) => (this.#data.vaults.get(vault)?.size ?? 0) > 0)
   }
 
   async useTicket(id: string): Promise<boolean> {

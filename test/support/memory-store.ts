@@ -219,10 +219,15 @@ export class MemoryStore extends MemoryKeys implements SessionStore, UsageStore,
     limit: number,
     before = Number.POSITIVE_INFINITY,
     wallet?: string,
+    proven = false,
   ): Promise<readonly SessionSummary[]> {
     await this.#answer()
     const own = [...this.#world.sessions.values()].flatMap(({ session }) =>
-      sameOwner(session, owner) && (wallet === undefined || session.wallet?.address === wallet) ? [session] : [],
+      sameOwner(session, owner) &&
+      (wallet === undefined || session.wallet?.address === wallet) &&
+      (!proven || session.wallet?.proven)
+        ? [session]
+        : [],
     )
     const newest = own.filter(({ updatedAt }) => updatedAt < before).sort((a, b) => b.updatedAt - a.updatedAt)
     return newest.slice(0, limit).map(({ id, title, status, archived, updatedAt }) => {

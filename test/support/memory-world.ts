@@ -24,6 +24,9 @@ export class MemoryWorld {
   readonly apps = new Map<string, AppRow>()
   readonly tickets = new Set<string>()
   secret: string | undefined
+  sealingKey: string | undefined
+  /** Sealed, by vault and name. */
+  readonly vaults = new Map<string, Map<string, string>>()
   readonly nodes = new Set<string>()
   /** With the process that listens. */
   readonly listeners = new Map<(change: Change) => void, string>()

@@ -1,14 +1,25 @@
 import { randomUUID } from 'node:crypto'
-import type { Conversation, RecordChange, Sender, Sent, Snapshot } from '../../ports/conversations.ts'
+import type {
+  CallAnswer,
+  Conversation,
+  OpenCall,
+  RecordChange,
+  Sender,
+  Sent,
+  Snapshot,
+} from '../../ports/conversations.ts'
 import type { MessageRow, Owner, SessionRow } from '../../ports/store.ts'
+import { answerCalls } from '../answer-calls.ts'
 import type { Caller } from '../caller.ts'
 import { messageSend } from '../handlers/message-send.ts'
 import { runCancel } from '../handlers/run-cancel.ts'
 import { sessionUpdate } from '../handlers/session-update.ts'
 import type { History } from '../history.ts'
+import { unanswered } from '../open-calls.ts'
 import { reconcile } from '../recover.ts'
 import type { Session } from '../session.ts'
 import { currentApp } from '../start-run.ts'
+import { cap } from '../tool-calls.ts'
 import { LogRunFeed } from './run-feed.ts'
 import { versionOf } from './version.ts'
 
@@ -58,12 +69,14 @@ export class SessionConversation implements Conversation {
     session.active?.flush()
     const { row, lastRun, status, runId } = session
     const version = versionOf(session)
+    const open = openCallsOf(session, history)
     const facts = {
       version,
       record: row,
       status,
       ...(runId === undefined ? {} : { runId }),
       ...(lastRun === undefined ? {} : { lastRun }),
+      ...(open.length === 0 ? {} : { open }),
     }
     if (!wants(version)) return facts
     const { messages, growing } = transcriptOf(session, history)
@@ -73,9 +86,7 @@ export class SessionConversation implements Conversation {
   async send({ principal, from }: Sender, content: string, listen = false): Promise<Sent> {
     const session = this.#session
     const { core } = session
-    core.access.require(principal, 'write')
-    core.telemetry.count('commands_total', 1, 'message.send')
-    const caller: Caller = { session, app: await currentApp(session), principal, from, cursor: undefined }
+    const caller = await this.#caller({ principal, from }, 'message.send')
     const clientMessageId = randomUUID()
     const { ack, after } = await messageSend(core, caller, {
       type: 'message.send',
@@ -87,6 +98,21 @@ export class SessionConversation implements Conversation {
     const feed = listen ? { feed: new LogRunFeed(session, runId) } : {}
     after?.()
     return { runId, state: state === 'queued' ? 'queued' : 'started', ...feed }
+  }
+
+  async answer(sender: Sender, answers: readonly CallAnswer[]): Promise<void> {
+    const { core } = this.#session
+    const caller = await this.#caller(sender, 'tool.result')
+    const { after } = await answerCalls(
+      core,
+      caller,
+      answers.map(({ toolCallId, content, isError }) => ({
+        toolCallId,
+        kind: 'client',
+        outcome: { content: cap(content, core.settings.toolResultBytes), isError },
+      })),
+    )
+    after?.()
   }
 
   async cancel(runIds: readonly string[]): Promise<void> {
@@ -106,15 +132,24 @@ export class SessionConversation implements Conversation {
     })
   }
 
-  async update({ archived, ...change }: RecordChange): Promise<void> {
+  async update({ archived, vault, ...change }: RecordChange): Promise<void> {
     const session = this.#session
     const app = await currentApp(session)
     await sessionUpdate({ session, app }, { type: 'session.update', ...change })
-    if (archived === undefined) return
+    if (archived === undefined && vault === undefined) return
+    const own = { ...(archived === undefined ? {} : { archived }), ...(vault === undefined ? {} : { vault }) }
     await session.exclusive(async () => {
       await reconcile(session)
-      await session.change({ archived }, {}, session.core.settings.storeGiveUpMs)
+      await session.change(own, {}, session.core.settings.storeGiveUpMs)
     })
+  }
+
+  /** Throws `forbidden`. */
+  async #caller({ principal, from }: Sender, command: string): Promise<Caller> {
+    const session = this.#session
+    session.core.access.require(principal, 'write')
+    session.core.telemetry.count('commands_total', 1, command)
+    return { session, app: await currentApp(session), principal, from, cursor: undefined }
   }
 
   async idle(withinMs: number): Promise<void> {
@@ -122,6 +157,23 @@ export class SessionConversation implements Conversation {
     while (this.#session.status === 'processing' && performance.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, IDLE_LOOK_MS))
   }
+}
+
+/** Of a session on which nothing is on: what its newest run left for the browser. */
+function openCallsOf({ waiting }: Session, history: History): OpenCall[] {
+  const pending = unanswered(waiting).filter(({ kind }) => kind === 'client')
+  if (waiting === undefined || pending.length === 0) return []
+  const { id: runId } = waiting
+  const made = new Map(
+    history.runRows(runId).flatMap(({ toolCalls = [] }) => toolCalls.map((call) => [call.id, call.arguments])),
+  )
+  return pending.map(({ toolCallId, toolName, wallet }) => ({
+    toolCallId,
+    toolName,
+    runId,
+    arguments: made.get(toolCallId) ?? '',
+    ...(wallet === undefined ? {} : { wallet }),
+  }))
 }
 
 function runsOf({ runId, queue }: Session): readonly string[] {

@@ -1,4 +1,4 @@
-import type { Conversation, Conversations, Follower } from '../../ports/conversations.ts'
+import type { Conversation, Conversations, Follower, Sender, ToolAnswer } from '../../ports/conversations.ts'
 import type { Owner } from '../../ports/store.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import type { Wallet } from '../../protocol/messages.ts'
@@ -6,6 +6,7 @@ import type { Hub } from '../hub.ts'
 import type { Session } from '../session.ts'
 import { SessionConversation } from './conversation.ts'
 import { Followers } from './followers.ts'
+import { callOutsideRun } from './tool-call.ts'
 import { Visits } from './visits.ts'
 
 /** How often a session is opened that another process changes in the same moment. */
@@ -36,6 +37,10 @@ export class ProjectedConversations implements Conversations {
     const conversation = await this.#use(() => this.#hub.sessions.open(sessionId, owner, wallet))
     if (conversation === undefined) throw new ParleyError('session_not_found')
     return conversation
+  }
+
+  callTool(sender: Sender, app: string, name: string, args: object): Promise<ToolAnswer | undefined> {
+    return callOutsideRun(this.#hub.core, sender, app, name, args)
   }
 
   follow(sessionId: string, follower: Follower): () => void {

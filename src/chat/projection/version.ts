@@ -10,8 +10,8 @@ let versions = 0
  * changed in place, or moves the log, so that a look at the parts themselves is enough.
  */
 export function versionOf(session: Session): string {
-  const { log, row, queue, lastRun, activity, runId, status } = session
-  const parts = [log.head.seq, row, queue, lastRun, activity, runId, status, session.active?.ended]
+  const { log, row, queue, lastRun, activity, runId, status, waiting } = session
+  const parts = [log.head.seq, row, queue, lastRun, activity, runId, status, session.active?.ended, waiting]
   const seen = SEEN.get(session)
   if (seen?.parts.every((part, index) => part === parts[index]) === true) return seen.version
   versions++

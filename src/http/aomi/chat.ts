@@ -9,10 +9,12 @@ import { admitToApp, openFor } from './admit.ts'
 import { bindWallet } from './bind-wallet.ts'
 import { streamRun } from './chat-stream.ts'
 import type { Aomi } from './parts.ts'
-import { appOf, publicKeyOf, sessionIdOf } from './request.ts'
+import { appOf, clientIdOf, publicKeyOf, sessionIdOf } from './request.ts'
 import { answerSnapshot } from './state.ts'
 import { notice } from './system.ts'
 import { readUserState, walletIn } from './user-state.ts'
+import { bindVault } from './vaults.ts'
+import { claimed } from './wallet-proof.ts'
 
 /** Milliseconds that a chat waits for its answer: a quick one needs no poll, and no person feels it. */
 const HOLD_MS = 500
@@ -31,10 +33,12 @@ export async function chat(c: HttpContext, aomi: Aomi): Promise<Response> {
   const { content, byBody } = await readMessage(c)
   const said = readUserState(c.req.query('user_state'))
   const sender = await admitToApp(c, aomi, app, 'write')
-  const wallet = walletIn(said ?? aomi.memos.stateOf(id), publicKeyOf(c))
+  const wallet = await claimed(aomi, app, walletIn(said ?? aomi.memos.stateOf(id), publicKeyOf(c)))
   const conversation = await openFor(aomi, id, sender, app, wallet ?? undefined)
   aomi.memos.keepState(id, said)
   if (conversation.stored) await bindWallet(conversation, wallet)
+  aomi.memos.keepClient(id, clientIdOf(c))
+  await bindVault(aomi.vault, conversation, sender.principal, clientIdOf(c))
   if (byBody && !wantsJson(c)) return streamRun(aomi, conversation, sender, content)
   return snapshotAfter(c, aomi, conversation, sender, content)
 }

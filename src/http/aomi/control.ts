@@ -48,18 +48,14 @@ export async function chooseModel(c: HttpContext, aomi: Aomi): Promise<Response>
   return json({ success: true, rig: model, baml: model, created })
 }
 
-/** `GET /api/control/provider-keys`: this server holds none but its own. */
-export async function providerKeys(c: HttpContext): Promise<Response> {
-  sessionIdOf(c)
-  return json({ provider_keys: [], byok_keys: [] })
-}
-
 /** What the contract has and this server does not do. */
 export function notServed(what: string): (c: HttpContext) => Response {
-  return () => {
-    const body = { error: `This server does not ${what}`, code: 'not_implemented' }
-    return Response.json(body, { status: NOT_IMPLEMENTED, headers: API_HEADERS })
-  }
+  return () => answerNotServed(what)
+}
+
+export function answerNotServed(what: string): Response {
+  const body = { error: `This server does not ${what}`, code: 'not_implemented' }
+  return Response.json(body, { status: NOT_IMPLEMENTED, headers: API_HEADERS })
 }
 
 async function sessionFor(

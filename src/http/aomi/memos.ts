@@ -9,6 +9,10 @@ const OVERHEAD = 300
 const IDLE_MS = 60 * 60 * 1000
 /** Clients of one session that are told apart. */
 const MAX_CLIENTS = 50
+/** Things told once that are remembered of one client: the requests of an answer, and some before them. */
+const MAX_TOLD = 120
+/** Milliseconds in which a poll may be under way that a client sent before it was told. */
+const UNDER_WAY_MS = 5000
 /** Events that a client may ask for again. */
 const MAX_EVENTS = 50
 
@@ -17,13 +21,15 @@ export type SystemEvent = Readonly<Record<string, unknown>>
 
 type Memo = {
   readonly state?: UserState
-  /** By client: the failed run that it was told of. */
-  readonly failures: ReadonlyMap<string, string>
+  /** The client that asked last, of those that say who they are. */
+  readonly client?: string
+  /** By client: what it was told once, and when. */
+  readonly told: ReadonlyMap<string, ReadonlyMap<string, number>>
   readonly events: readonly SystemEvent[]
   readonly bytes: number
 }
 
-const EMPTY: Memo = { failures: new Map(), events: [], bytes: 0 }
+const EMPTY: Memo = { told: new Map(), events: [], bytes: 0 }
 
 /**
  * What clients said of themselves and what they were told, by session. None of it is the session's: it is lost with the
@@ -45,12 +51,26 @@ export class Memos {
     if (state !== undefined) this.#put(sessionId, { state })
   }
 
-  /** True once for each client and run. */
-  isNews(sessionId: string, client: string, runId: string): boolean {
-    const { failures } = this.#memos.get(sessionId) ?? EMPTY
-    if (failures.get(client) === runId) return false
-    const others = [...failures].filter(([name]) => name !== client).slice(1 - MAX_CLIENTS)
-    this.#put(sessionId, { failures: new Map([...others, [client, runId]]) })
+  clientOf(sessionId: string): string | undefined {
+    return this.#memos.get(sessionId)?.client
+  }
+
+  keepClient(sessionId: string, client: string): void {
+    if (client !== '' && this.clientOf(sessionId) !== client) this.#put(sessionId, { client })
+  }
+
+  /**
+   * True once for each client and thing. `lost`: the client, which keeps such things, shows that it does not have this one: its
+   * page was loaded anew. It is told again then, unless it may have said so before it was told.
+   */
+  isNews(sessionId: string, client: string, what: string, lost = false): boolean {
+    const { told } = this.#memos.get(sessionId) ?? EMPTY
+    const [own, now] = [told.get(client) ?? new Map<string, number>(), Date.now()]
+    const at = own.get(what)
+    if (at !== undefined && !(lost && now - at > UNDER_WAY_MS)) return false
+    const things = [...own].filter(([name]) => name !== what).slice(1 - MAX_TOLD)
+    const others = [...told].filter(([name]) => name !== client).slice(1 - MAX_CLIENTS)
+    this.#put(sessionId, { told: new Map([...others, [client, new Map([...things, [what, now]])]]) })
     return true
   }
 
@@ -72,8 +92,9 @@ export class Memos {
 
   #put(sessionId: string, change: Partial<Memo>): void {
     const memo = { ...(this.#memos.get(sessionId) ?? EMPTY), ...change }
-    const { state, failures, events } = memo
-    const bytes = JSON.stringify([state ?? null, [...failures], events]).length
+    const { state, told, events } = memo
+    const things = [...told].map(([client, own]) => [client, [...own]])
+    const bytes = JSON.stringify([state ?? null, things, events]).length
     this.#memos.set(sessionId, { ...memo, bytes })
   }
 }

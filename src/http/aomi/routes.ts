@@ -2,18 +2,22 @@ import { Hono } from 'hono'
 import { tellLimits } from '../rate-limit.ts'
 import { API_HEADERS, type HttpContext, type HttpEnv, refuseMethod, respondError } from '../responses.ts'
 import { chat } from './chat.ts'
-import { apps, chooseModel, describedApps, models, notServed, providerKeys } from './control.ts'
+import { apps, chooseModel, describedApps, models, notServed } from './control.ts'
 import { anyPage } from './cors.ts'
 import { forgetDeleted } from './deletions.ts'
 import { interrupt } from './interrupt.ts'
 import { Memos } from './memos.ts'
 import type { Aomi, AomiParts } from './parts.ts'
+import { deleteProviderKey, listProviderKeys, putProviderKey } from './provider-keys.ts'
+import { clearSecrets, deleteSecret, putSecrets } from './secrets.ts'
 import { archiveSession, deleteSession, listSessions, makeSession, oneSession, renameSession } from './sessions.ts'
+import { simulate } from './simulate.ts'
 import { SnapshotTexts } from './snapshot.ts'
 import { state } from './state.ts'
 import { Streams } from './streams.ts'
 import { events, system } from './system.ts'
 import { updates } from './updates.ts'
+import { challengeWallet, proveWallet } from './wallet-proof.ts'
 
 type Route = (c: HttpContext, aomi: Aomi) => Response | Promise<Response>
 type Methods = Readonly<Record<string, Route>>
@@ -28,15 +32,12 @@ const SESSION_ROUTES: Readonly<Record<string, Methods>> = {
   system: { POST: system },
 }
 
-const noKeys = notServed('keep keys of model providers; its operator sets them')
-const noSecrets = notServed('keep secrets of clients')
-
 /** What may be chosen, under one more name in each later generation. */
 const CONTROL_ROUTES: Readonly<Record<string, Methods>> = {
   models: { GET: models },
   model: { POST: chooseModel },
-  'provider-keys': { GET: providerKeys, POST: noKeys },
-  'provider-keys/:provider': { DELETE: noKeys },
+  'provider-keys': { GET: listProviderKeys, POST: putProviderKey },
+  'provider-keys/:provider': { DELETE: deleteProviderKey },
 }
 
 const LIST_ROUTES: Readonly<Record<string, Methods>> = {
@@ -60,9 +61,11 @@ const ROUTES: Readonly<Record<string, Methods>> = {
   '/api/control/namespaces': { GET: apps },
   '/api/session/apps': { GET: describedApps },
   '/api/thread/apps': { GET: describedApps },
-  '/api/secrets': { POST: noSecrets, DELETE: noSecrets },
-  '/api/secrets/:name': { DELETE: noSecrets },
-  '/api/simulate': { POST: notServed('simulate transactions') },
+  '/api/secrets': { POST: putSecrets, DELETE: clearSecrets },
+  '/api/secrets/:name': { DELETE: deleteSecret },
+  '/api/simulate': { POST: simulate },
+  '/api/wallet/challenge': { POST: challengeWallet },
+  '/api/wallet/bind': { POST: proveWallet },
   '/api/memory-mode': { POST: notServed('run sessions that are not saved') },
   '/health': { GET: () => new Response('OK', { headers: { ...API_HEADERS, 'content-type': 'text/plain' } }) },
 }

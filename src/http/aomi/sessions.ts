@@ -13,9 +13,10 @@ import { API_HEADERS, type HttpContext } from '../responses.ts'
 import { admitTo, admitToApp, findFor, makeFor, ownerOf } from './admit.ts'
 import { bindWallet } from './bind-wallet.ts'
 import type { Aomi } from './parts.ts'
-import { appOf, publicKeyOf, sessionIdOf, showsKey } from './request.ts'
+import { appOf, namedSessionId, publicKeyOf, sessionIdOf, showsKey } from './request.ts'
 import { NO_TITLE } from './snapshot.ts'
 import { walletIn } from './user-state.ts'
+import { claimed } from './wallet-proof.ts'
 
 /** Sessions in a list when nobody says how many: a sidebar or two. */
 const DEFAULT_LIMIT = 50
@@ -34,6 +35,10 @@ const MakeBody = v.object({ public_key: v.optional(v.nullable(StorableText)) })
 export async function listSessions(c: HttpContext, aomi: Aomi): Promise<Response> {
   const { limit } = readInput(ListQuery, c.req.query())
   const [app, wallet] = [appOf(c), publicKeyOf(c)]
+  if ((await aomi.apps.get(app))?.aomi?.walletProof === true && wallet !== undefined) {
+    const proven = await provenList(c, aomi, wallet, limit)
+    if (proven !== undefined) return Response.json(proven.map(toListed), { headers: API_HEADERS })
+  }
   const principal = await visitorOrKey(c, aomi, app, wallet)
   const found =
     principal === undefined ? [] : await aomi.sessions.list(ownerOf(principal, app), limit, undefined, wallet)
@@ -44,7 +49,8 @@ export async function listSessions(c: HttpContext, aomi: Aomi): Promise<Response
 export async function makeSession(c: HttpContext, aomi: Aomi): Promise<Response> {
   const id = sessionIdOf(c)
   const body = c.req.header('content-type') === undefined ? {} : readInput(MakeBody, await readJson(c))
-  const wallet = walletIn(aomi.memos.stateOf(id), publicKeyOf(c) ?? body.public_key ?? undefined)
+  const named = walletIn(aomi.memos.stateOf(id), publicKeyOf(c) ?? body.public_key ?? undefined)
+  const wallet = await claimed(aomi, appOf(c), named)
   const known = await findFor(c, aomi, id, 'read')
   if (known !== undefined) return answerMade(known.record, false)
   try {
@@ -107,6 +113,23 @@ async function existing(c: HttpContext, aomi: Aomi, scope: Scope): Promise<Conve
   return conversation
 }
 
+/**
+ * Of a wallet that the session which is named was bound to by a signature: its sessions that were, too. Undefined: it was not.
+ */
+async function provenList(
+  c: HttpContext,
+  aomi: Aomi,
+  wallet: string,
+  limit: number,
+): Promise<readonly SessionSummary[] | undefined> {
+  const id = namedSessionId(c)
+  const session = id === undefined ? undefined : await findFor(c, aomi, id, 'read')
+  const bound = session?.record.wallet
+  if (session === undefined || bound?.proven !== true) return undefined
+  if (bound.address.toLowerCase() !== wallet.toLowerCase()) return undefined
+  return aomi.sessions.list(session.owner, limit, undefined, bound.address, true)
+}
+
 /** Whose list it is; undefined: there is none. */
 async function visitorOrKey(
   c: HttpContext,
@@ -114,7 +137,8 @@ async function visitorOrKey(
   app: string,
   wallet: string | undefined,
 ): Promise<Principal | undefined> {
-  const byWallet = aomi.walletList && wallet !== undefined
+  const isOpen = aomi.walletList && (await aomi.apps.get(app))?.aomi?.walletProof !== true
+  const byWallet = isOpen && wallet !== undefined
   if (!showsKey(c) && !byWallet) return undefined
   const { principal } = await admitToApp(c, aomi, app, 'read')
   return principal.keyKind === 'secret' || byWallet ? principal : undefined

@@ -6,7 +6,8 @@ import type { SystemEvent } from './memos.ts'
 import type { Aomi } from './parts.ts'
 import { clientIdOf, sessionIdOf } from './request.ts'
 import { emptyBody, failureText, type Text } from './snapshot.ts'
-import { echoOf, readUserState } from './user-state.ts'
+import { echoOf, heldNumbers, readUserState } from './user-state.ts'
+import { pendingOf, requestEvent, type WalletRequest, walletRequestsOf } from './wallet-requests.ts'
 
 /** Characters of a tag's digest: enough that no two states of one client meet. */
 const DIGEST_LENGTH = 22
@@ -25,6 +26,7 @@ export async function state(c: HttpContext, aomi: Aomi): Promise<Response> {
   const said = readUserState(c.req.query('user_state'))
   const conversation = await findFor(c, aomi, id, 'read')
   aomi.memos.keepState(id, said)
+  aomi.memos.keepClient(id, clientIdOf(c))
   if (conversation === undefined) return answerEmpty(aomi, id)
   const text = await aomi.texts.of(conversation)
   const body = bodyOf(c, aomi, conversation, text)
@@ -59,10 +61,18 @@ function bodyOf(
   { id }: Conversation,
   { text, snapshot }: Text,
 ): { readonly text: string; readonly events: readonly SystemEvent[] } {
-  const { lastRun, record } = snapshot
-  const failed = lastRun?.outcome === 'error' && memos.isNews(id, clientIdOf(c), lastRun.runId)
-  const events = failed ? [{ SystemError: failureText(lastRun.code) }] : []
-  const own = { system_events: events, user_state: echoOf(memos.stateOf(id), record.wallet) }
+  const { lastRun, record, open } = snapshot
+  const [client, said] = [clientIdOf(c), c.req.query('user_state')]
+  const failed = lastRun?.outcome === 'error' && memos.isNews(id, client, lastRun.runId)
+  const requests = walletRequestsOf(open)
+  const held = requests.length > 0 && said !== undefined ? heldNumbers(said) : undefined
+  const isLost = ({ ids }: WalletRequest): boolean =>
+    held !== undefined && !ids.some((number) => held.has(String(number)))
+  const events = [
+    ...(failed ? [{ SystemError: failureText(lastRun.code) }] : []),
+    ...requests.filter((request) => memos.isNews(id, client, request.toolCallId, isLost(request))).map(requestEvent),
+  ]
+  const own = { system_events: events, user_state: echoOf(memos.stateOf(id), record.wallet, pendingOf(requests)) }
   return { text: `${text},${JSON.stringify(own).slice(1)}`, events }
 }
 

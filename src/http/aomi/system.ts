@@ -1,17 +1,21 @@
 import * as v from 'valibot'
+import type { Conversation } from '../../ports/conversations.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import { MAX_PAGE_MESSAGES } from '../../protocol/limits.ts'
 import { StorableText } from '../../protocol/messages.ts'
 import { parseJson, readInput } from '../input.ts'
 import { charge } from '../rate-limit.ts'
 import { API_HEADERS, type HttpContext } from '../responses.ts'
-import { findFor } from './admit.ts'
+import { admitTo, findFor } from './admit.ts'
 import { bindWallet } from './bind-wallet.ts'
 import type { SystemEvent } from './memos.ts'
 import type { Aomi } from './parts.ts'
 import { sessionIdOf } from './request.ts'
 import type { AomiMessage } from './snapshot.ts'
 import { walletIn } from './user-state.ts'
+import { walletAnswers } from './wallet-answers.ts'
+import { claimed } from './wallet-proof.ts'
+import { walletRequestsOf } from './wallet-requests.ts'
 
 /** Characters of a system message: what a wallet gives back, signatures included. */
 const MAX_MESSAGE = 32 * 1024
@@ -36,7 +40,7 @@ const WalletChange = v.object({
 
 /**
  * `POST /api/system`: what happened in the client. A wallet that changed is bound to the session, at its first chat where it does
- * not exist yet; everything else is kept as an event.
+ * not exist yet; what a wallet gave back answers the call that waits for it; everything else is kept as an event.
  */
 export async function system(c: HttpContext, aomi: Aomi): Promise<Response> {
   const id = sessionIdOf(c)
@@ -47,9 +51,25 @@ export async function system(c: HttpContext, aomi: Aomi): Promise<Response> {
   if (typed === undefined) notice(aomi, id, message)
   else if (typed.type === 'wallet:state_changed') {
     keepWallet(aomi, id, typed.payload)
-    if (conversation !== undefined) await bindWallet(conversation, walletIn(typed.payload))
-  } else aomi.memos.keepEvent(id, { AsyncCallback: typed })
+    if (conversation !== undefined)
+      await bindWallet(conversation, await claimed(aomi, conversation.owner.app, walletIn(typed.payload)))
+  } else {
+    if (conversation !== undefined) await answerWallet(c, aomi, conversation, typed)
+    aomi.memos.keepEvent(id, { AsyncCallback: typed })
+  }
   return Response.json({ res: echoed(message) }, { headers: API_HEADERS })
+}
+
+/** A wallet gave back what an open call waits for: the run goes on. What names nothing open is late, and answers nothing. */
+async function answerWallet(
+  c: HttpContext,
+  aomi: Aomi,
+  conversation: Conversation,
+  { type, payload }: v.InferOutput<typeof Typed>,
+): Promise<void> {
+  const { open = [] } = await conversation.snapshot(() => false)
+  const answers = walletAnswers(type, payload, walletRequestsOf(open))
+  if (answers.length > 0) await conversation.answer(await admitTo(c, aomi, conversation, 'write'), answers)
 }
 
 /** `GET /api/events`: notices and callbacks, the oldest first, the last `count` of them. */

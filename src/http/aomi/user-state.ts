@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { ParleyError } from '../../protocol/errors.ts'
 import { type Wallet, WalletSchema } from '../../protocol/messages.ts'
+import type { Signing, Transaction } from '../../protocol/wallet-calls.ts'
 import { parseJson } from '../input.ts'
 
 /** Characters of a client's state: its wallet, what waits to be signed and a few preferences; a request line must hold it. */
@@ -9,6 +10,13 @@ const MAX_STATE_LENGTH = 64 * 1024
 const DEFAULT_CHAIN = '1'
 
 export type UserState = Readonly<Record<string, unknown>>
+
+/** What waits to be signed, as clients hold it, by number. */
+export type PendingRequests = {
+  readonly pending_txs: Readonly<Record<string, Transaction>>
+  readonly pending_eip712s: Readonly<Record<string, Signing>>
+  readonly next_id: number
+}
 
 const StateSchema = v.record(v.string(), v.unknown())
 const Chain = v.union([v.string(), v.number()])
@@ -51,14 +59,36 @@ export function walletIn(state: unknown, publicKey?: string): Wallet | null | un
  * The state as the client is told it: all that it said itself, but for what waits to be signed. That is the server's: a copy that
  * a late poll brings back must not raise what is done.
  */
-export function echoOf(state: UserState | undefined, wallet: Wallet | undefined): UserState {
+export function echoOf(
+  state: UserState | undefined,
+  wallet: Wallet | undefined,
+  waiting: PendingRequests = NOTHING_WAITS,
+): UserState {
   const bound =
     wallet === undefined ? {} : { address: wallet.address, chain_id: toChain(wallet.chain), is_connected: true }
   const pending = v.safeParse(StateSchema, state?.['pending'])
+  const none = pending.success ? Object.fromEntries(Object.keys(pending.output).map((name) => [name, {}])) : {}
   const nested = pending.success
-    ? { pending: Object.fromEntries(Object.keys(pending.output).map((name) => [name, {}])) }
+    ? { pending: { ...none, evm_txs: waiting.pending_txs, evm_sigs: waiting.pending_eip712s } }
     : {}
-  return { ...bound, ...state, ...nested, pending_txs: {}, pending_eip712s: {}, next_id: 1 }
+  return { ...bound, ...state, ...nested, ...waiting }
+}
+
+const NOTHING_WAITS: PendingRequests = { pending_txs: {}, pending_eip712s: {}, next_id: 1 }
+
+const Held = v.record(v.string(), v.unknown())
+const HeldRequests = v.object({
+  pending_txs: v.optional(Held, {}),
+  pending_eip712s: v.optional(Held, {}),
+  pending: v.optional(v.object({ evm_txs: v.optional(Held, {}), evm_sigs: v.optional(Held, {}) })),
+})
+
+/** The numbers of what waits to be signed as a client's own copy has them: only to tell whether it lost something. */
+export function heldNumbers(text: string): ReadonlySet<string> | undefined {
+  const parsed = v.safeParse(HeldRequests, readUserState(text))
+  if (!parsed.success) return undefined
+  const { pending_txs, pending_eip712s, pending } = parsed.output
+  return new Set([pending_txs, pending_eip712s, pending?.evm_txs ?? {}, pending?.evm_sigs ?? {}].flatMap(Object.keys))
 }
 
 function toChain(chain: string): number | string {

@@ -1,12 +1,13 @@
 import type { HttpTool } from '../../ports/apps.ts'
-import { ToolError } from '../../ports/tool.ts'
+import { type ToolContext, ToolError } from '../../ports/tool.ts'
+import type { Revealable } from '../../ports/vault.ts'
 import type { MakeHttpTool } from '../registry.ts'
 import { toResult, withoutSecrets } from './answer.ts'
 import { withDeadline } from './deadline.ts'
 import { exchange, type Incoming, type Outgoing } from './exchange.ts'
 import { Guard, type Lookup, systemLookup } from './guard.ts'
 import { followed } from './redirects.ts'
-import { buildRequest, followRequest, type Secrets } from './request.ts'
+import { type AllSecrets, buildRequest, followRequest, type Secrets } from './request.ts'
 
 export type HttpToolSettings = {
   /** Hosts (or host:port) that may be private and without TLS. */
@@ -23,7 +24,7 @@ export function createHttpTools(settings: HttpToolSettings, lookup: Lookup = sys
   const caller = new Caller(settings, lookup)
   return (definition) => ({
     spec: { name: definition.name, description: definition.description, parameters: definition.parameters },
-    execute: (args, { signal }) => caller.call(definition, args, signal),
+    execute: (args, context) => caller.call(definition, args, context),
   })
 }
 
@@ -38,21 +39,26 @@ class Caller {
   }
 
   /** Throws ToolError with what the model may know, and ToolSetupError. No secret is in a result or a ToolError. */
-  async call(tool: HttpTool, args: unknown, signal: AbortSignal): Promise<string> {
+  async call(tool: HttpTool, args: unknown, { signal, own }: ToolContext): Promise<string> {
     const fault = tool.fault(args)
     if (fault !== undefined) throw new ToolError(`The arguments are not right. ${fault}.`)
     if (this.#open >= MAX_AT_ONCE) throw new ToolError('Too many requests are under way; try again later.')
     this.#open++
+    let secrets: AllSecrets = { operator: this.#secrets, own: new Map() }
     try {
-      const request = buildRequest(tool, { ...Object(args) }, this.#secrets)
+      const names = ownNames(tool)
+      if (names.length > 0) secrets = { ...secrets, own: await readOwn(names, own) }
+      const request = buildRequest(tool, { ...Object(args) }, secrets)
       const late = new ToolError(`The service did not answer within ${tool.timeoutMs / MS_PER_SECOND} seconds.`)
       const send = (within: AbortSignal) => this.#run(request, tool.maxBytes, within)
       const incoming = await withDeadline(tool.timeoutMs, late, signal, send)
       // Before anything is cut off it, where half a secret could stay.
-      const clean = { ...incoming, text: this.#clean(incoming.text) }
-      return this.#clean(toResult(clean, tool.pointer))
+      const clean = { ...incoming, text: cleaned(incoming.text, secrets) }
+      return cleaned(toResult(clean, tool.pointer), secrets)
     } catch (thrown) {
-      throw thrown instanceof ToolError ? new ToolError(this.#clean(thrown.message), { cause: thrown.cause }) : thrown
+      throw thrown instanceof ToolError
+        ? new ToolError(cleaned(thrown.message, secrets), { cause: thrown.cause })
+        : thrown
     } finally {
       this.#open--
     }
@@ -62,8 +68,24 @@ class Caller {
     const send = (request: Outgoing, addresses: readonly string[]) => exchange(request, addresses, maxBytes, signal)
     return followed(first, { guard: this.#guard, signal, send, next: followRequest })
   }
+}
 
-  #clean(text: string): string {
-    return withoutSecrets(text, this.#secrets.values())
+/** Those of the person that its headers name. */
+async function readOwn(names: readonly string[], read: ToolContext['own']): Promise<Secrets> {
+  const found = new Map<string, Revealable>()
+  for (const name of names) {
+    const secret = await read?.(name)
+    if (secret !== undefined) found.set(name, secret)
   }
+  return found
+}
+
+function ownNames({ headers }: HttpTool): string[] {
+  return headers.flatMap(({ value }) =>
+    value.flatMap((piece) => (typeof piece === 'object' && 'own' in piece ? piece.own : [])),
+  )
+}
+
+function cleaned(text: string, { operator, own }: AllSecrets): string {
+  return withoutSecrets(text, [...operator.values(), ...own.values()])
 }

@@ -1,10 +1,12 @@
-import type { HttpTool } from '../../ports/apps.ts'
+import type { HeaderPiece, HttpTool } from '../../ports/apps.ts'
 import { ToolError } from '../../ports/tool.ts'
 import { toStorable } from '../../protocol/text.ts'
 import type { Outgoing } from './exchange.ts'
 import { ToolSetupError } from './guard.ts'
 
 export type Secrets = ReadonlyMap<string, { reveal(): string }>
+/** The operator's, and those of the person who asks. */
+export type AllSecrets = { readonly operator: Secrets; readonly own: Secrets }
 type Arguments = Readonly<Record<string, unknown>>
 
 const WITHOUT_BODY = new Set(['GET', 'DELETE'])
@@ -16,7 +18,7 @@ const STANDARD_HEADERS = {
 }
 
 /** The request of a call whose arguments fit the schema. Throws ToolError, ToolSetupError. */
-export function buildRequest(tool: HttpTool, args: Arguments, secrets: Secrets): Outgoing {
+export function buildRequest(tool: HttpTool, args: Arguments, secrets: AllSecrets): Outgoing {
   const url = expand(tool, args)
   const inAddress = new Set(tool.url.flatMap((piece) => (typeof piece === 'string' ? [] : piece.argument)))
   const rest = Object.entries(args).filter(([name]) => !inAddress.has(name))
@@ -76,18 +78,23 @@ function addToQuery(url: URL, name: string, value: unknown): void {
     url.searchParams.append(name, toStorable(isScalar(one) ? String(one) : JSON.stringify(one)))
 }
 
-/** Headers of a definition with the secrets that they name. Throws ToolSetupError. */
-export function headersOf(headers: HttpTool['headers'], secrets: Secrets): Record<string, string> {
+/** Headers of a definition with the secrets that they name. Throws ToolSetupError, and ToolError for what a person has not given. */
+export function headersOf(headers: HttpTool['headers'], secrets: AllSecrets): Record<string, string> {
   return Object.fromEntries(
     headers.map(({ name, value }) => [
       name.toLowerCase(),
-      value.map((piece) => (typeof piece === 'string' ? piece : reveal(piece.secret, secrets))).join(''),
+      value.map((piece) => (typeof piece === 'string' ? piece : reveal(piece, secrets))).join(''),
     ]),
   )
 }
 
-function reveal(name: string, secrets: Secrets): string {
-  const secret = secrets.get(name)
+function reveal(piece: Exclude<HeaderPiece, string>, { operator, own }: AllSecrets): string {
+  if ('own' in piece) {
+    const given = own.get(piece.own)
+    if (given === undefined) throw new ToolError(`The person has not given ${piece.own}, which this needs.`)
+    return given.reveal()
+  }
+  const secret = operator.get(piece.secret)
   if (secret === undefined) throw new ToolSetupError('SECRET_NOT_SET')
   return secret.reveal()
 }

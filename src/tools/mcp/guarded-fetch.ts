@@ -26,6 +26,8 @@ const MAX_AT_ONCE = 64
 const LAST_WORD_MS = 1000
 /** Answers that have no body, as `Response` insists. */
 const WITHOUT_BODY = new Set([204, 205, 304])
+/** A connection is for all who use the App: the definition names no person's secrets. */
+const NOBODY: Secrets = new Map()
 /** What `Response` takes. */
 const [MIN_STATUS, MAX_STATUS] = [200, 599]
 
@@ -77,7 +79,7 @@ export class GuardedFetch {
     if (method === 'GET' && this.#isFlooded && !('last-event-id' in own)) return this.#refuse()
     const use = await this.#useOf(method, init.signal ?? undefined)
     const standard = { ...own, 'user-agent': 'parley', 'accept-encoding': 'identity' }
-    const headers = { ...headersOf(this.#at.headers, this.#secrets), ...standard }
+    const headers = { ...headersOf(this.#at.headers, { operator: this.#secrets, own: NOBODY }), ...standard }
     const body = typeof init.body === 'string' ? { body: init.body } : {}
     const answer = await followed(
       { url, method, headers, ...body },

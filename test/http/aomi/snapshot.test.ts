@@ -26,6 +26,7 @@ class CountedConversation implements Conversation {
 
   runs = async () => []
   send = async () => Promise.reject(new Error('not here'))
+  answer = async () => undefined
   cancel = async () => undefined
   make = async () => undefined
   update = async () => undefined

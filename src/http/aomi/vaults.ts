@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto'
+import type { Principal } from '../../ports/access.ts'
+import type { Conversation } from '../../ports/conversations.ts'
+import type { Vault } from '../../ports/vault.ts'
+
+/**
+ * Names the vault of one client of an account, or of a visitor. A digest: the store does not hold the id, which is all that a
+ * visitor proves.
+ */
+export function vaultOfClient({ account = '' }: Pick<Principal, 'account'>, clientId: string): string {
+  return digest('client', account, clientId)
+}
+
+/** Of a session whose client never said who it is. */
+export function vaultOfSession(sessionId: string): string {
+  return digest('session', sessionId)
+}
+
+function digest(...parts: readonly string[]): string {
+  return createHash('sha256').update(parts.join('\0')).digest('base64url')
+}
+
+/** The runs of a session use the secrets of the client that sent to it last, else those left for the session itself. */
+export async function bindVault(
+  vault: Vault,
+  conversation: Conversation,
+  principal: Principal,
+  clientId: string,
+): Promise<void> {
+  const own = clientId === '' ? [] : [vaultOfClient(principal, clientId)]
+  const choices = [...own, vaultOfSession(conversation.id)]
+  const holding = await vault.holding(choices)
+  await setVault(conversation, choices.find((choice) => holding.includes(choice)) ?? '')
+}
+
+/** Saved only where it is another one than before. */
+export async function setVault(conversation: Conversation, vault: string): Promise<void> {
+  if ((conversation.record.vault ?? '') === vault) return
+  if (!conversation.stored) await conversation.make()
+  await conversation.update({ vault })
+}
