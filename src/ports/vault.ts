@@ -54,6 +54,9 @@ export interface Vault extends OwnSecrets {
   holding(vaults: readonly string[]): Promise<readonly string[]>
 }
 
+/** Before the id of a session, whose vault it is: deleted with it. */
+export const SESSION_VAULT = 'session:'
+
 /** Before the name of a provider, whose key it is. */
 const PROVIDER_KEY = 'PROVIDER_KEY:'
 

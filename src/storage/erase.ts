@@ -1,4 +1,5 @@
 import type { TransactionSql } from 'postgres'
+import { SESSION_VAULT } from '../ports/vault.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { notify, recordChange } from './changes.ts'
 import type { Patience, Pool } from './connection.ts'
@@ -57,6 +58,7 @@ async function eraseAll(sql: TransactionSql, sessionId: string, untouchedSince: 
   if (gone.length === 0) return false
   // A statement of its own: it sees what was written up to the moment in which the runs were gone, and later nothing is.
   await sql`delete from message_tails where session_id = ${sessionId}`
+  await sql`delete from vault_entries where vault = ${SESSION_VAULT + sessionId}`
   await sql`with ${recordChange(sql, 'session', sql`select ${sessionId}::text`)} select ${notify(sql)}`
   return true
 }

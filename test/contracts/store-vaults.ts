@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { type MakeStore, openSubject } from './store-subject.ts'
+import { SESSION_VAULT } from '../../src/ports/vault.ts'
+import { answered } from './store-rows.ts'
+import { type MakeStore, openSubject, SOON } from './store-subject.ts'
 
 const LIMIT = 3
 
@@ -29,6 +31,17 @@ export function vaultRules(make: MakeStore): void {
       expect((await store().listEntries(id)).map(({ name }) => name)).toEqual(['B'])
       expect([await store().deleteEntries(id), await store().deleteEntries(id)]).toEqual([true, false])
       expect(await other().store.listEntries(id)).toEqual([])
+    })
+
+    it('of a session go with it; others stay', async () => {
+      const write = answered({ app: randomUUID() })
+      const other = randomUUID()
+      await store().commit(write, SOON)
+      await put(SESSION_VAULT + write.sessionId, 'A')
+      await put(other, 'A')
+      expect(await store().delete(write.sessionId)).toBe(true)
+      expect(await store().listEntries(SESSION_VAULT + write.sessionId)).toEqual([])
+      expect(await store().listEntries(other)).toHaveLength(1)
     })
 
     it('are refused, all of them, beyond the limit', async () => {

@@ -5,23 +5,36 @@ import { eventText } from './sse.ts'
 const KEEP_ALIVE_MS = 15_000
 const KEEP_ALIVE = ': keep-alive\n\n'
 
+/** A stream with what it is of. */
+export type OpenStream = { readonly sessionId: string; readonly stream: PushedEvents }
+
 /** The open streams of this process, by session. */
 export class Streams {
   readonly #streams = new Map<string, Set<PushedEvents>>()
+  /** Those that have a connection of their own, oldest first. */
+  readonly #alone = new Map<PushedEvents, OpenStream & { readonly address: string }>()
   #timer: NodeJS.Timeout | undefined
 
-  add(sessionId: string, stream: PushedEvents): void {
+  /** `address`: where its browser is, when the stream takes a connection of its own. */
+  add(sessionId: string, stream: PushedEvents, address?: string): void {
+    if (address !== undefined) this.#alone.set(stream, { sessionId, stream, address })
     this.#streams.set(sessionId, (this.#streams.get(sessionId) ?? new Set()).add(stream))
     this.#timer ??= setInterval(() => this.#keepAlive(), KEEP_ALIVE_MS)
   }
 
   remove(sessionId: string, stream: PushedEvents): void {
+    this.#alone.delete(stream)
     const streams = this.#streams.get(sessionId)
     streams?.delete(stream)
     if (streams?.size === 0) this.#streams.delete(sessionId)
     if (this.#streams.size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
+  }
+
+  /** Of one address, oldest first. */
+  at(address: string): readonly OpenStream[] {
+    return [...this.#alone.values()].filter((one) => one.address === address)
   }
 
   /** To each client of the session once. */

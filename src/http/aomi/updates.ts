@@ -5,6 +5,7 @@ import { admitTo, findFor } from './admit.ts'
 import type { Aomi } from './parts.ts'
 import { PushedEvents } from './pushed-events.ts'
 import { sessionIdOf } from './request.ts'
+import { makeRoom } from './room-for-requests.ts'
 import { eventText } from './sse.ts'
 
 /** Sent first, so that the answer begins at once. */
@@ -20,19 +21,23 @@ export async function updates(c: HttpContext, aomi: Aomi): Promise<Response> {
   const known = await findFor(c, aomi, id, 'read')
   // Looked at here so that it is refused with an answer; taken when the following begins.
   if (known !== undefined) (await takePlace(c, aomi, known)).release()
-  const release = access.admitConnection(access.addressOf(accessRequestOf(c)))
+  const from = access.addressOf(accessRequestOf(c))
+  const release = access.admitConnection(from)
+  const address = c.env.peer.multiplexed === true ? undefined : from.address
   const stream = new PushedEvents(() => {
     stop()
     streams.remove(id, stream)
     release()
   })
-  streams.add(id, stream)
+  streams.add(id, stream, address)
   stream.send(OPENING)
   const stop = conversations.follow(id, {
     async admit(conversation) {
       const { keyId, release: leave } = await takePlace(c, aomi, conversation)
       stream.keyId = keyId
       stream.hold(leave)
+      // What cannot be looked up now is no reason to end this one.
+      if (address !== undefined) void makeRoom(aomi, address, id).catch(() => undefined)
     },
     told: (what) => stream.send(eventText({ ...toEvent(what), session_id: id })),
     ended: () => stream.end(),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Principal } from '../../ports/access.ts'
 import type { Conversation } from '../../ports/conversations.ts'
-import type { Vault } from '../../ports/vault.ts'
+import { SESSION_VAULT, type Vault } from '../../ports/vault.ts'
 
 /**
  * Names the vault of one client of an account, or of a visitor. A digest: the store does not hold the id, which is all that a
@@ -11,9 +11,9 @@ export function vaultOfClient({ account = '' }: Pick<Principal, 'account'>, clie
   return digest('client', account, clientId)
 }
 
-/** Of a session whose client never said who it is. */
+/** Of a session whose client never said who it is. It goes with the session, as the store knows by this name. */
 export function vaultOfSession(sessionId: string): string {
-  return digest('session', sessionId)
+  return SESSION_VAULT + sessionId
 }
 
 function digest(...parts: readonly string[]): string {

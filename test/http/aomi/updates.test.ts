@@ -6,6 +6,9 @@ import { LiveServer, TRANSPORTS } from '../../support/live-server.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
 
 const ADDRESS = '0x742d35Cc6634C0532925a3b844Bc9e7595f2bD68'
+const OTHER_ADDRESS = '0x5AAeb6053F3E94C9b9A09f33669435E7Ef1BeAed'
+const JSON_BODY = { 'content-type': 'application/json' }
+const TITLE = JSON.stringify({ title: 'Still here' })
 
 describe.each(TRANSPORTS)('what Aomi’s client is told beside its polls, on %s', (transport) => {
   let database: TestDatabase
@@ -105,6 +108,34 @@ describe.each(TRANSPORTS)('what Aomi’s client is told beside its polls, on %s'
     )
     await other.close()
     expect(await ends).toEqual(['ended', 'ended', 'ended'])
+  })
+
+  it('holds no more than five connections of one wallet: the oldest where nothing is on ends, and can be opened again', async () => {
+    const wallet = (address: string) => ({
+      user_state: JSON.stringify({ address, chain_id: 1, is_connected: true }),
+    })
+    const visit = async (address: string, message: string) => {
+      const client = new AomiClient(server)
+      await client.chat(message, wallet(address))
+      return { client, stream: await open(client) }
+    }
+    const busy = await visit(ADDRESS, 'count from 1 to 5000')
+    const elsewhere = await visit(OTHER_ADDRESS, 'hello')
+    const idle = [await visit(ADDRESS, 'hello')]
+    while (idle.length < 4) idle.push(await visit(ADDRESS.toLowerCase(), 'hello'))
+    const last = await visit(ADDRESS, 'hello')
+    const [first, second] = idle
+    while ((await first?.stream.next()) !== undefined);
+    const again = first === undefined ? undefined : await open(first.client)
+    expect(await again?.until('title_changed')).toBeDefined()
+    while ((await second?.stream.next()) !== undefined);
+    const told = [busy, elsewhere, last, ...idle.slice(2)]
+    for (const { client } of told)
+      await client.request('PATCH', `/api/sessions/${client.session}`, {}, JSON_BODY, TITLE)
+    for (const { stream } of told) while ((await stream.until('title_changed'))['new_title'] !== 'Still here');
+    await busy.client.interrupt()
+    for (const { stream } of told) await stream.close()
+    await again?.close()
   })
 
   it('is for those only who may read the session', async () => {
