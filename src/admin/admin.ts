@@ -23,7 +23,7 @@ export function createAdmin(parts: AdminParts): Admin {
     async setPlan(actor, id, plan) {
       assertOperator(actor)
       await audit.noted(actor, 'account.plan', id, async () => {
-        if (!(await parts.store.setPlan(id, plan))) throw noSuchAccount()
+        if (!(await parts.store.setPlan(id, plan))) throw noSuchAccount(id)
       })
     },
     apps: (actor, page) => apps.list(actor, page),
@@ -44,10 +44,11 @@ function ownAccount(actor: Actor): { readonly account?: string } {
 async function account(reads: AdminParts['reads'], actor: Actor, id: string): Promise<AccountRow> {
   const isTheirs = actor.kind !== 'admin' || actor.account === id
   const found = isTheirs ? await reads.findAccount(id) : undefined
-  if (found === undefined) throw noSuchAccount()
+  if (found === undefined) throw noSuchAccount(id)
   return found
 }
 
-function noSuchAccount(): ParleyError {
-  return new ParleyError('not_found', { message: 'There is no such account: the first key or App of one makes it' })
+function noSuchAccount(id: string): ParleyError {
+  const message = `There is no account ${id}: the first key or App of one makes it`
+  return new ParleyError('not_found', { message })
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { parseKey, provesPublishable, provesSecret } from '../../src/access/keys.ts'
 import type { KeyRow } from '../../src/ports/keys.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
+import { actsOf } from './fake-acts.ts'
 import { FakeTerminal } from './fakes.ts'
 
 const SHOP = { id: 'shop', name: 'Shop', preamble: 'Sell.', model: { default: 'scripted/demo' } }
@@ -260,11 +261,11 @@ describe('parley accounts', () => {
     terminal.store.plans.set('acme', 'pro').set('plain', undefined).set('odd', 'gone')
     terminal.env['PARLEY_DEFAULT_PLAN'] = 'free'
     expect(await terminal.run('accounts', 'list')).toBe(0)
-    const rows = terminal.outLines.slice(1).map((line) => line.split(/ {2,}/).slice(0, 3))
+    const rows = terminal.outLines.slice(1).map((line) => line.split(/ {2,}/).slice(0, 4))
     expect(rows).toEqual([
-      ['acme', 'pro', '1'],
-      ['plain', 'free (default)', '1'],
-      ['odd', 'gone (not in PARLEY_PLANS: free)', '1'],
+      ['acme', 'pro', '0', '1'],
+      ['plain', 'free (default)', '0', '1'],
+      ['odd', 'gone (not in PARLEY_PLANS: free)', '0', '1'],
     ])
   })
 
@@ -279,6 +280,9 @@ describe('parley accounts', () => {
       expect(await terminal.run('accounts', 'set', 'acme', '--plan', plan)).toBe(0)
       expect(terminal.store.plans.get('acme')).toBe(held)
     }
+    expect(actsOf(terminal.store).map(({ actor, act, target, outcome }) => [actor, act, target, outcome])).toEqual(
+      Array.from({ length: 3 }, () => ['cli', 'account.plan', 'acme', 'ok']),
+    )
   })
 
   it('refuses a plan that is not configured, one that is missing, and an account that nobody has a key of', async () => {
@@ -290,7 +294,7 @@ describe('parley accounts', () => {
     expect(await terminal.run('accounts', 'set', 'acme')).toBe(2)
     expect(await terminal.run('accounts', 'set', '--plan', 'gold')).toBe(2)
     expect(await terminal.run('accounts', 'set', 'nobody', '--plan', 'gold')).toBe(1)
-    expect(terminal.errLines.at(-1)).toBe('parley accounts: There is no account nobody: the first key of one makes it')
+    expect(terminal.errLines.at(-1)).toBe('parley accounts: There is no account nobody: the first key or App of one makes it')
     expect(await terminal.run('accounts', 'set', 'acme', '--plan', 'gold')).toBe(0)
   })
 })
