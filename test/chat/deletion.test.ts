@@ -110,10 +110,10 @@ it('a session that was deleted while the only process could hear nothing is drop
   }
   const rig = new ChatRig({ store })
   const [gone, kept] = [randomUUID(), randomUUID()]
-  for (const id of [gone, kept]) {
+  for (const [nth, id] of [gone, kept].entries()) {
     const client = await rig.ready(id)
     await client.say('m1')
-    ;(await rig.model.request(rig.model.streams.length - 1)).say('dear').stop()
+    ;(await rig.model.request(nth)).say('dear').stop()
     await client.end()
   }
   await turns()

@@ -82,7 +82,8 @@ export class AdminRig {
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
     const text = await response.text()
-    const isJson = response.headers.get('content-type')?.startsWith('application/json') === true
+    const [type] = (response.headers.get('content-type') ?? '').split(';')
+    const isJson = type === 'application/json'
     const parsed: unknown = isJson ? JSON.parse(text) : {}
     check(method, path, response.status, parsed)
     return { status: response.status, body: v.parse(v.record(v.string(), v.unknown()), parsed), text }
