@@ -24,7 +24,13 @@ export class ExportDesk {
     lines: () => Promise<AsyncGenerator<ExportLine, void, undefined>>,
   ): Promise<Response> {
     if (this.#open.count >= AT_ONCE) throw new ParleyError('overloaded', { retryAfterMs: RETRY_MS })
-    const reading = new Reading(await lines(), this.#open)
+    // Before any wait: of two that come at once each must see the other.
+    this.#open.count++
+    const begun = await lines().catch((thrown: unknown) => {
+      this.#open.count--
+      throw thrown
+    })
+    const reading = new Reading(begun, this.#open)
     const first = await reading.start()
     const headers = {
       ...API_HEADERS,
@@ -38,7 +44,7 @@ export class ExportDesk {
   }
 }
 
-/** One export on its way to a reader. What it holds is given back once, at its end or when the reader is too slow or has left. */
+/** One export on its way to a reader, whose place is taken. It is given back once, at its end or when the reader is too slow or has left. */
 class Reading {
   readonly #lines: AsyncGenerator<ExportLine, void, undefined>
   readonly #open: { count: number }
@@ -50,7 +56,6 @@ class Reading {
   constructor(lines: AsyncGenerator<ExportLine, void, undefined>, open: { count: number }) {
     this.#lines = lines
     this.#open = open
-    open.count++
     this.#whole = setTimeout(() => void this.end(), WHOLE_MS)
   }
 
