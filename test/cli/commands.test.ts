@@ -294,7 +294,9 @@ describe('parley accounts', () => {
     expect(await terminal.run('accounts', 'set', 'acme')).toBe(2)
     expect(await terminal.run('accounts', 'set', '--plan', 'gold')).toBe(2)
     expect(await terminal.run('accounts', 'set', 'nobody', '--plan', 'gold')).toBe(1)
-    expect(terminal.errLines.at(-1)).toBe('parley accounts: There is no account nobody: the first key or App of one makes it')
+    expect(terminal.errLines.at(-1)).toBe(
+      'parley accounts: There is no account nobody: the first key or App of one makes it',
+    )
     expect(await terminal.run('accounts', 'set', 'acme', '--plan', 'gold')).toBe(0)
   })
 })
