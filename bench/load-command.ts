@@ -41,6 +41,10 @@ export type LoadCommand =
   | ({ readonly do: 'knock' } & KnockCommand)
   /** Wrong keys, by the clock. */
   | ({ readonly do: 'guess' } & GuessCommand)
+  /** The state of every session by HTTP, by the clock. */
+  | ({ readonly do: 'poll' } & PollCommand)
+  /** The first session sends by its WebSocket, and somebody else by HTTP, in turns. */
+  | ({ readonly do: 'chats' } & ChatsCommand)
   | { readonly do: 'leave' }
 
 type Watched = {
@@ -59,6 +63,25 @@ export type GuessCommand = {
   readonly perSecond: number
   readonly seconds: number
 }
+
+export type PollCommand = {
+  readonly target: Target
+  readonly sessionIds: readonly string[]
+  /** Of each session. */
+  readonly perSecond: number
+  readonly seconds: number
+}
+
+/** `times`: as `Latencies.encode` writes them. */
+export type PollResult = {
+  readonly polls: number
+  readonly unchanged: number
+  readonly bytes: number
+  readonly times: string
+}
+
+export type ChatsCommand = { readonly target: Target; readonly sessionId: string; readonly count: number }
+export type ChatsResult = { readonly posts: string; readonly sends: string }
 
 export type Resumed = {
   readonly target: Target
@@ -146,12 +169,17 @@ export function partOf(command: LoadCommand, nth: number, of: number): LoadComma
       const [from, to] = stretchOf(command.keys.length, nth, of)
       return { ...command, keys: command.keys.slice(from, to) }
     }
+    case 'poll': {
+      const [from, to] = stretchOf(command.sessionIds.length, nth, of)
+      return { ...command, sessionIds: command.sessionIds.slice(from, to) }
+    }
     case 'guess':
       return { ...command, perSecond: command.perSecond / of }
     case 'mix':
       return { ...command, seed: command.seed + nth, arrivals: command.arrivals / of }
     case 'cursor':
     case 'enter':
+    case 'chats':
       return nth === 0 ? command : undefined
     default:
       return command

@@ -1,5 +1,6 @@
 /** The load side as its own process: many sessions, every token checked, on command of the bench. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { chats, poll } from './aomi-load.ts'
 import { nowMicros } from './clock.ts'
 import { Crowd } from './crowd.ts'
 import { guess, knock } from './knocking.ts'
@@ -191,6 +192,10 @@ async function handle(text: string): Promise<unknown> {
       return knock(crowd, command)
     case 'guess':
       return guess(crowd, command)
+    case 'poll':
+      return poll(crowd, command)
+    case 'chats':
+      return chats(crowd, command)
     case 'leave':
       for (const session of crowd.sessions) session.leave()
       crowd.sessions = []

@@ -14,6 +14,7 @@ import { Progress } from './progress.ts'
 import { linesOf, type Report, type ReportedScenario, type Results, tableOf } from './report.ts'
 import { Rig } from './rig.ts'
 import type { Sample, Scenario } from './scenario.ts'
+import { aomi } from './scenario-aomi.ts'
 import { cold } from './scenario-cold.ts'
 import { connect } from './scenario-connect.ts'
 import { fanout } from './scenario-fanout.ts'
@@ -36,7 +37,7 @@ const HELP = `npm run bench -- [scenario...] [options]        servers that the b
 npm run bench -- [scenario...] --url ws://127.0.0.1:8080 --app ID --key KEY    a server that runs already
 npm run bench -- compare BEFORE.json AFTER.json
 npm run bench -- html REPORT.json REPORT.html
-scenarios: full, apart, paced, stop, fanout, connect, keys, flood, return, resume, cold, write, idle, mixed, soak; with --url: connect, paced, stop,
+scenarios: full, apart, paced, stop, fanout, connect, keys, flood, return, resume, cold, write, aomi, idle, mixed, soak; with --url: connect, paced, stop,
   fanout, resume, mixed, soak; stream (full, apart, paced), interrupt (stop), all (also when none is named)
 
   --rounds N       how often, 3 by default, with --url once
@@ -63,7 +64,7 @@ function scenariosOf(options: Options): readonly Scenario[] {
   const people = [mixed(options), soak(options)]
   if (options.outside) return [...outsideScenarios(options.outside), ...people]
   const gate = [keys, flood, comeBack(options)]
-  return [full, apart, paced, stop, fanout, connect, ...gate, resume, cold, write, idle, ...people]
+  return [full, apart, paced, stop, fanout, connect, ...gate, resume, cold, write, aomi, idle, ...people]
 }
 
 function chosen(options: Options): readonly Scenario[] {

@@ -39,6 +39,7 @@ export class LoadSession {
   #wire: Line | undefined
   #ready: () => void = () => {}
   #run: Run | undefined
+  #acked: (() => void) | undefined
   #serial = 0
   /** Counts connections: what an earlier one still says is not heard. */
   #line = 0
@@ -99,6 +100,16 @@ export class LoadSession {
       const content = this.#target.countsPerSecond === undefined ? orderText(order) : countText(order)
       this.#wire?.ask(id, content)
     })
+  }
+
+  /** Sends, and gives the microseconds until the server acknowledged it, once its run has ended. */
+  async send(order: Order): Promise<number> {
+    const asked = nowMicros()
+    const acked = new Promise<number>((resolve) => {
+      this.#acked = () => resolve(nowMicros() - asked)
+    })
+    await this.run(order, asked)
+    return acked
   }
 
   /** Reads the next run, which someone else asks for; resolves when it has ended. */
@@ -202,6 +213,8 @@ export class LoadSession {
         this.#ready()
         return
       case 'ack':
+        this.#acked?.()
+        this.#acked = undefined
         if (this.#run?.cancelRef !== undefined && frame.ref === this.#run.cancelRef) this.#run.cancelled = true
         return
       case 'error':

@@ -133,8 +133,8 @@ describe('docs/operations.md', () => {
   })
 })
 
-describe('docs/apps-and-keys.md and docs/access.md', () => {
-  const page = read('docs/apps-and-keys.md')
+describe('docs/apps.md and docs/access.md', () => {
+  const page = read('docs/apps.md')
   const example = read('examples/support-app.json')
 
   it('shows the example file, which is a definition that can be stored', () => {

@@ -16,6 +16,14 @@ describe('several load processes', () => {
     const guesses = parts({ do: 'guess', target: TARGET, keyIds: ['k'], perSecond: 500, seconds: 1 }, 2)
     expect(guesses.map((part) => (part?.do === 'guess' ? part.perSecond : 0))).toEqual([250, 250])
   })
+
+  it('share the sessions that are polled, each once; one of them sends', () => {
+    const sessionIds = Array.from({ length: 7 }, (_, nth) => `s${nth}`)
+    const polls = parts({ do: 'poll', target: TARGET, sessionIds, perSecond: 2, seconds: 1 }, 3)
+    expect(polls.flatMap((part) => (part?.do === 'poll' ? part.sessionIds : []))).toEqual(sessionIds)
+    const chats = parts({ do: 'chats', target: TARGET, sessionId: 's0', count: 3 }, 2)
+    expect(chats.map((part) => part?.do)).toEqual(['chats', undefined])
+  })
 })
 
 describe('the share of a histogram within a time', () => {
