@@ -102,8 +102,10 @@ describe('when Postgres is away', LONG, () => {
     await store.commit(write, SOON)
     const sql = connect(connection, { max: 1 })
     const [writer] = await sql<{ pid: number }[]>`
-      select pid from pg_stat_activity where query like '%refused as materialized%' and pid <> pg_backend_pid()`
-    const pid = writer?.pid ?? 0
+      select pid from pg_stat_activity where query like '%fenced as materialized%' and pid <> pg_backend_pid()`
+    // Signals to 0 would reach this process and all of its group.
+    if (writer === undefined) throw new Error('no connection has written')
+    const { pid } = writer
     const titled = (title: string) => ({ ...write, session: { ...write.session, title } })
     process.kill(pid, 'SIGSTOP')
     try {
