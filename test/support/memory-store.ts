@@ -16,6 +16,7 @@ import type {
   SessionWrite,
 } from '../../src/ports/store.ts'
 import type { UsageStore } from '../../src/ports/usage.ts'
+import { SESSION_VAULT } from '../../src/ports/vault.ts'
 import { type ErrorCode, ParleyError } from '../../src/protocol/errors.ts'
 import { utf8Length } from '../../src/protocol/text.ts'
 import { MemoryKeys } from './memory-keys.ts'
@@ -239,6 +240,7 @@ export class MemoryStore extends MemoryKeys implements SessionStore, UsageStore,
   async delete(sessionId: string): Promise<boolean> {
     await this.#answer()
     const deleted = this.#world.sessions.delete(sessionId)
+    this.#world.vaults.delete(SESSION_VAULT + sessionId)
     if (deleted) this.#world.tell({ kind: 'session', id: sessionId, removed: true })
     return deleted
   }

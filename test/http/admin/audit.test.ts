@@ -78,7 +78,7 @@ describe('accounts over /v1/admin', () => {
     await rig.admin({ account: 'globex', apps: ['bank'] })
     const operator = await rig.operator()
     expect((await rig.ask(operator, 'GET', '/v1/admin/accounts?after=acme')).body).toMatchObject({
-      accounts: [{ id: 'default' }, { id: 'globex', plan: 'free', apps: 1 }],
+      accounts: [{ id: 'default' }, { id: 'globex', apps: 1 }],
     })
     const key = await rig.admin()
     expect(codeOf(await rig.ask(key, 'GET', '/v1/admin/accounts'))).toBe('forbidden')
@@ -86,10 +86,12 @@ describe('accounts over /v1/admin', () => {
     expect(codeOf(await rig.ask(key, 'GET', '/v1/admin/accounts/globex'))).toBe('not_found')
     expect((await rig.ask(operator, 'GET', '/v1/admin/accounts/globex')).status).toBe(200)
     expect(codeOf(await rig.ask(operator, 'GET', '/v1/admin/accounts/nobody'))).toBe('not_found')
-    const terminal = new FakeTerminal()
     const { store } = rig.server
+    await store.setPlan('globex', 'pro')
+    expect((await rig.ask(operator, 'GET', '/v1/admin/accounts/globex')).body).toMatchObject({ plan: 'pro' })
+    const terminal = new FakeTerminal()
     const open = async () => ({ admin: adminOf(store, store, 1000), keys: store, apps: store, close: async () => {} })
     expect(await runCli(['accounts', 'list'], terminal, { accounts: accountsCommand(open) })).toBe(0)
-    expect(terminal.outLines.map((line) => line.split(' ')[0])).toEqual(['ID', 'acme', 'default', 'globex'])
+    expect(terminal.outLines.map((line) => line.split(' ')[0])).toEqual(['ACCOUNT', 'acme', 'default', 'globex'])
   })
 })
