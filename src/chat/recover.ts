@@ -3,7 +3,6 @@ import { sessionTag } from '../ports/telemetry.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { NOTHING, type QueuedSend } from './activity.ts'
 import { OUTCOME_UNKNOWN } from './context.ts'
-import { endDeleted } from './gone.ts'
 import { closeAll } from './open-calls.ts'
 import { toLastRun } from './run-end.ts'
 import type { Session } from './session.ts'
@@ -21,13 +20,6 @@ export async function recover(session: Session, loaded: LoadedSession): Promise<
   if (running.run.node === session.core.store.node) await resumeUnbegun(session, running)
   else if (running.nodeAlive) await followRun(session, running.run)
   else await endDead(session, running.run)
-}
-
-/** After a write that was refused but may have been stored: takes the queue and an unbegun run from the store (I2). */
-export async function reconcile(session: Session): Promise<void> {
-  if (!session.doubtful) return
-  session.doubtful = false
-  if (!(await reload(session)) && session.stored) throw endDeleted(session)
 }
 
 /**

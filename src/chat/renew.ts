@@ -21,6 +21,17 @@ export async function renew(session: Session): Promise<void> {
   if (after.waiting !== before.waiting) session.announceStatus()
 }
 
+/**
+ * After a write that was refused but may have been stored: takes the queue and an unbegun run from the store (I2). What another
+ * process did meanwhile is told as by any renewal: else a run that starts next would start within one that has ended elsewhere (I1).
+ */
+export async function reconcile(session: Session): Promise<void> {
+  if (!session.doubtful) return
+  session.doubtful = false
+  await renew(session)
+  if (session.retired) throw new ParleyError('session_not_found')
+}
+
 /** False: the store has no such session. */
 async function isOurs(session: Session): Promise<boolean> {
   try {

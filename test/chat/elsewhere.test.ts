@@ -62,6 +62,27 @@ describe('a session whose run another living process has on', () => {
     expect((await rig.stored(id)).map(({ content }) => content)).toHaveLength(4)
   })
 
+  it('I1: is told as ended before the next run starts here, also where a write left it in doubt', async () => {
+    const { rig, other, watcher, runId, stream } = await begin()
+    other.store.refuseNext('store_unavailable')
+    expect(await watcher.say('m3')).toMatchObject({ code: 'store_unavailable' })
+    other.store.goDeaf()
+    stream.say(', whole').stop()
+    await rig.pass(10)
+    await turns()
+    expect(statuses(watcher)?.lastRun).toBeUndefined()
+    expect(await watcher.say('m4')).toMatchObject({ state: 'started' })
+    expect(shown(watcher)).toEqual(['user: text of m1', 'assistant: half, whole'])
+    const told = watcher.frames.findIndex(
+      (frame) => 'type' in frame && frame.type === 'session.status' && frame.lastRun?.runId === runId,
+    )
+    const started = watcher.frames.findIndex((frame) => 'chunk' in frame && frame.chunk.type === 'RUN_STARTED')
+    expect(told).toBeGreaterThan(-1)
+    expect(started).toBeGreaterThan(told)
+    ;(await other.model.request(0)).say('two').stop()
+    await watcher.end()
+  })
+
   it('P-62 I6: a cursor from before what another process did gets a snapshot', async () => {
     const { rig, other, id, watcher, stream } = await begin()
     const { epoch = '', seq = 0 } = watcher.last('session.ready') ?? {}

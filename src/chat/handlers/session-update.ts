@@ -2,7 +2,7 @@ import type { BoundWallet, SessionRow } from '../../ports/store.ts'
 import type { SessionUpdate } from '../../protocol/commands.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import type { Caller, Outcome } from '../caller.ts'
-import { reconcile } from '../recover.ts'
+import { reconcile } from '../renew.ts'
 import { toWireWallet } from '../session-row.ts'
 
 /** `proven` comes from within only: the wire has no such field. */
