@@ -4,6 +4,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres from 'postgres'
+import * as v from 'valibot'
 import { type Contender, freePort, type Place, type Start, untilAnswers } from './contender.ts'
 import { childrenOf, moveToCore, OTHER_CORE, SERVER_CORE, startNode, stopProcess } from './processes.ts'
 
@@ -19,6 +20,12 @@ const APP = {
   model: { default: 'anthropic/bench', allowed: ['anthropic/bench'], maxOutputTokens: 8192, contextTokens: 150_000 },
 }
 const SECRET_KEY = /sk_live_\w+/
+const START = v.parse(
+  v.object({ scripts: v.object({ start: v.string() }) }),
+  JSON.parse(readFileSync('package.json', 'utf8')),
+)
+/** What Node is told by those who start it as the README says. */
+const NODE_ARGS = START.scripts.start.split(' ').filter((part) => part.startsWith('--'))
 
 /** Parley on a keyed App, with the embedded Postgres (or `DATABASE_URL`) writing through, in a data directory of its own. */
 export const startParley: Start = async (place) => {
@@ -50,7 +57,7 @@ async function launch(folder: string, place: Place): Promise<Contender> {
     ...place.env,
     NODE_ENV: 'production',
   }
-  const nodeArgs = ['--expose-gc', ...(place.nodeArgs ?? []), '--import', join(outDir, 'probe.js')]
+  const nodeArgs = [...NODE_ARGS, '--expose-gc', ...(place.nodeArgs ?? []), '--import', join(outDir, 'probe.js')]
   const child = startNode(SERVER_CORE, [...nodeArgs, MAIN], env)
   await untilAnswers(`http://127.0.0.1:${port}/readyz`, child, (status) => status === 200)
   const databasePid = postmasterIn(dataDir)?.pid
