@@ -11,6 +11,7 @@ import type { Telemetry } from '../../src/ports/telemetry.ts'
 import type { TicketStore } from '../../src/ports/tickets.ts'
 import type { UsageStore } from '../../src/ports/usage.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
+import { ACCESS } from '../support/access-settings.ts'
 
 /** Keys and Apps in maps, with what was asked of them; `down` makes every call fail as a lost store does. */
 export class FakeStore implements KeyStore, AccountStore, UsageStore, AppStore, TicketStore, ChangeFeed {
@@ -162,26 +163,7 @@ export class FakeTelemetry implements Telemetry {
   gauge(): void {}
 }
 
-export const SETTINGS: AccessSettings = {
-  defaultApp: true,
-  requireHttps: false,
-  trustedProxies: [],
-  connectionsPerAddress: 3,
-  runsPerMinute: 10,
-  runsAtOnce: 3,
-  guessesPerMinute: 10,
-  hashesAtOnce: 2,
-  ticketMs: 30_000,
-  returnMs: 600_000,
-  verdicts: 100,
-  plans: new Map(),
-  connectionsPerKey: 1000,
-  connectionsPerApp: 1000,
-  appRunsAtOnce: 1000,
-  accountRunsAtOnce: 1000,
-  appTokensPerDay: 0,
-  defaultPlan: 'none',
-}
+export const SETTINGS: AccessSettings = { ...ACCESS, connectionsPerAddress: 3 }
 
 export const DEFINITION = { name: 'A', preamble: 'Be kind.', model: { default: 'scripted/demo' } }
 

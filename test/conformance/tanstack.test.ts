@@ -10,6 +10,7 @@ import { createScripted } from '../../src/providers/scripted.ts'
 import { createServer } from '../../src/server.ts'
 import { BUILTIN_TOOLS } from '../../src/tools/builtin.ts'
 import { chooseTransport } from '../../src/transports/choose.ts'
+import { ACCESS } from '../support/access-settings.ts'
 import { createMemoryStore, type MemoryStore } from '../support/memory-store.ts'
 
 type Connection = ReturnType<typeof webSocket>
@@ -25,26 +26,6 @@ const TRANSPORT_OPTIONS: TransportOptions = {
   handshakeTimeoutMs: 10_000,
   maxHeaderBytes: 64 * 1024,
   maxBodyBytes: MIB,
-}
-const ACCESS = {
-  defaultApp: true,
-  requireHttps: false,
-  trustedProxies: [],
-  verdicts: 100,
-  connectionsPerAddress: 200,
-  runsPerMinute: 1000,
-  runsAtOnce: 100,
-  guessesPerMinute: 10,
-  hashesAtOnce: 2,
-  ticketMs: 30_000,
-  returnMs: 600_000,
-  plans: new Map(),
-  connectionsPerKey: 1000,
-  connectionsPerApp: 1000,
-  appRunsAtOnce: 1000,
-  accountRunsAtOnce: 1000,
-  appTokensPerDay: 0,
-  defaultPlan: 'none',
 }
 
 async function serve(name: 'ws' | 'uws', store: MemoryStore, chat: Partial<ChatSettings> = {}): Promise<number> {
@@ -62,7 +43,7 @@ async function serve(name: 'ws' | 'uws', store: MemoryStore, chat: Partial<ChatS
       origins: [],
       metricsPublic: false,
       walletList: false,
-      access: ACCESS,
+      access: { ...ACCESS, runsPerMinute: 1000, runsAtOnce: 100 },
       chat: { ...DEFAULT_SETTINGS, titles: false, ...chat },
       models: { default: 'scripted/demo', others: [], outputTokens: 8192, contextTokens: 100_000 },
     },

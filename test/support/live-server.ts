@@ -17,6 +17,7 @@ import { openPostgres, type PostgresStorage } from '../../src/storage/postgres.t
 import { BUILTIN_TOOLS } from '../../src/tools/builtin.ts'
 import type { MakeHttpTool } from '../../src/tools/registry.ts'
 import { chooseTransport } from '../../src/transports/choose.ts'
+import { ACCESS } from './access-settings.ts'
 import { SocketClient } from './socket-client.ts'
 
 export const TRANSPORTS = ['ws', 'uws'] as const
@@ -101,27 +102,6 @@ export class LiveServer {
     await this.#server.close(drainMs)
     await this.store.close()
   }
-}
-
-const ACCESS: AccessSettings = {
-  defaultApp: true,
-  requireHttps: false,
-  trustedProxies: [],
-  verdicts: 100,
-  connectionsPerAddress: 200,
-  runsPerMinute: 10,
-  runsAtOnce: 3,
-  guessesPerMinute: 10,
-  hashesAtOnce: 2,
-  ticketMs: 30_000,
-  returnMs: 600_000,
-  plans: new Map(),
-  connectionsPerKey: 1000,
-  connectionsPerApp: 1000,
-  appRunsAtOnce: 1000,
-  accountRunsAtOnce: 1000,
-  appTokensPerDay: 0,
-  defaultPlan: 'none',
 }
 
 const MIB = 1024 * 1024
