@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import { ParleyError } from '../protocol/errors.ts'
 
@@ -6,6 +7,12 @@ const SECONDS_PER_MINUTE = 60
 const SHED_RETRY_MS = 250
 /** Key ids that may wait for a hash: 0.4 s at two hashes of 24 ms at once, within what a handshake may take. */
 const MAX_WAITING = 32
+/** The same of those that were guessed at: they wait until none of the others does, so few are enough. */
+const MAX_GUESSED_WAITING = 8
+/** Milliseconds for which a key counts as guessed at after a wrong secret. */
+const GUESSED_MS = 60_000
+/** Key ids that are remembered as such: more than are hashed in that time. About 100 bytes each. */
+const MAX_GUESSED = 10_000
 
 export type GuessLimits = {
   /** Wrong secrets a minute per key id and address before nothing is hashed any more. */
@@ -14,15 +21,20 @@ export type GuessLimits = {
   readonly hashesAtOnce: number
 }
 
+/** Those in flight and in line, and whose turn is next. */
+type Line = { readonly placed: Set<string>; readonly turns: (() => void)[]; readonly mostWaiting: number }
+
 /**
  * Keeps slow hashes from being a way to take the server down, and secrets from being tried out. A key id has one place, in
- * flight or in line: guesses at one key, from however many addresses, leave the owners of all others their turn.
+ * flight or in line: guesses at one key, from however many addresses, leave the owners of all others their turn. A key that
+ * was guessed at waits behind all that were not: who comes with a right key for the first time is not held up by a flood.
  */
 export class Guesses {
   readonly #limit: number
   readonly #failures: RateLimiterMemory
-  readonly #placed = new Set<string>()
-  readonly #line: (() => void)[] = []
+  readonly #guessed = new LRUCache<string, true>({ max: MAX_GUESSED, ttl: GUESSED_MS })
+  readonly #fresh: Line = { placed: new Set(), turns: [], mostWaiting: MAX_WAITING }
+  readonly #suspect: Line = { placed: new Set(), turns: [], mostWaiting: MAX_GUESSED_WAITING }
   #hashing = 0
 
   constructor({ guessesPerMinute, hashesAtOnce }: GuessLimits) {
@@ -32,32 +44,35 @@ export class Guesses {
   }
 
   /**
-   * Runs `prove` in its turn: throws `overloaded` when this key is being proven already with another secret or the line is
+   * Runs `prove` in its turn: throws `overloaded` when this key is being proven already with another secret or its line is
    * full, `rate_limit_exceeded` when this key was guessed too often from this address.
    */
   async attempt(keyId: string, address: string, prove: () => Promise<boolean>): Promise<boolean> {
-    if (this.#placed.has(keyId) || this.#placed.size >= this.#limit + MAX_WAITING)
+    const line = this.#guessed.has(keyId) ? this.#suspect : this.#fresh
+    const isPlaced = this.#fresh.placed.has(keyId) || this.#suspect.placed.has(keyId)
+    if (isPlaced || line.placed.size >= this.#limit + line.mostWaiting)
       throw new ParleyError('overloaded', { retryAfterMs: SHED_RETRY_MS })
-    this.#placed.add(keyId)
+    line.placed.add(keyId)
     try {
       const place = `${keyId} ${address}`
       await this.#take(place)
-      const proven = await this.#inTurn(prove)
+      const proven = await this.#inTurn(line, prove)
       if (proven) await this.#failures.reward(place)
+      else this.#guessed.set(keyId, true)
       return proven
     } finally {
-      this.#placed.delete(keyId)
+      line.placed.delete(keyId)
     }
   }
 
-  async #inTurn(prove: () => Promise<boolean>): Promise<boolean> {
+  async #inTurn({ turns }: Line, prove: () => Promise<boolean>): Promise<boolean> {
     if (this.#hashing < this.#limit) this.#hashing++
     // Who ends hands its turn to the next, so that nobody gets in between.
-    else await new Promise<void>((resolve) => this.#line.push(resolve))
+    else await new Promise<void>((resolve) => turns.push(resolve))
     try {
       return await prove()
     } finally {
-      const next = this.#line.shift()
+      const next = this.#fresh.turns.shift() ?? this.#suspect.turns.shift()
       if (next === undefined) this.#hashing--
       else next()
     }

@@ -6,6 +6,8 @@ import { refusal } from './fakes.ts'
 const AT_ONCE = 2
 /** Key ids that wait beside those in flight. */
 const WAITING = 32
+/** The same of those that were guessed at. */
+const GUESSED_WAITING = 8
 const HERE = '203.0.113.7'
 
 /** Hashes that the test ends one by one. */
@@ -65,6 +67,35 @@ describe('slow hashes', () => {
     await turns()
     hashes.at(-1)?.end(true)
     expect(await late).toBe(true)
+  })
+
+  it('of a key that was guessed at wait behind all others, and only few of them', async () => {
+    const { attempt, hashes } = bench()
+    const ids = Array.from({ length: 12 }, (_, nth) => `known${nth}`)
+    for (const id of ids) {
+      const guess = attempt(id)
+      await turns()
+      hashes.at(-1)?.end(false)
+      expect(await guess).toBe(false)
+    }
+    const before = hashes.length
+    const again = ids.map((id) => attempt(id))
+    const outcomes = Promise.allSettled(again)
+    const fresh = ['a', 'b', 'c'].map((id) => attempt(id))
+    await turns()
+    expect((await refusal(attempt('known11'))).code).toBe('overloaded')
+    for (let at = before; at < hashes.length; at++) {
+      hashes[at]?.end(true)
+      await turns()
+    }
+    expect(hashes.slice(before).map(({ keyId }) => keyId)).toEqual([
+      ...ids.slice(0, AT_ONCE),
+      ...['a', 'b', 'c'],
+      ...ids.slice(AT_ONCE, AT_ONCE + GUESSED_WAITING),
+    ])
+    expect(await Promise.all(fresh)).toEqual([true, true, true])
+    const refused = (await outcomes).filter(({ status }) => status === 'rejected')
+    expect(refused).toHaveLength(ids.length - AT_ONCE - GUESSED_WAITING)
   })
 
   it('that fail give their turn back', async () => {
