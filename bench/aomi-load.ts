@@ -13,6 +13,8 @@ const POLL_CONNECTIONS = 100
 const TICK_MS = 5
 const HTTP_OK = 200
 const NOT_MODIFIED = 304
+/** Milliseconds after each pair: a session takes 20 commands a second. */
+const PAUSE_MS = 60
 /** One answer of each chat is short, so that it is over before the next. */
 const CHAT_TOKENS = 3
 
@@ -57,8 +59,8 @@ export async function poll(crowd: Crowd, { target, sessionIds, perSecond, second
 }
 
 /**
- * One message after the other, in turns: by `POST /api/chat` to the first byte of its stream, and by the session's WebSocket
- * to the acknowledgement; both are saved by then.
+ * One message after the other, in turns: by `POST /api/chat` to the head of its answer, and by the session's WebSocket to the
+ * acknowledgement; both are saved by then.
  */
 export async function chats(crowd: Crowd, { target, sessionId, count }: ChatsCommand): Promise<ChatsResult> {
   const pool = new Pool(originOf(target), { connections: 1, pipelining: 1 })
@@ -76,12 +78,10 @@ export async function chats(crowd: Crowd, { target, sessionId, count }: ChatsCom
       body: JSON.stringify({ text: orderText(order) }),
     })
     if (statusCode !== HTTP_OK) throw new Error(`a chat was answered ${statusCode}: ${await body.text()}`)
-    for await (const _ of body) {
-      posts.add(nowMicros() - began)
-      break
-    }
-    await crowd.orFault(ended)
+    posts.add(nowMicros() - began)
+    await Promise.all([body.dump(), crowd.orFault(ended)])
     sends.add(await crowd.orFault(session.send({ ...order, tag: `send-${nth}` })))
+    await sleep(PAUSE_MS)
   }
   await pool.destroy()
   return { posts: posts.encode(), sends: sends.encode() }
