@@ -90,7 +90,9 @@ describe('slow hashes', () => {
     }
     expect(hashes.slice(before).map(({ keyId }) => keyId)).toEqual([
       ...ids.slice(0, AT_ONCE),
-      ...['a', 'b', 'c'],
+      'a',
+      'b',
+      'c',
       ...ids.slice(AT_ONCE, AT_ONCE + GUESSED_WAITING),
     ])
     expect(await Promise.all(fresh)).toEqual([true, true, true])
