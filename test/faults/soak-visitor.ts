@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '../../src/protocol/events.ts'
 import type { Dice } from '../support/dice.ts'
 import { LiveClient } from '../support/live-server.ts'
@@ -16,6 +17,11 @@ const CANCELS = 0.2
 const RETRIES = 0.15
 const RECONNECTS = 0.3
 const DELETES = 0.3
+/** Of one deletion, while the store is held up. */
+const MAX_TRIES = 5
+const MS_PER_SECOND = 1000
+const HTTP_NO_CONTENT = 204
+const HTTP_NOT_FOUND = 404
 
 /** One person: a session of its own, some runs with all that people do to them, gone again. */
 export class Visitor {
@@ -109,14 +115,24 @@ export async function readBack(port: number, session: string): Promise<string[]>
   return said
 }
 
-function remove(port: number, session: string): Promise<void> {
+/** Deletes a session; asks again when the server says so. */
+async function remove(port: number, session: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const { status, retryAfterMs } = await sendDelete(port, session)
+    // Gone as well: by one that was answered too late to be told.
+    if (status === HTTP_NO_CONTENT || (tries > 1 && status === HTTP_NOT_FOUND)) return
+    if (retryAfterMs === 0 || tries === MAX_TRIES) throw new Error(`DELETE answered ${status}, try ${tries}`)
+    await sleep(retryAfterMs)
+  }
+}
+
+function sendDelete(port: number, session: string): Promise<{ status: number; retryAfterMs: number }> {
   const path = `/v1/sessions/${session}?app=default`
   return new Promise((resolve, reject) => {
     const sent = request({ host: '127.0.0.1', port, path, method: 'DELETE', agent: false }, (response) => {
+      const retryAfterMs = Number(response.headers['retry-after'] ?? 0) * MS_PER_SECOND
       response.resume()
-      response.on('end', () =>
-        response.statusCode === 204 ? resolve() : reject(new Error(`DELETE answered ${response.statusCode}`)),
-      )
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, retryAfterMs }))
     })
     sent.on('error', reject).end()
   })
