@@ -38,6 +38,7 @@ export interface AskHost {
 const MAX_UNITS_PER_TOKEN = 16
 const MIN_ANSWER_LIMIT = 4 * 1024 * 1024
 /** What does not change when the history has to be shorter. */
+type Answer = AsyncIterable<readonly ModelEvent[]>
 type Asked = Pick<ModelRequest, 'model' | 'apiKey' | 'standby'> & { readonly tools: readonly OfferedTool[] }
 
 /** Share of the context that is tried when the whole did not fit the model's window. */
@@ -68,24 +69,32 @@ export async function askInLine(host: AskHost, line: ModelLine, tools: readonly 
 /** Streams one answer into a draft; asked again with a shorter history, once, when it does not fit the model. */
 async function ask(host: AskHost, provider: Provider, asked: Asked): Promise<StopReason> {
   const { contextTokens } = host.plan.app.model
-  const first = await attempt(host, provider, requestOf(host, asked, contextTokens))
+  const first = await attempt(host, begin(host, provider, asked, contextTokens))
   if (first !== 'too-long') return first
-  const second = await attempt(host, provider, requestOf(host, asked, contextTokens * SMALLER_CONTEXT))
+  const second = await attempt(host, begin(host, provider, asked, contextTokens * SMALLER_CONTEXT))
   if (second === 'too-long') throw new ParleyError('context_too_long')
   return second
 }
 
 /** `too-long` only when the model said nothing yet. */
-async function attempt(host: AskHost, provider: Provider, request: ModelRequest): Promise<StopReason | 'too-long'> {
+async function attempt(host: AskHost, answer: Answer): Promise<StopReason | 'too-long'> {
   const draft = host.openDraft()
   try {
-    const reason = await stream(host, draft, provider, request)
+    const reason = await stream(host, draft, answer)
     return reason === 'context' && draft.rows().length === 0 ? 'too-long' : reason
   } catch (thrown) {
     const tooLong = thrown instanceof ParleyError && thrown.code === 'context_too_long'
     if (tooLong && draft.rows().length === 0) return 'too-long'
     throw thrown
   }
+}
+
+/**
+ * An answer that is about to be asked for. In a function of its own, so that nothing of this run's holds the request, which is as
+ * long as the conversation, while its answer streams: what lives that long is copied by the garbage collector.
+ */
+function begin(host: AskHost, provider: Provider, asked: Asked, contextTokens: number): Answer {
+  return provider.stream(requestOf(host, asked, contextTokens), host.signal)
 }
 
 function requestOf(host: AskHost, { tools, ...asked }: Asked, contextTokens: number): ModelRequest {
@@ -98,9 +107,9 @@ function requestOf(host: AskHost, { tools, ...asked }: Asked, contextTokens: num
   return { ...asked, system: preamble, messages, tools: specs, maxOutputTokens: config.maxOutputTokens, ...thinking }
 }
 
-async function stream(host: AskHost, draft: Draft, provider: Provider, request: ModelRequest): Promise<StopReason> {
-  let room = Math.max(MIN_ANSWER_LIMIT, request.maxOutputTokens * MAX_UNITS_PER_TOKEN)
-  for await (const events of provider.stream(request, host.signal)) {
+async function stream(host: AskHost, draft: Draft, answer: Answer): Promise<StopReason> {
+  let room = Math.max(MIN_ANSWER_LIMIT, host.plan.app.model.maxOutputTokens * MAX_UNITS_PER_TOKEN)
+  for await (const events of answer) {
     for (const event of events) {
       if (host.ended) return 'end'
       host.heard(event)

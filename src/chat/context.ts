@@ -1,6 +1,6 @@
 import type { ModelMessage, ToolSpec } from '../ports/provider.ts'
 import type { MessageRow, StoredToolCall } from '../ports/store.ts'
-import { fitsUtf8, truncateUtf8, utf8Length } from '../protocol/text.ts'
+import { fitsUtf8, isBlank, truncateUtf8, utf8Length } from '../protocol/text.ts'
 
 /** Bytes of UTF-8 that stand for one token: below what English (4) and code (3.5) take, so that the estimate errs to the safe side. */
 const BYTES_PER_TOKEN = 3
@@ -10,6 +10,7 @@ const MESSAGE_TOKENS = 8
 const SHORT_RESULT_BYTES = 2 * 1024
 /** What a model reads after an answer that a person stopped. */
 const INTERRUPTED_MARK = '[This answer was interrupted here.]'
+const NO_RESULTS: ReadonlyMap<string | undefined, MessageRow> = new Map()
 const CUT_MARK = '\n[shortened]'
 
 /** The result of a call that has none because its process died: it must never be executed again. */
@@ -85,7 +86,7 @@ function groupByRun(rows: readonly MessageRow[]): MessageRow[][] {
 }
 
 function toModel(run: readonly MessageRow[], resultBytes: number): ModelMessage[] {
-  const results = new Map(run.filter((row) => row.role === 'tool').map((row) => [row.toolCallId, row]))
+  const results = resultsIn(run)
   const messages: ModelMessage[] = []
   for (const row of run) {
     if (row.role === 'user') messages.push({ role: 'user', content: row.content })
@@ -96,9 +97,15 @@ function toModel(run: readonly MessageRow[], resultBytes: number): ModelMessage[
   return messages
 }
 
+/** By call; most runs have none. */
+function resultsIn(run: readonly MessageRow[]): ReadonlyMap<string | undefined, MessageRow> {
+  const rows = run.filter(({ role }) => role === 'tool')
+  return rows.length === 0 ? NO_RESULTS : new Map(rows.map((row) => [row.toolCallId, row]))
+}
+
 function assistantMessages(row: MessageRow): ModelMessage[] {
   const toolCalls = row.toolCalls ?? []
-  const content = row.content.trim() === '' ? '' : row.content
+  const content = isBlank(row.content) ? '' : row.content
   if (content === '' && toolCalls.length === 0) return []
   const mark = row.interrupted === true && toolCalls.length === 0 ? `\n\n${INTERRUPTED_MARK}` : ''
   return [
@@ -118,7 +125,7 @@ function withValidArguments(call: StoredToolCall): StoredToolCall {
 
 /** A call's arguments as an object; an empty text is no arguments; undefined when it is not a JSON object. */
 export function parseArguments(text: string): Readonly<Record<string, unknown>> | undefined {
-  if (text.trim() === '') return {}
+  if (isBlank(text)) return {}
   try {
     const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined
@@ -133,7 +140,7 @@ function resultOf(call: StoredToolCall, row: MessageRow | undefined, limit: numb
   return {
     role: 'tool',
     toolCallId: call.id,
-    content: content.trim() === '' ? '(empty)' : content,
+    content: isBlank(content) ? '(empty)' : content,
     isError: row.isError === true,
   }
 }

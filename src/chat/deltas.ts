@@ -24,6 +24,7 @@ function endsInsidePair(text: string): boolean {
   return isHighSurrogate(text.charCodeAt(text.length - 1))
 }
 
-function deltaEvent(type: DeltaEvent['type'], item: string, delta: string): DeltaEvent {
+/** One delta, which fits a frame. */
+export function deltaEvent(type: DeltaEvent['type'], item: string, delta: string): DeltaEvent {
   return type === 'TOOL_CALL_ARGS' ? { type, toolCallId: item, delta } : { type, messageId: item, delta }
 }

@@ -1,6 +1,6 @@
 import type { DeltaEvent, Event } from '../protocol/events.ts'
 import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
-import { deltaEvents } from './deltas.ts'
+import { deltaEvent, deltaEvents } from './deltas.ts'
 
 type DeltaType = DeltaEvent['type']
 
@@ -47,7 +47,8 @@ export class EventBuffer {
 
   #seal(): void {
     if (this.#type === undefined) return
-    this.#events.push(...deltaEvents(this.#type, this.#item, this.#delta))
+    if (this.#delta.length > MAX_DELTA_BYTES) this.#events.push(...deltaEvents(this.#type, this.#item, this.#delta))
+    else this.#events.push(deltaEvent(this.#type, this.#item, this.#delta))
     this.#type = undefined
     this.#delta = ''
   }

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { isStorable } from './text.ts'
+import { isBlank, isStorable } from './text.ts'
 
 /** Text from a client: no NUL, no lone surrogate (Postgres takes neither). */
 export const StorableText = v.pipe(v.string(), v.check(isStorable, 'must not hold NUL or lone surrogates'))
@@ -50,7 +50,7 @@ const TextPart = v.object({ type: v.literal('text'), text: StorableText })
 export const UserContentSchema = v.pipe(
   v.union([StorableText, v.pipe(v.array(TextPart), v.minLength(1))], 'must be a string or an array of text parts'),
   v.transform((content) => (typeof content === 'string' ? content : content.map((part) => part.text).join(''))),
-  v.check((content) => content.trim() !== '', 'must not be empty'),
+  v.check((content) => !isBlank(content), 'must not be empty'),
 )
 
 /** A person's wallet, as the client states it. */

@@ -3,6 +3,7 @@
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const NUL = String.fromCharCode(0)
+const VISIBLE = /\S/u
 const REPLACEMENT = '\uFFFD'
 const HIGH_SURROGATE_MIN = 0xd800
 const HIGH_SURROGATE_MAX = 0xdbff
@@ -12,6 +13,11 @@ const MAX_BYTES_PER_UNIT = 3
 /** Texts up to a third of this are measured without an allocation: nearly all that pass here. */
 const SCRATCH_BYTES = 64 * 1024
 const scratch = new Uint8Array(SCRATCH_BYTES)
+
+/** True when there is nothing in `text` but white space, as `trim` has it. Makes no string. */
+export function isBlank(text: string): boolean {
+  return !VISIBLE.test(text)
+}
 
 /** Size of `text` in UTF-8 bytes. */
 export function utf8Length(text: string): number {

@@ -12,7 +12,7 @@ import type { ProviderBlocks } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { Usage } from '../protocol/events.ts'
 import { GrowingText } from '../protocol/growing-text.ts'
-import { isStorable, toStorable } from '../protocol/text.ts'
+import { isBlank, isStorable, toStorable } from '../protocol/text.ts'
 import { ANTHROPIC, parseInput } from './anthropic-messages.ts'
 
 const STOP_REASONS: Readonly<Record<ApiStopReason, StopReason>> = {
@@ -165,7 +165,7 @@ export class AnthropicEvents {
 
   #endText(text: string, citations: readonly unknown[]): void {
     if (citations.length > 0) this.#replay = true
-    if (text.trim() !== '') this.#finished.push(toTextBlock(text, citations))
+    if (!isBlank(text)) this.#finished.push(toTextBlock(text, citations))
   }
 
   /** A call without arguments streams none of them; whoever joins the deltas still gets a JSON object. */

@@ -8,6 +8,7 @@ import type {
 } from '@anthropic-ai/sdk/resources/messages'
 import type { ModelMessage, ModelRequest, Thinking, ToolSpec } from '../ports/provider.ts'
 import type { StoredToolCall } from '../ports/store.ts'
+import { isBlank } from '../protocol/text.ts'
 
 /** The provider's name, and the mark on the blocks that only it may see again. */
 export const ANTHROPIC = 'anthropic'
@@ -32,7 +33,7 @@ export function toRequestBody(request: ModelRequest): MessageCreateParamsStreami
     model,
     max_tokens: maxOutputTokens,
     stream: true,
-    ...(system.trim() === '' ? {} : { system: [{ ...toText(system), cache_control: CACHE_MARK }] }),
+    ...(isBlank(system) ? {} : { system: [{ ...toText(system), cache_control: CACHE_MARK }] }),
     ...(tools.length === 0 ? {} : { tools: tools.map((spec, i) => toTool(spec, i === tools.length - 1)) }),
     ...(thinking && { thinking }),
     messages: markLast(toTurns(request.messages)),
@@ -96,7 +97,7 @@ function toText(text: string): TextBlockParam {
 
 /** The API refuses a text block without a visible character. */
 function toTexts(text: string): TextBlockParam[] {
-  return text.trim() === '' ? [] : [toText(text)]
+  return isBlank(text) ? [] : [toText(text)]
 }
 
 function toToolUse(call: StoredToolCall): ContentBlockParam {

@@ -7,6 +7,7 @@ import type {
 } from 'openai/resources/chat/completions'
 import type { ModelMessage, ModelRequest, ToolSpec } from '../ports/provider.ts'
 import type { StoredToolCall } from '../ports/store.ts'
+import { isBlank } from '../protocol/text.ts'
 import { toCallId } from './openai-call-ids.ts'
 
 /** The provider's name. */
@@ -29,7 +30,7 @@ const PARAGRAPH = '\n\n'
  */
 export function toRequestBody(request: ModelRequest, dialect: Dialect): ChatCompletionCreateParamsStreaming {
   const { model, system, tools, maxOutputTokens } = request
-  const preamble: ChatCompletionMessageParam[] = system.trim() === '' ? [] : [{ role: 'system', content: system }]
+  const preamble: ChatCompletionMessageParam[] = isBlank(system) ? [] : [{ role: 'system', content: system }]
   return {
     model,
     stream: true,
@@ -61,7 +62,7 @@ function toMessages(messages: readonly ModelMessage[]): ChatCompletionMessagePar
 }
 
 function toMessage(message: ModelMessage): ChatCompletionMessageParam | undefined {
-  const said = message.content.trim() !== ''
+  const said = !isBlank(message.content)
   switch (message.role) {
     case 'user':
       return said ? { role: 'user', content: message.content } : undefined
@@ -95,5 +96,5 @@ function both(...messages: readonly Said[]): string {
 }
 
 function toCall({ id, name, arguments: args }: StoredToolCall): ChatCompletionMessageFunctionToolCall {
-  return { id: toCallId(id), type: 'function', function: { name, arguments: args.trim() === '' ? '{}' : args } }
+  return { id: toCallId(id), type: 'function', function: { name, arguments: isBlank(args) ? '{}' : args } }
 }

@@ -33,7 +33,7 @@ export type Answer = {
   readonly release: () => void
 }
 
-/** Sends the request. Throws ParleyError; after an abort it may throw anything. */
+/** Sends the request, which it holds. Throws ParleyError; after an abort it may throw anything. */
 export type Open = (signal: AbortSignal) => Promise<Answer>
 
 /**
@@ -41,13 +41,13 @@ export type Open = (signal: AbortSignal) => Promise<Answer>
  * abort, a reader that leaves and a broken stream also end the upstream request, in whichever phase it is.
  */
 export class UpstreamStream implements AsyncIterableIterator<readonly ModelEvent[], undefined> {
-  readonly #open: Open
+  /** Until it is called: the request is as long as the conversation, and its answer streams for long. */
+  #open: Open | undefined
   readonly #signal: AbortSignal
   /** Ends the request before its headers are there; after that, leaving the body does. */
   readonly #upstream = new AbortController()
   readonly #queue = new EventQueue<ModelEvent>(() => this.#goOn())
   readonly #reader: EventReader
-  #started = false
   #waitingBytes = 0
   #paused = false
   #lingering: NodeJS.Timeout | undefined
@@ -64,9 +64,10 @@ export class UpstreamStream implements AsyncIterableIterator<readonly ModelEvent
   }
 
   next(): Promise<IteratorResult<readonly ModelEvent[], undefined>> {
-    if (!this.#started) {
-      this.#started = true
-      void this.#start()
+    const open = this.#open
+    if (open !== undefined) {
+      this.#open = undefined
+      void this.#start(open)
     }
     return this.#queue.next()
   }
@@ -78,12 +79,12 @@ export class UpstreamStream implements AsyncIterableIterator<readonly ModelEvent
   }
 
   /** Never rejects: what goes wrong reaches the reader through the queue. */
-  async #start(): Promise<void> {
+  async #start(open: Open): Promise<void> {
     if (this.#signal.aborted) this.#onAbort()
     if (this.#queue.ended) return
     this.#signal.addEventListener('abort', this.#onAbort)
     try {
-      const answer = await this.#open(this.#upstream.signal)
+      const answer = await open(this.#upstream.signal)
       if (this.#queue.ended) return leave(answer)
       this.#answer = answer
       this.#read(answer)
