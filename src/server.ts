@@ -9,6 +9,7 @@ import { createDoor } from './admin/actors.ts'
 import { createAdmin } from './admin/admin.ts'
 import { Audit } from './admin/audit.ts'
 import { createSessionAdmin } from './admin/sessions.ts'
+import { serverLimits } from './apps/app-limits.ts'
 import { buildDefaultApp } from './apps/default-app.ts'
 import { parseDefinition } from './apps/definition.ts'
 import { appJsonSchema } from './apps/json-schema.ts'
@@ -205,17 +206,11 @@ class AssembledServer implements Server {
 }
 
 /** What `/v1/admin` does, on the one store. */
-function administrationOf({ store, administration, privacy }: ServerPorts, directory: SessionDirectory) {
+function administrationOf({ store, administration, privacy, settings }: ServerPorts, directory: SessionDirectory) {
   if (administration === undefined) return {}
   const { reads, auditKeepMs } = administration
-  const admin = createAdmin({
-    store,
-    reads,
-    auditKeepMs,
-    parseDefinition,
-    mintKey,
-    plainNetwork,
-  })
+  const limits = serverLimits(settings)
+  const admin = createAdmin({ store, reads, limits, auditKeepMs, parseDefinition, mintKey, plainNetwork })
   const audit = new Audit(reads, auditKeepMs)
   return {
     administration: {

@@ -151,6 +151,7 @@ describe('the configuration', () => {
     ['PARLEY_DEFAULT_APP', 'true', 'on, off'],
     ['PARLEY_ORIGINS', 'https://a.example/', 'origins'],
     ['PARLEY_ORIGINS', 'a.example', 'origins'],
+    ['PARLEY_ORIGINS', 'https://*.a.example', 'origins'],
     ['PARLEY_TRUSTED_PROXIES', '10.0.0.0/99', 'networks'],
     ['PARLEY_MODEL', 'claude', 'provider/model'],
     ['LOG_LEVEL', 'verbose', 'debug'],

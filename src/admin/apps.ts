@@ -6,6 +6,7 @@ import type { Audit } from './audit.ts'
 import { DEFAULT_ACCOUNT } from './key-wish.ts'
 import type { AdminParts } from './parts.ts'
 import { assertOperator, forbidden, reachesApp, reachOf } from './reach.ts'
+import { limitAbove } from './tenant-limits.ts'
 import { newSecretUses } from './tenant-secrets.ts'
 
 /** Apps of one account, when its own key makes them: the operator's word is not bounded. */
@@ -62,11 +63,16 @@ export class AppAdmin {
     const { store, reads } = this.#parts
     const before = await store.getApp(row.id)
     if (row.id === OPEN_APP && before === undefined) throw forbidden("id: the App default is the operator's")
+    // Before its definition is looked at: what another's says is not told.
+    if (before !== undefined && !reachesApp(actor, toStored(before))) throw notOfThisKey()
     const [use] = newSecretUses(row.definition, before?.definition)
     if (use !== undefined) throw forbidden(`httpTools: only the operator lets an App send the secret ${use}`)
+    const above = limitAbove(row.definition, before?.definition, this.#parts.limits)
+    if (above !== undefined)
+      throw forbidden(`limits.${above.name}: at most ${above.most}; only the operator gives an App more`)
     const own = { ...row, account: actor.account }
     const outcome = await reads.putOwnApp({ row: own, keyId: actor.keyId, maxApps: MAX_APPS })
-    if (outcome === 'taken') throw forbidden('id: this is not an App of this key')
+    if (outcome === 'taken') throw notOfThisKey()
     if (outcome === 'full')
       throw new ParleyError('invalid_value', { message: `An account has at most ${MAX_APPS} Apps` })
     return own
@@ -75,6 +81,10 @@ export class AppAdmin {
 
 function toStored(row: AppRow): StoredApp {
   return { account: DEFAULT_ACCOUNT, ...row }
+}
+
+function notOfThisKey(): ParleyError {
+  return forbidden('id: this is not an App of this key')
 }
 
 function noSuchApp(id: string): ParleyError {

@@ -34,8 +34,7 @@ export function checkWish(wish: KeyWish, plainNetwork: (text: string) => string 
   checkApps(wish, isOperator)
   checkOrigins(wish)
   const { lifetime } = wish
-  if (lifetime !== undefined && !(lifetime > 0 && lifetime <= MAX_LIFETIME))
-    throw fault('lifetime', 'more than nothing, ten years at most')
+  checkLifetime(lifetime)
   const label = wish.label?.trim()
   const account = wish.account?.trim() ?? DEFAULT_ACCOUNT
   for (const [field, name] of Object.entries({ label, account }))
@@ -50,6 +49,16 @@ export function checkWish(wish: KeyWish, plainNetwork: (text: string) => string 
     ...(label === undefined ? {} : { label }),
     ...(lifetime === undefined ? {} : { lifetime }),
   }
+}
+
+export function checkLifetime(ms: number | undefined): void {
+  if (ms !== undefined && !(ms > 0 && ms <= MAX_LIFETIME))
+    throw fault('lifetime', 'more than nothing, ten years at most')
+}
+
+/** Throws `invalid_value`; 0: the old key ends at once. */
+export function checkOverlap(ms: number): void {
+  if (!(ms >= 0 && ms <= MAX_LIFETIME)) throw fault('overlap', 'ten years at most')
 }
 
 function checkScopes({ kind, scopes }: KeyWish, isOperator: boolean): void {
@@ -88,9 +97,9 @@ function fault(field: string, what: string): ParleyError {
   return new ParleyError('invalid_value', { message: `${field}: ${what}` })
 }
 
-/** True for a scheme, host and, when it is not the usual one, port; as browsers send it in Origin. */
+/** True for a scheme, host and, when it is not the usual one, port; as browsers send it in Origin. A wildcard would match nothing. */
 export function isWebOrigin(text: string): boolean {
-  if (!URL.canParse(text)) return false
+  if (!URL.canParse(text) || text.includes('*')) return false
   const { protocol, origin } = new URL(text)
   return (protocol === 'http:' || protocol === 'https:') && origin === text.toLowerCase()
 }

@@ -3,7 +3,7 @@ import type { PageQuery } from '../ports/admin-store.ts'
 import type { KeyRow } from '../ports/keys.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { Audit } from './audit.ts'
-import { type CheckedWish, checkWish } from './key-wish.ts'
+import { type CheckedWish, checkLifetime, checkOverlap, checkWish } from './key-wish.ts'
 import type { AdminParts } from './parts.ts'
 import { assertMayGive, assertOperator, reachesKey, reachOf } from './reach.ts'
 
@@ -48,6 +48,8 @@ export class KeyAdmin {
   ): Promise<ShownKey & { readonly oldUntil: number }> {
     return this.#audit.noted(actor, 'key.rotate', id, async () => {
       const old = await this.#find(actor, id)
+      checkOverlap(overlap)
+      checkLifetime(wanted)
       assertMayGive(actor, old.scopes, old.apps)
       const minted = await this.#parts.mintKey(old.kind)
       const now = Date.now()

@@ -2,10 +2,13 @@ import type { AccountStore } from '../ports/accounts.ts'
 import type { AdminStore } from '../ports/admin-store.ts'
 import type { KeyKind, KeyStore } from '../ports/keys.ts'
 import type { AppStore } from '../ports/store.ts'
+import type { ServerLimits } from './tenant-limits.ts'
 
 export type AdminParts = {
   readonly store: KeyStore & AppStore & AccountStore
   readonly reads: Omit<AdminStore, 'pageSessions' | 'usage'>
+  /** What Apps may take of the server that no operator gave more. */
+  readonly limits: ServerLimits
   /** Milliseconds for which acts are kept. */
   readonly auditKeepMs: number
   /** Reads an App's definition; throws `invalid_value`. */

@@ -1,4 +1,5 @@
 import * as v from 'valibot'
+import type { AppLimits } from '../ports/apps.ts'
 import { told } from './told.ts'
 
 /** Above it a limit is a slip of the hand; tokens are counted in larger numbers. */
@@ -27,3 +28,24 @@ export const AppLimitsSchema = v.strictObject({
     ),
   ),
 })
+
+type Figures = {
+  readonly access: {
+    readonly connectionsPerApp: number
+    readonly appRunsAtOnce: number
+    /** 0: no bound. */
+    readonly appTokensPerDay: number
+  }
+  readonly chat: { readonly connectionsPerSession: number; readonly queuedSends: number }
+}
+
+/** What holds for an App whose definition says nothing. */
+export function serverLimits({ access, chat }: Figures): Readonly<Record<keyof AppLimits, number | undefined>> {
+  return {
+    connections: access.connectionsPerApp,
+    connectionsPerSession: chat.connectionsPerSession,
+    runsAtOnce: access.appRunsAtOnce,
+    queuedSends: chat.queuedSends,
+    tokensPerDay: access.appTokensPerDay === 0 ? undefined : access.appTokensPerDay,
+  }
+}

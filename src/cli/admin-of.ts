@@ -8,7 +8,16 @@ import type { Actor, Admin } from '../ports/admin.ts'
 /** Whoever is at the host's command line. */
 export const AT_HOST: Actor = { kind: 'cli' }
 
+/** The server's figures bind accounts, and whoever is here is none. */
+const limits = {
+  connections: undefined,
+  connectionsPerSession: undefined,
+  runsAtOnce: undefined,
+  queuedSends: undefined,
+  tokensPerDay: undefined,
+}
+
 /** What the commands do, on this store. */
 export function adminOf(store: AdminParts['store'], reads: AdminParts['reads'], auditKeepMs: number): Admin {
-  return createAdmin({ store, reads, auditKeepMs, parseDefinition, mintKey, plainNetwork })
+  return createAdmin({ store, reads, limits, auditKeepMs, parseDefinition, mintKey, plainNetwork })
 }

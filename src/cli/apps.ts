@@ -81,11 +81,20 @@ function parseJson(text: string): unknown {
 async function list(store: CliStore, io: CliIo): Promise<void> {
   const rows = await store.apps.listApps()
   const lines = rows.map(({ id, definition, updatedAt, account }) => {
-    const { name, model } = parseDefinition(definition)
-    return [id, name, model.default, account ?? DEFAULT_ACCOUNT, shortTime(updatedAt)]
+    return [id, ...describe(definition), account ?? DEFAULT_ACCOUNT, shortTime(updatedAt)]
   })
   if (rows.length === 0) io.err('No App is stored; the built-in default App answers')
   else for (const line of table([['ID', 'NAME', 'MODEL', 'ACCOUNT', 'CHANGED'], ...lines])) io.out(line)
+}
+
+/** Name and model. One of another release that cannot be read must not hide the others. */
+function describe(definition: unknown): readonly [string, string] {
+  try {
+    const { name, model } = parseDefinition(definition)
+    return [name, model.default]
+  } catch {
+    return ['(cannot be read)', '-']
+  }
 }
 
 async function show({ admin }: CliStore, io: CliIo, id: string): Promise<void> {

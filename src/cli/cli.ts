@@ -35,8 +35,9 @@ function usage(commands: Commands, only: string): string[] {
   return [...all, 'Settings come from the environment: parley config lists them.']
 }
 
+/** What begins with a space goes on the line before. */
 function forms({ usage }: Command): string[] {
-  return usage.map((form) => `  parley ${form}`)
+  return usage.map((form) => (form.startsWith(' ') ? `         ${form}` : `  parley ${form}`))
 }
 
 const CREDENTIAL = /\/\/[^\s/@]+@|\b(?:sk|pk)[_-][A-Za-z0-9_-]{6,}/g

@@ -36,7 +36,7 @@ export type CliConversations = Closing & {
 type Closing = { close(): Promise<void> }
 
 export type Command = {
-  /** A line for each form: the command with its arguments. */
+  /** A line for each form: the command with its arguments. One that begins with a space goes on the line before. */
   readonly usage: readonly string[]
   readonly about: string
   run(args: readonly string[], io: CliIo): Promise<void>
@@ -84,8 +84,14 @@ export async function withStore<Store extends Closing>(
   }
 }
 
+/** What people, models and other accounts wrote could speak to the terminal. */
+export function plain(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, ' ')
+}
+
 /** Columns of equal width; the first row is the heading. */
-export function table(rows: readonly (readonly string[])[]): string[] {
+export function table(cells: readonly (readonly string[])[]): string[] {
+  const rows = cells.map((row) => row.map(plain))
   const widths = rows.reduce<number[]>(
     (known, row) => row.map((cell, column) => Math.max(cell.length, known[column] ?? 0)),
     [],

@@ -9,6 +9,7 @@ import {
   type CliIo,
   type Command,
   type OpenStore,
+  plain,
   readArgs,
   shortTime,
   table,
@@ -56,7 +57,7 @@ async function list(open: Open, io: CliIo, args: readonly string[]): Promise<voi
   await withStore(open, io, async ({ privacy }) => {
     const rows = await privacy.listSessions(filter, most)
     const lines = rows.map(({ id, account = '-', user = '-', status, updatedAt, title = '' }) => {
-      return [id, account, plain(user), status, shortTime(updatedAt), plain(title).slice(0, SHOWN_TITLE)]
+      return [id, account, user, status, shortTime(updatedAt), title.slice(0, SHOWN_TITLE)]
     })
     if (rows.length === 0) io.err('There is no such session')
     else for (const line of table([['ID', 'ACCOUNT', 'USER', 'STATUS', 'CHANGED', 'TITLE'], ...lines])) io.out(line)
@@ -93,7 +94,7 @@ function describe(line: ExportLine): string[] {
   }
   if (line.type === 'end') return []
   const { role, content, toolCalls = [], interrupted } = line
-  const calls = toolCalls.map(({ name, arguments: given }) => `  calls ${name} ${plain(given)}`)
+  const calls = toolCalls.map(({ name, arguments: given }) => `  calls ${plain(name)} ${plain(given)}`)
   const text = content.split('\n').map((one) => `  ${plain(one)}`)
   return [`${role}${interrupted === true ? ' (interrupted)' : ''}:`, ...(content === '' ? [] : text), ...calls]
 }
@@ -146,9 +147,4 @@ function readId(text: string | undefined): string {
 
 function noSuchSession(id: string): ParleyError {
   return new ParleyError('session_not_found', { message: `There is no session ${id}` })
-}
-
-/** What people and models wrote could speak to the terminal. */
-function plain(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, ' ')
 }

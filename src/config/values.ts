@@ -126,7 +126,8 @@ export function isUrl(value: string, ...schemes: readonly string[]): boolean {
 
 /** True for `*` and for an exact web origin: scheme, host and, when it is not the usual one, port. */
 export function isOriginEntry(value: string): boolean {
-  return value === '*' || (isUrl(value, 'http:', 'https:') && new URL(value).origin === value.toLowerCase())
+  if (value === '*') return true
+  return !value.includes('*') && isUrl(value, 'http:', 'https:') && new URL(value).origin === value.toLowerCase()
 }
 
 /** True for an IP address or a network in CIDR form. */

@@ -5,6 +5,8 @@ import { API_HEADERS, type HttpContext } from './responses.ts'
 export const EXPORT_TYPE = 'application/jsonl; charset=utf-8'
 /** Each holds a connection to the database and a snapshot of it. */
 const AT_ONCE = 8
+/** Of one key or address: who reads slowly leaves the others the rest. */
+const AT_ONCE_OF_ONE = 4
 /** Milliseconds after which who found them all taken asks again: most exports take less. */
 const RETRY_MS = 1000
 /** Milliseconds for a reader to take a part, and for the whole: a snapshot that is held keeps old rows from being cleaned up. */
@@ -15,22 +17,23 @@ const PART = 65_536
 
 /** Where exports are handed out: so many at once, whoever asks for them. */
 export class ExportDesk {
-  readonly #open = { count: 0 }
+  /** How many each reads. */
+  readonly #open = new Map<string, number>()
 
-  /** Lines of one session as an answer. `session_not_found` when there are none; `overloaded` when too many are read at once. */
+  /** Lines of one session as an answer to `who`. `session_not_found` when there are none; `overloaded` when too many are read at once. */
   async answer(
     c: HttpContext,
     session: string,
+    who: string,
     lines: () => Promise<AsyncGenerator<ExportLine, void, undefined>>,
   ): Promise<Response> {
-    if (this.#open.count >= AT_ONCE) throw new ParleyError('overloaded', { retryAfterMs: RETRY_MS })
     // Before any wait: of two that come at once each must see the other.
-    this.#open.count++
+    const leave = this.#take(who)
     const begun = await lines().catch((thrown: unknown) => {
-      this.#open.count--
+      leave()
       throw thrown
     })
-    const reading = new Reading(begun, this.#open)
+    const reading = new Reading(begun, leave)
     const first = await reading.start()
     const headers = {
       ...API_HEADERS,
@@ -42,20 +45,32 @@ export class ExportDesk {
     await reading.end()
     return new Response(null, { headers })
   }
+
+  #take(who: string): () => void {
+    const own = this.#open.get(who) ?? 0
+    const all = [...this.#open.values()].reduce((sum, each) => sum + each, 0)
+    if (all >= AT_ONCE || own >= AT_ONCE_OF_ONE) throw new ParleyError('overloaded', { retryAfterMs: RETRY_MS })
+    this.#open.set(who, own + 1)
+    return () => {
+      const left = (this.#open.get(who) ?? 1) - 1
+      if (left === 0) this.#open.delete(who)
+      else this.#open.set(who, left)
+    }
+  }
 }
 
 /** One export on its way to a reader, whose place is taken. It is given back once, at its end or when the reader is too slow or has left. */
 class Reading {
   readonly #lines: AsyncGenerator<ExportLine, void, undefined>
-  readonly #open: { count: number }
+  readonly #leave: () => void
   readonly #encoder = new TextEncoder()
   readonly #whole: NodeJS.Timeout
   #stall: NodeJS.Timeout | undefined
   #over = false
 
-  constructor(lines: AsyncGenerator<ExportLine, void, undefined>, open: { count: number }) {
+  constructor(lines: AsyncGenerator<ExportLine, void, undefined>, leave: () => void) {
     this.#lines = lines
-    this.#open = open
+    this.#leave = leave
     this.#whole = setTimeout(() => void this.end(), WHOLE_MS)
   }
 
@@ -112,7 +127,7 @@ class Reading {
   async end(): Promise<void> {
     if (this.#over) return
     this.#over = true
-    this.#open.count--
+    this.#leave()
     clearTimeout(this.#whole)
     clearTimeout(this.#stall)
     await this.#lines.return(undefined)

@@ -4,7 +4,7 @@ import type { SessionExports } from '../ports/privacy.ts'
 import { admit } from './admit.ts'
 import { EXPORT_TYPE, type ExportDesk } from './export-desk.ts'
 import { checkSessionId, OneParam, OwnerQuery, ownerOf, readOne } from './owner.ts'
-import type { HttpContext, HttpEnv } from './responses.ts'
+import { accessRequestOf, type HttpContext, type HttpEnv } from './responses.ts'
 import { type RouteSpec, serve } from './route.ts'
 
 export type ExportParts = { readonly access: Access; readonly exports: SessionExports }
@@ -40,5 +40,8 @@ async function answer(c: HttpContext, { access, exports }: ExportParts, desk: Ex
   checkSessionId(principal, session)
   const owner = ownerOf(principal, app, user)
   const filter = { app, account: owner.account ?? null, user: owner.user ?? null, session }
-  return desk.answer(c, session, async () => exports.exportSessions(filter))
+  // A key that pages show is many people's.
+  const own = principal.keyKind === 'secret' ? principal.keyId : undefined
+  const who = own ?? access.addressOf(accessRequestOf(c)).address
+  return desk.answer(c, session, who, async () => exports.exportSessions(filter))
 }

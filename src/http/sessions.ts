@@ -28,6 +28,8 @@ const ListQuery = v.object({
       v.string(),
       v.isoTimestamp(),
       v.transform((text) => Date.parse(text)),
+      // An offset without minutes passes for one, and is no time to the engine.
+      v.check((time) => Number.isFinite(time), 'must be a time such as 2026-04-30T11:00:00Z'),
     ),
   ),
 })

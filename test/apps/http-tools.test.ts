@@ -83,6 +83,7 @@ describe('the http tools of a definition', () => {
     [{ parameters: one({ type: 'string', pattern: '(' }) }, 'httpTools.0.parameters: '],
     [{ parameters: one({ type: 'string', pattern: '^(a+)+$' }) }, 'the pattern ^(a+)+$ may take forever'],
     [{ parameters: one({ type: 'string', anyOf: [{ pattern: '(x+x+)+y' }] }) }, 'may take forever'],
+    [{ parameters: { ...PARAMETERS, $async: true } }, 'httpTools.0.parameters: unknown keyword: "$async"'],
     [
       { parameters: one({ $ref: 'https://example.com/schema.json' }) },
       "httpTools.0.parameters: can't resolve reference",
@@ -116,6 +117,49 @@ describe('the http tools of a definition', () => {
     for (let depth = 0; depth < 2000; depth++) schema = { not: schema }
     expect(() => faultOf({ ...TOOL, parameters: one(schema) })).not.toThrow()
   })
+})
+
+describe('the schema of a tool', () => {
+  it('whose parts are named again and again is compiled in the time of a small one', () => {
+    const many = (count: number, schema: unknown) =>
+      Object.fromEntries(Array.from({ length: count }, (_, n) => [`p${n}`, schema]))
+    const part = { type: 'object', properties: many(100, { type: 'string', minLength: 1 }) }
+    const parameters = { ...one({ type: 'string' }), $defs: { part } }
+    const properties = { ...parameters.properties, ...many(350, { $ref: '#/$defs/part' }) }
+    expect(faultOf({ ...TOOL, parameters: { ...parameters, properties } })).toBe('')
+  })
+})
+
+describe('the arguments of a call', () => {
+  const url = 'https://api.example.com/orders'
+  const NAMED = { $defs: { id: { $id: 'https://example.com/id', type: 'string' } }, ...one({ $ref: '#/$defs/id' }) }
+
+  it.each([
+    ['that a pattern would read for ever', one({ type: 'string', pattern: '^(a|a)*$' }), { id: `${'a'.repeat(60)}!` }],
+    ['that a schema within itself would read for ever', forked(), { id: nested(40) }],
+  ])('%s are refused', (_what, parameters, args) => {
+    const { fault } = definitionOf({ url, parameters })
+    expect(fault(args)).toBe('arguments: take too long to be checked')
+    expect(fault({ id: 'a' })).not.toBe('arguments: take too long to be checked')
+  })
+
+  it('are checked by their own schema where two have parts of one name', () => {
+    const other = { ...NAMED, $defs: { id: { $id: 'https://example.com/id', type: 'number' } } }
+    const [texts, numbers] = [definitionOf({ url, parameters: NAMED }), definitionOf({ url, parameters: other })]
+    expect([texts.fault({ id: 'a' }), texts.fault({ id: 1 })]).toEqual([undefined, 'id: must be string'])
+    expect([numbers.fault({ id: 'a' }), numbers.fault({ id: 1 })]).toEqual(['id: must be number', undefined])
+  })
+
+  /** Each level is looked at in two ways, each of which looks at the next in two. */
+  function forked(): unknown {
+    const again = { $ref: '#/$defs/node' }
+    const node = { type: 'object', properties: { id: { anyOf: [again, again, { type: 'string', maxLength: 1 }] } } }
+    return { ...one({ anyOf: [again, { type: 'string' }] }), $defs: { node } }
+  }
+
+  function nested(depth: number): unknown {
+    return depth === 0 ? 'long' : { id: nested(depth - 1) }
+  }
 })
 
 describe('the address of a call', () => {

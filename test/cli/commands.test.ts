@@ -39,6 +39,7 @@ describe('the command line', () => {
       const terminal = open()
       expect(await terminal.run(...argv)).toBe(0)
       expect(terminal.outLines.join('\n')).toContain('keys create')
+      expect(terminal.outLines.join('\n')).not.toContain('parley  ')
     }
   })
 
@@ -71,6 +72,21 @@ describe('parley apps', () => {
     expect(terminal.outLines.at(-1)).toMatch(/^cafe +Café +scripted\/demo +default +\d{4}-/)
     expect(await terminal.run('apps', 'delete', 'cafe')).toBe(0)
     expect(terminal.store.apps.has('cafe')).toBe(false)
+  })
+
+  it('lists what an account named it without what a terminal would act on, and beside one that cannot be read', async () => {
+    const terminal = open()
+    terminal.store.apps.set('evil', {
+      id: 'evil',
+      definition: { ...SHOP, name: 'A\u001b]0;B\u0007\u009bC' },
+      updatedAt: 0,
+    })
+    terminal.store.apps.set('old', { id: 'old', definition: { name: 'Old' }, updatedAt: 0 })
+    expect(await terminal.run('apps', 'list')).toBe(0)
+    const lines = terminal.outLines.join('\n')
+    expect(lines).toMatch(/^evil +A \]0;B {2}C +scripted/m)
+    expect(lines).toMatch(/^old +\(cannot be read\) +- /m)
+    expect(lines).toMatch(/^shop +Shop +scripted/m)
   })
 
   it('refuses a bad definition with the place of the fault, and stores nothing', async () => {
@@ -161,6 +177,7 @@ describe('parley keys create', () => {
     ['another kind', ['--app', 'shop', '--kind', 'public']],
     ['a publishable key for no site', ['--app', 'shop', '--kind', 'publishable']],
     ['a publishable key for every site', ['--app', 'shop', '--kind', 'publishable', '--origin', '*']],
+    ['sites by a wildcard', ['--app', 'shop', '--kind', 'publishable', '--origin', 'https://*.a.example']],
     ['a site that is no origin', ['--app', 'shop', '--kind', 'publishable', '--origin', 'https://a.example/shop']],
     [
       'a publishable key that administers',
@@ -203,7 +220,7 @@ describe('parley keys list and revoke', () => {
   it('take a whole key for its id, and say when there is none', async () => {
     const terminal = open()
     const row = await create(terminal, '--app', 'shop')
-    expect(await terminal.run('keys', 'revoke', terminal.outLines[0] ?? '')).toBe(0)
+    expect(await terminal.run('keys', 'revoke', ` ${terminal.outLines[0]}`)).toBe(0)
     expect(onlyKey(terminal).revokedAt).toBeTypeOf('number')
     expect(terminal.outLines.at(-1)).toContain(row.id)
     expect(await terminal.run('keys', 'revoke', 'nobody')).toBe(1)
@@ -240,6 +257,17 @@ describe('parley keys rotate', () => {
     expect(rows.map(({ expiresAt }) => expiresAt === undefined)).toEqual([false, true])
     expect((rows[0]?.expiresAt ?? 0) - Date.now()).toBeGreaterThan(DAY - 60_000)
   })
+
+  it.each(['--overlap', '--expires'])(
+    'refuses a time in %s that no calendar has, and leaves the key as it was',
+    async (name) => {
+      const terminal = open()
+      const old = await create(terminal, '--app', 'shop')
+      expect(await terminal.run('keys', 'rotate', old.id, name, '99999999d')).toBe(1)
+      expect(terminal.errLines.at(-1)).toContain('ten years at most')
+      expect(onlyKey(terminal)).toEqual(old)
+    },
+  )
 
   it('refuses a key that is not there, or revoked, and prints none', async () => {
     const terminal = open()

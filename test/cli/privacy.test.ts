@@ -115,6 +115,15 @@ describe('parley sessions', () => {
     expect(await parley(['sessions', 'show', randomUUID()])).toMatchObject({ code: 1, out: [] })
   })
 
+  it('shows no name that a model gave a tool as the terminal would act on', async () => {
+    const write = answered({ app: 'shop', updatedAt: Date.now() })
+    const [question, answer] = write.messages
+    if (question === undefined || answer === undefined) throw new Error('no messages')
+    const toolCalls = [{ id: 'c1', name: 'look\u001b[2J', arguments: '{}' }]
+    await store.commit({ ...write, messages: [question, { ...answer, toolCalls }] }, SOON)
+    expect((await parley(['sessions', 'show', write.sessionId])).out).toContain('  calls look [2J {}')
+  })
+
   it('exports JSON Lines to standard output, and the count to the terminal', async () => {
     const app = randomUUID()
     const [own, other] = [await make({ app, account: 'acme', user: 'ann' }), await make({ app })]

@@ -57,12 +57,12 @@ function open(lines: readonly ExportLine[], fails?: ParleyError) {
   }
   const routes = exportRoutes({ access: gate.access, exports }, new ExportDesk())
   routes.onError((thrown) => respondError(thrown, gate.telemetry))
-  return (method = 'GET'): Promise<Response> => {
+  return (method = 'GET', address = '127.0.0.1'): Promise<Response> => {
     const request = new Request(`http://127.0.0.1:8080/v1/sessions/${ID}/export`, {
       method,
       headers: { host: '127.0.0.1:8080' },
     })
-    return Promise.resolve(routes.fetch(request, { peer: { address: '127.0.0.1', secure: false } }))
+    return Promise.resolve(routes.fetch(request, { peer: { address, secure: false } }))
   }
 }
 
@@ -104,14 +104,17 @@ describe('an export by HTTP', () => {
     expect(ended).toEqual([ID])
   })
 
-  it('takes eight readers at once, and the next when one has left', async () => {
+  it('takes eight readers at once, four of them at one address, and the next when one has left', async () => {
     const ask = open(many)
-    const answers = await Promise.all(Array.from({ length: 9 }, () => ask()))
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200, 200, 200, 503])
-    expect(answers[8]?.headers.get('retry-after')).toBe('1')
+    const five = (address: string) => Promise.all(Array.from({ length: 5 }, () => ask('GET', address)))
+    const answers = await five('203.0.113.7')
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 503])
+    expect(answers[4]?.headers.get('retry-after')).toBe('1')
+    expect((await five('203.0.113.8')).map(({ status }) => status)).toEqual([200, 200, 200, 200, 503])
+    expect((await ask('GET', '203.0.113.9')).status).toBe(503)
     await answers[0]?.body?.cancel()
-    expect((await ask()).status).toBe(200)
-    expect((await ask()).status).toBe(503)
+    expect((await ask('GET', '203.0.113.9')).status).toBe(200)
+    expect((await ask('GET', '203.0.113.7')).status).toBe(503)
   })
 
   it('gives its place back when there is nothing, and to HEAD', async () => {

@@ -14,7 +14,9 @@ const limit = (max: number) => v.optional(v.pipe(Digits, v.minValue(1), v.maxVal
 
 export const AppParam = v.strictObject({ app: AppIdSchema })
 export const AccountParam = v.strictObject({ account: Id })
-export const KeyParam = v.strictObject({ key: Id })
+/** Its id: a whole key would be noted in the audit trail. */
+const KeyId = v.pipe(Id, v.regex(/^[0-9A-Za-z-]*$/, 'must be the id of a key, not the key'))
+export const KeyParam = v.strictObject({ key: KeyId })
 export const SessionParam = v.strictObject({ session: SessionIdSchema })
 
 export const PageQuery = v.strictObject({ limit: limit(MAX_LIMIT), after: v.optional(Id) })

@@ -39,7 +39,9 @@ export function conversationRoutes(parts: AdministrationParts, desk: ExportDesk)
     }),
     withActor(parts, ROWS.exportSession, async (c, actor, { sessions }) => {
       const id = readSessionId(c)
-      return desk.answer(c, id, () => sessions.exportSession(actor, id))
+      return desk.answer(c, id, actor.kind === 'cli' ? actor.kind : actor.keyId, () =>
+        sessions.exportSession(actor, id),
+      )
     }),
     withActor(parts, ROWS.usage, async (c, actor, { sessions }) => {
       const { app, account, ...asked } = readInput(ROWS.usage.query, c.req.query())

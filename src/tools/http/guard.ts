@@ -1,9 +1,6 @@
-import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { reachOf } from './addresses.ts'
-
-/** Addresses of a name, as the system's resolver gives them. */
-export type Lookup = (name: string) => Promise<readonly string[]>
+import type { Lookup } from './lookups.ts'
 
 /** Addresses of one name that are looked at: more is no service's answer. */
 const MAX_ADDRESSES = 32
@@ -22,11 +19,6 @@ export class ToolSetupError extends Error {
   }
 }
 
-export const systemLookup: Lookup = async (name) => {
-  const found = await lookup(name, { all: true, verbatim: true })
-  return found.map(({ address }) => address)
-}
-
 /** Decides which addresses a request may go to. */
 export class Guard {
   readonly #hosts: ReadonlySet<string>
@@ -42,11 +34,11 @@ export class Guard {
    * The addresses to connect to, and no others: a name that is looked up again may answer differently. All are checked, those of
    * a name that also has a bad one are refused with it. Throws ToolSetupError; rejects with what the resolver says.
    */
-  async addressesOf(url: URL): Promise<readonly string[]> {
+  async addressesOf(url: URL, signal: AbortSignal): Promise<readonly string[]> {
     const named = this.#isNamed(url)
     if (url.protocol !== 'https:' && !named) throw new ToolSetupError('PLAIN_HTTP_NOT_ALLOWED')
     const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-    const found = isIP(host) === 0 ? await this.#lookup(host) : [host]
+    const found = isIP(host) === 0 ? await this.#lookup(host, signal) : [host]
     const addresses = found.slice(0, MAX_ADDRESSES)
     const allowed = addresses.every((address) => {
       const reach = reachOf(address)

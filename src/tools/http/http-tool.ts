@@ -3,9 +3,11 @@ import { type ToolContext, ToolError } from '../../ports/tool.ts'
 import type { Revealable } from '../../ports/vault.ts'
 import type { MakeHttpTool } from '../registry.ts'
 import { toResult, withoutSecrets } from './answer.ts'
+import { Calls } from './calls.ts'
 import { withDeadline } from './deadline.ts'
 import { exchange, type Incoming, type Outgoing } from './exchange.ts'
-import { Guard, type Lookup, systemLookup } from './guard.ts'
+import { Guard } from './guard.ts'
+import { type Lookup, systemLookup } from './lookups.ts'
 import { followed } from './redirects.ts'
 import { type AllSecrets, buildRequest, followRequest, type Secrets } from './request.ts'
 
@@ -31,7 +33,7 @@ export function createHttpTools(settings: HttpToolSettings, lookup: Lookup = sys
 class Caller {
   readonly #guard: Guard
   readonly #secrets: Secrets
-  #open = 0
+  readonly #calls = new Calls(MAX_AT_ONCE)
 
   constructor({ hosts, secrets }: HttpToolSettings, lookup: Lookup) {
     this.#guard = new Guard(hosts, lookup)
@@ -39,11 +41,13 @@ class Caller {
   }
 
   /** Throws ToolError with what the model may know, and ToolSetupError. No secret is in a result or a ToolError. */
-  async call(tool: HttpTool, args: unknown, { signal, own }: ToolContext): Promise<string> {
+  async call(tool: HttpTool, args: unknown, context: ToolContext): Promise<string> {
     const fault = tool.fault(args)
     if (fault !== undefined) throw new ToolError(`The arguments are not right. ${fault}.`)
-    if (this.#open >= MAX_AT_ONCE) throw new ToolError('Too many requests are under way; try again later.')
-    this.#open++
+    return this.#calls.count(context.app, () => this.#call(tool, args, context))
+  }
+
+  async #call(tool: HttpTool, args: unknown, { signal, own }: ToolContext): Promise<string> {
     let secrets: AllSecrets = { operator: this.#secrets, own: new Map() }
     try {
       const names = ownNames(tool)
@@ -59,8 +63,6 @@ class Caller {
       throw thrown instanceof ToolError
         ? new ToolError(cleaned(thrown.message, secrets), { cause: thrown.cause })
         : thrown
-    } finally {
-      this.#open--
     }
   }
 

@@ -19,7 +19,7 @@ export type Route<A extends Answer> = {
 export async function followed<A extends Answer>(first: Outgoing, { guard, signal, send, next }: Route<A>): Promise<A> {
   let request = first
   for (let redirects = 0; ; redirects++) {
-    const addresses = await guard.addressesOf(request.url).catch(notFound)
+    const addresses = await guard.addressesOf(request.url, signal).catch(notFound)
     signal.throwIfAborted()
     const answer = await send(request, addresses)
     if (answer.location === undefined) return answer

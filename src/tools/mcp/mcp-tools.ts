@@ -1,8 +1,10 @@
 import type { McpServer } from '../../ports/apps.ts'
 import { type ListedTool, type Listing, type Tool, type ToolContext, ToolError } from '../../ports/tool.ts'
+import { Calls } from '../http/calls.ts'
 import { withDeadline } from '../http/deadline.ts'
-import { Guard, type Lookup, systemLookup } from '../http/guard.ts'
+import { Guard } from '../http/guard.ts'
 import type { HttpToolSettings } from '../http/http-tool.ts'
+import { type Lookup, systemLookup } from '../http/lookups.ts'
 import type { McpTools } from '../registry.ts'
 import { SessionGone } from './failures.ts'
 import type { Found } from './listing.ts'
@@ -27,7 +29,7 @@ export function createMcpTools({ hosts, ...parts }: McpSettings, lookup: Lookup 
 class Servers implements McpTools {
   readonly #pool: Pool
   readonly #telemetry: PoolParts['telemetry']
-  #calls = 0
+  readonly #calls = new Calls(MAX_CALLS)
 
   constructor(parts: PoolParts) {
     this.#pool = new Pool(parts)
@@ -84,19 +86,15 @@ class Servers implements McpTools {
     return { tool, ask }
   }
 
-  async #call(app: string, server: McpServer, name: string, args: unknown, context: ToolContext): Promise<string> {
-    if (this.#calls >= MAX_CALLS) throw new ToolError('Too many calls are under way; try again later.')
+  #call(app: string, server: McpServer, name: string, args: unknown, context: ToolContext): Promise<string> {
     const late = new ToolError('The server of this tool was not ready in time.')
-    this.#calls++
-    try {
-      return await withDeadline(server.timeoutMs + WAIT_MS, late, context.signal, (signal) =>
+    return this.#calls.count(app, () =>
+      withDeadline(server.timeoutMs + WAIT_MS, late, context.signal, (signal) =>
         this.#inSession(app, server, signal, async (session) =>
           toText(await session.call(name, { ...Object(args) }, metaOf(server, context), signal), session.clean),
         ),
-      )
-    } finally {
-      this.#calls--
-    }
+      ),
+    )
   }
 
   /** Done again in a new session when the server has forgotten the one that there was: it did nothing then. */

@@ -97,6 +97,23 @@ describe('Apps over /v1/admin', () => {
     expect((await rig.ask(await rig.admin(), 'GET', `${APP}/shop`)).status).toBe(200)
   })
 
+  it('take no more of the server than it gives every App, or than the operator gave this one', async () => {
+    const put = async (key: string, limits: object) =>
+      rig.ask(key, 'PUT', `${APP}/shop`, definition('shop', { limits }))
+    const key = await rig.admin()
+    const [most, more] = [{ connectionsPerSession: 50 }, { connectionsPerSession: 51 }]
+    expect((await put(key, most)).status).toBe(200)
+    const refused = await put(key, more)
+    expect([codeOf(refused), messageOf(refused)]).toEqual([
+      'forbidden',
+      'limits.connectionsPerSession: at most 50; only the operator gives an App more',
+    ])
+    expect((await put(await rig.operator(), more)).status).toBe(200)
+    expect((await put(key, { ...more, tokensPerDay: 1e12 })).status).toBe(200)
+    expect(codeOf(await put(key, { connectionsPerSession: 52 }))).toBe('forbidden')
+    expect((await put(key, {})).status).toBe(200)
+  })
+
   it('send no secret of the operator’s to where an account wants it', { timeout: 30_000 }, async () => {
     const tool = (url: string, headers: object = { Authorization: 'Bearer {secret:ORDERS_TOKEN}' }) => ({
       name: 'orders',
@@ -124,6 +141,13 @@ describe('Apps over /v1/admin', () => {
     ]
     for (const each of elsewhere) expect(codeOf(await put(key, withTool(each)))).toBe('forbidden')
     expect((await put(key, definition('shop'))).status).toBe(200)
+    // I10: nor does anybody hear by trying what another's App sends.
+    const stranger = await rig.admin({ account: 'globex', apps: ['bank'] })
+    const tries = ['https://orders.example/v1', 'https://evil.example/'].map((url) =>
+      put(stranger, withTool(tool(url))),
+    )
+    const told = (await Promise.all(tries)).map(messageOf)
+    expect(told).toEqual(['id: this is not an App of this key', 'id: this is not an App of this key'])
     // Once it is gone it is the operator's to give again.
     expect(codeOf(await put(key, own))).toBe('forbidden')
   })

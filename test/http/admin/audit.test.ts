@@ -40,6 +40,18 @@ describe('the audit trail', () => {
     for (const hidden of [secret, key, shownOnce, 'Be brief']) expect(text).not.toContain(hidden)
   })
 
+  it('I11: holds no key that somebody put where its id belongs, nor is it repeated', async () => {
+    const { key, secret } = await rig.key()
+    for (const [method, path] of [
+      ['DELETE', `/v1/admin/keys/${key}`],
+      ['POST', `/v1/admin/keys/${key}/rotate`],
+    ] as const) {
+      const refused = await rig.ask(await rig.operator(), method, path, method === 'POST' ? {} : undefined)
+      expect([refused.status, refused.text.includes(secret)]).toEqual([400, false])
+    }
+    expect(JSON.stringify(await acts(await rig.operator()))).not.toContain(secret)
+  })
+
   it('is told an account of its own acts, and the operator of all, in pages', async () => {
     const foreign = await rig.admin({ account: 'globex', apps: ['bank'] })
     await rig.ask(foreign, 'PUT', '/v1/admin/apps/bank', definition('bank'))
