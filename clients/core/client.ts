@@ -47,6 +47,7 @@ export class ParleyClient {
       tools,
       environment,
       conversation: () => this.#state.conversation,
+      loadOlder: () => void this.loadOlder(),
       ask: (command) => this.#ask(command),
     })
     this.#connector = new Connector(options, {
@@ -194,6 +195,7 @@ export class ParleyClient {
   #onConnection(connection: ConnectionState): void {
     if (connection.phase !== 'ready') {
       this.#requests.cutOff()
+      this.#tools.cutOff()
       this.#apply({ kind: 'sends.returned' })
     }
     this.#set({ connection })

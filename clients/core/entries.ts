@@ -1,5 +1,5 @@
 import type { Message, ToolCall } from '../../src/protocol/messages.ts'
-import type { Conversation, Delivery, PendingSend, RunEnd } from './conversation.ts'
+import { type Conversation, type Delivery, endIn, type PendingSend, type RunEnd } from './conversation.ts'
 
 /** What a page shows, one thing under another. Ids are unique and stay the same while the thing does. */
 export type Entry = UserEntry | AnswerEntry | ReasoningEntry | ToolEntry | EndEntry | WorkingEntry
@@ -170,7 +170,7 @@ function endOf(run: Run, shown: readonly Entry[], conversation: Conversation, is
     kind: 'end',
     id: `end:${run.id}`,
     runId: run.id,
-    end: conversation.ends[run.id] ?? { outcome: interrupted ? 'interrupted' : 'success' },
+    end: endIn(conversation.ends, run.id) ?? { outcome: interrupted ? 'interrupted' : 'success' },
     isLast,
     answers: shown.flatMap((entry) => (entry.kind === 'answer' ? [entry.id] : [])),
   }

@@ -230,6 +230,39 @@ describe('a ticket source', () => {
     },
   )
 
+  it('that says nothing counts as away, and is asked again after a wait', async () => {
+    const never = new Promise<never>(() => undefined)
+    let asked = 0
+    const client = clientWith({ credential: () => (asked++ === 0 ? never : Promise.resolve(undefined)) })
+    client.connect()
+    await settle(14_999)
+    expect(client.state.connection.phase).toBe('connecting')
+    await settle(1)
+    expect(client.state.connection).toMatchObject({ phase: 'reconnecting', attempt: 1, why: { code: 'unreachable' } })
+    await settle(500)
+    expect(environment.sockets).toHaveLength(1)
+    expect(asked).toBe(2)
+    client.close()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('is not asked without a pause by a server that lets each ticket in and puts it out again', async () => {
+    let asked = 0
+    const client = clientWith({ credential: async () => ({ kind: 'ticket', ticket: `t${++asked}` }) })
+    client.connect()
+    await settle()
+    for (let round = 1; round <= 3; round++) {
+      environment.socket.receive(...server.welcome())
+      environment.socket.receive(verdict('ticket_expired'))
+      environment.socket.cut(ERRORS.ticket_expired.close)
+      await settle()
+      expect(environment.sockets).toHaveLength(round)
+      expect(client.state.connection).toMatchObject({ phase: 'reconnecting', attempt: round })
+      await settle(10_000)
+      expect(environment.sockets).toHaveLength(round + 1)
+    }
+  })
+
   it('is not asked again when what it gave is no ticket of the server', async () => {
     const client = clientWith({ credential: async () => ({ kind: 'ticket', ticket: 'forged' }) })
     client.connect()

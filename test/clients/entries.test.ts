@@ -29,6 +29,12 @@ describe('the transcript', () => {
     expect(entries[3]).toMatchObject({ end: { outcome: 'success' }, isLast: true, answers: ['a2'] })
   })
 
+  it('ends a run by what is known of it, whatever the run is called', () => {
+    const named = (runId: string) => ({ ...asking, metadata: { ...asking.metadata, runId } })
+    for (const runId of ['constructor', 'toString', '__proto__'])
+      expect(talk([named(runId)]).at(-1)).toMatchObject({ kind: 'end', runId, end: { outcome: 'success' } })
+  })
+
   it('tells a call that is written, runs, failed, or was left without a result', () => {
     const on = { status: 'processing' as const, runId: 'r1' }
     expect(talk([asking], { ...on, open: new Set(['c1']) })[1]).toMatchObject({ state: 'writing' })
