@@ -59,6 +59,23 @@ describe('the handshake (P-15 to P-19)', () => {
     expect(seen).not.toContainEqual(['ready', undefined])
   })
 
+  it('is not held up by a listener that throws, which is reported', async () => {
+    const reported: (() => void)[] = []
+    vi.stubGlobal('queueMicrotask', (report: () => void) => reported.push(report))
+    const client = clientWith()
+    const after = vi.fn<() => void>()
+    client.subscribe(() => {
+      throw new Error('a fault of the page')
+    })
+    client.subscribe(after)
+    const socket = await connected(client)
+    expect(client.state.connection.phase).toBe('ready')
+    expect(after).toHaveBeenCalled()
+    client.send('hello')
+    expect(socket.commands('message.send')).toHaveLength(1)
+    expect(reported[0]).toThrow('a fault of the page')
+  })
+
   it('refuses a key that no subprotocol can carry without asking the server', async () => {
     const client = clientWith({ credential: { kind: 'key', key: 'two words' } })
     client.connect()
