@@ -7,7 +7,10 @@ import { WebSocket } from 'ws'
 const [question = 'help', address = 'ws://127.0.0.1:8080/ws?app=default'] = process.argv.slice(2)
 const headers = process.env.PARLEY_KEY ? { 'x-api-key': process.env.PARLEY_KEY } : {}
 const socket = new WebSocket(address, ['parley.v1', `parley.session.${randomUUID()}`], { headers })
-const fail = (why) => process.stderr.write(`${why}\n`)
+const fail = (why) => {
+  process.stderr.write(`${why}\n`)
+  process.exitCode = 1
+}
 
 socket.addEventListener('message', ({ data }) => {
   const { type, chunk, ...frame } = JSON.parse(data)

@@ -3,11 +3,13 @@ import type { Environment, Socket, SocketHandlers } from './environment.ts'
 /** The close code of a socket that was never opened, as the platform has it. */
 const CLOSED_ABNORMALLY = 1006
 const UUID_BYTES = 16
+/** Milliseconds, some 24 days. Timers of the platform that are set for longer go off at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** The environment of a page. */
 export const browserEnvironment: Environment = {
   now: () => Date.now(),
-  setTimeout: (run, ms) => setTimeout(run, ms),
+  setTimeout: (run, ms) => setTimeout(run, Math.min(ms, MAX_TIMER_MS)),
   clearTimeout: (timer) => {
     if (typeof timer === 'number') clearTimeout(timer)
   },

@@ -4,6 +4,8 @@ import type { Wallet } from '../../src/protocol/messages.ts'
 import { toStorable } from '../../src/protocol/text.ts'
 import { type ConnectionState, Connector, type ConnectorOptions } from './connector.ts'
 import { type Conversation, EMPTY_CONVERSATION, type PendingSend, type SendPolicy } from './conversation.ts'
+import type { KeptSends } from './kept-sends.ts'
+import { Listeners } from './listeners.ts'
 import { DONE, type Outcome } from './outcome.ts'
 import { type Input, reduce } from './reducer.ts'
 import { isCut, NOT_CONNECTED, type Reply, Requests } from './requests.ts'
@@ -24,8 +26,11 @@ export type ClientState = {
   readonly loadingOlder: boolean
 }
 
-/** `tools`: what the page executes for the model (the App's tools of type `client`). */
-export type ClientOptions = ConnectorOptions & { readonly tools?: ClientTools }
+/**
+ * `tools`: what the page executes for the model (the App's tools of type `client`). `kept`: where sends outlive the page that
+ * the server has yet to take.
+ */
+export type ClientOptions = ConnectorOptions & { readonly tools?: ClientTools; readonly kept?: KeptSends }
 
 /** One session, kept in step with the server across cuts. Connects when `connect()` is called. */
 export function createParleyClient(options: ClientOptions): ParleyClient {
@@ -37,16 +42,19 @@ export class ParleyClient {
   readonly #connector: Connector
   readonly #requests = new Requests()
   readonly #tools: ToolRunner
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new Listeners()
+  readonly #kept: KeptSends | undefined
   #state: ClientState = { connection: { phase: 'closed' }, conversation: EMPTY_CONVERSATION, loadingOlder: false }
 
   constructor(options: ClientOptions) {
-    const { environment, tools = {} } = options
+    const { environment, tools = {}, kept } = options
     this.#environment = environment
+    this.#kept = kept
     this.#tools = new ToolRunner({
       tools,
       environment,
       conversation: () => this.#state.conversation,
+      loadOlder: () => void this.loadOlder(),
       ask: (command) => this.#ask(command),
     })
     this.#connector = new Connector(options, {
@@ -54,6 +62,7 @@ export class ParleyClient {
       onFrame: (frame) => this.#onFrame(frame),
       cursor: () => this.#state.conversation.cursor,
     })
+    for (const send of kept?.load() ?? []) this.#apply({ kind: 'send.added', send })
   }
 
   get state(): ClientState {
@@ -62,8 +71,7 @@ export class ParleyClient {
 
   /** Calls back after every change of `state`; gives the way to stop. */
   subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#listeners.add(listener)
   }
 
   /** Connects now: for the first time, after a refusal, or instead of waiting for the next attempt. */
@@ -194,6 +202,7 @@ export class ParleyClient {
   #onConnection(connection: ConnectionState): void {
     if (connection.phase !== 'ready') {
       this.#requests.cutOff()
+      this.#tools.cutOff()
       this.#apply({ kind: 'sends.returned' })
     }
     this.#set({ connection })
@@ -217,12 +226,16 @@ export class ParleyClient {
   }
 
   #apply(input: Input): void {
-    this.#set({ conversation: reduce(this.#state.conversation, input) })
+    const { sends } = this.#state.conversation
+    const conversation = reduce(this.#state.conversation, input)
+    if (conversation.sends !== sends)
+      this.#kept?.save(conversation.sends.filter((send) => send.delivery.state !== 'sent'))
+    this.#set({ conversation })
   }
 
   #set(change: Partial<ClientState>): void {
     this.#state = { ...this.#state, ...change }
-    for (const listener of this.#listeners) listener()
+    this.#listeners.call()
     const { connection, conversation } = this.#state
     if (connection.phase === 'ready' && conversation.sync.phase !== 'snapshot') this.#tools.look()
   }

@@ -11,7 +11,9 @@ import { type Down, Link, type Why } from './link.ts'
 /** Milliseconds a connection must have held for the next cut to count as the first again. */
 const STABLE_MS = 5_000
 
-/** The page's own source of credentials failed. */
+/** Milliseconds that the page's source of credentials may take: as long as a handshake. */
+const CREDENTIAL_TIMEOUT_MS = 15_000
+/** The page's own source of credentials failed, or said nothing. */
 const FAILED = 'failed' as const
 const NO_CREDENTIAL: Why = { code: 'unreachable', message: 'The page could not sign in to the chat' }
 
@@ -96,10 +98,13 @@ export class Connector {
     this.#leave()
     const era = this.#era
     this.#become({ phase: 'connecting', attempt: this.#attempt, ...(why === undefined ? {} : { why }) })
+    // Whoever gives tickets may be away as any server may.
+    const onFailed = (): void => this.#onDown({ final: false, why: NO_CREDENTIAL, floorMs: 0 })
+    this.#timer = environment.setTimeout(onFailed, CREDENTIAL_TIMEOUT_MS)
     const credential = await this.#credentials.get().catch(() => FAILED)
     if (era !== this.#era) return
-    // Whoever gives tickets may be away as any server may.
-    if (credential === FAILED) return this.#onDown({ final: false, why: NO_CREDENTIAL, floorMs: 0 })
+    environment.clearTimeout(this.#timer)
+    if (credential === FAILED) return onFailed()
     if (credential !== undefined && !fitsSubprotocol(credential)) {
       this.#become({ phase: 'refused', code: 'unauthorized', message: ERRORS.unauthorized.message })
       return
@@ -128,11 +133,13 @@ export class Connector {
   #onDown({ final, why, floorMs }: Down): void {
     const { environment } = this.#options
     const wasReady = this.#state.phase === 'ready'
-    if (this.#credentials.refused(why.code)) {
+    const otherCredential = this.#credentials.refused(why.code)
+    // One that was let in and put out again waits its turn: the next may fare no better.
+    if (otherCredential && !wasReady) {
       void this.#open(why)
       return
     }
-    if (final) {
+    if (final && !otherCredential) {
       this.#leave()
       this.#become({ phase: 'refused', ...why })
       return

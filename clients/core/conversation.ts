@@ -6,6 +6,11 @@ import type { Message, Wallet } from '../../src/protocol/messages.ts'
 /** How a run ended, as far as this client heard. `code` and `message` are of the error table. */
 export type RunEnd = { readonly outcome: RunOutcome; readonly code?: string; readonly message?: string }
 
+/** Run ids are clients' to choose, and `constructor` is one: only what was put in counts. */
+export function endIn(ends: Conversation['ends'], runId: string): RunEnd | undefined {
+  return Object.hasOwn(ends, runId) ? ends[runId] : undefined
+}
+
 /** Where a send that is not yet part of the conversation stands. */
 export type Delivery =
   /** There is no connection that could take it; it goes out with the next one. */

@@ -1,5 +1,5 @@
 import type { Message, ToolCall } from '../../src/protocol/messages.ts'
-import type { Conversation, Delivery, PendingSend, RunEnd } from './conversation.ts'
+import { type Conversation, type Delivery, endIn, type PendingSend, type RunEnd } from './conversation.ts'
 
 /** What a page shows, one thing under another. Ids are unique and stay the same while the thing does. */
 export type Entry = UserEntry | AnswerEntry | ReasoningEntry | ToolEntry | EndEntry | WorkingEntry
@@ -42,6 +42,8 @@ export type EndEntry = {
   readonly runId: string
   readonly end: RunEnd
   readonly isLast: boolean
+  /** When its last message began, ISO 8601. */
+  readonly at?: string
   /** Ids of the answers above, for copying. */
   readonly answers: readonly string[]
 }
@@ -56,10 +58,16 @@ export function toEntries(conversation: Conversation): readonly Entry[] {
   for (const message of conversation.messages) if (message.role === 'tool') results.set(message.toolCallId, message)
   const entries: Entry[] = []
   const runs = splitByRun(visibleMessages(conversation))
+  let answers: readonly string[] = []
   runs.forEach((run, index) => {
     const shown = run.messages.flatMap((message) => entriesOf(message, conversation, results))
     entries.push(...shown)
-    if (run.id !== conversation.runId) entries.push(endOf(run, shown, conversation, index === runs.length - 1))
+    answers = [...answers, ...shown.flatMap((entry) => (entry.kind === 'answer' ? [entry.id] : []))]
+    const next = runs[index + 1]
+    // A run that goes on from the answers to its calls (P-58) has its foot where that ends.
+    if (run.id === conversation.runId || (next !== undefined && !isAsked(next))) return
+    entries.push(endOf(run, answers, conversation, next === undefined))
+    answers = []
   })
   if (conversation.runId !== undefined && !isStreaming(entries)) entries.push({ kind: 'working', id: 'working' })
   for (const send of conversation.sends) if (!isBehind(send)) entries.push(sendEntry(send))
@@ -164,15 +172,22 @@ function isNewest(runId: string, { messages, runId: active }: Conversation): boo
   return runId === active || messages.at(-1)?.metadata.runId === runId
 }
 
-function endOf(run: Run, shown: readonly Entry[], conversation: Conversation, isLast: boolean): EndEntry {
+/** It answers a message, and not what an earlier run left open. */
+function isAsked(run: Run): boolean {
+  return run.messages[0]?.role === 'user'
+}
+
+function endOf(run: Run, answers: readonly string[], conversation: Conversation, isLast: boolean): EndEntry {
+  const at = run.messages.at(-1)?.metadata.createdAt
   const interrupted = run.messages.some((message) => message.metadata.interrupted === true)
   return {
     kind: 'end',
     id: `end:${run.id}`,
     runId: run.id,
-    end: conversation.ends[run.id] ?? { outcome: interrupted ? 'interrupted' : 'success' },
+    end: endIn(conversation.ends, run.id) ?? { outcome: interrupted ? 'interrupted' : 'success' },
     isLast,
-    answers: shown.flatMap((entry) => (entry.kind === 'answer' ? [entry.id] : [])),
+    ...(at === undefined ? {} : { at }),
+    answers,
   }
 }
 

@@ -8,7 +8,7 @@ import type {
 } from '../../src/protocol/frames.ts'
 import { parseCursor } from '../../src/protocol/ids.ts'
 import type { Message } from '../../src/protocol/messages.ts'
-import type { Conversation, RunEnd } from './conversation.ts'
+import { type Conversation, endIn, type RunEnd } from './conversation.ts'
 import { mergeSnapshot, prepend } from './messages.ts'
 import { reduceEvent } from './reduce-event.ts'
 import { acknowledge, reduceSend, refuse, type SendInput, settle, settleAtRest } from './sends.ts'
@@ -172,6 +172,6 @@ function withLastRun(
 ): Readonly<Record<string, RunEnd>> {
   if (lastRun === undefined) return ends
   const { runId, outcome, code } = lastRun
-  if (ends[runId]?.outcome === outcome) return ends
+  if (endIn(ends, runId)?.outcome === outcome) return ends
   return { ...ends, [runId]: { outcome, ...(code === undefined ? {} : { code }) } }
 }

@@ -5,6 +5,7 @@ import { Chat } from '../ui/chat.ts'
 import { askForSettings, askForText, askToConfirm } from '../ui/dialogs.ts'
 import { el } from '../ui/dom.ts'
 import { SessionList } from '../ui/session-list.ts'
+import { SessionNotes } from '../ui/session-notes.ts'
 import { SessionShelf, type ShelvedSession } from '../ui/session-shelf.ts'
 import { SessionsApi } from '../ui/sessions-api.ts'
 import { loadSettings, type Settings, saveSettings } from '../ui/settings.ts'
@@ -15,6 +16,11 @@ const UNTITLED = 'New conversation'
 const GREETING = 'What would you like to talk about?'
 
 type Open = { readonly id: string; readonly client: ParleyClient; readonly chat: Chat; readonly leave: () => void }
+
+/** As other chats have it: Ctrl or Command, Shift and O. */
+function isNewChatKey(event: KeyboardEvent): boolean {
+  return (event.ctrlKey || event.metaKey) && event.shiftKey && event.key.toLowerCase() === 'o'
+}
 
 /** The chat page: a list of conversations beside the one that is open. */
 export class Page {
@@ -83,6 +89,9 @@ export class Page {
     })
     addEventListener('keydown', (event) => {
       if (event.key === 'Escape' && this.element.classList.contains('list-open')) this.#showList(false)
+      if (!isNewChatKey(event) || document.querySelector('dialog[open]') !== null) return
+      event.preventDefault()
+      this.#go(this.#environment.randomId(), 'step')
     })
   }
 
@@ -99,14 +108,15 @@ export class Page {
 
   #start(id: string): Open {
     const { app, key } = this.#settings
+    const notes = this.#notesOf(id)
     const client = createParleyClient({
       url: `${location.origin.replace(/^http/, 'ws')}/ws`,
       app,
       sessionId: id,
       ...(key === undefined ? {} : { credential: { kind: 'key', key } }),
       environment: this.#environment,
+      kept: notes,
     })
-    const draftName = `parley.draft.${id}`
     const chat = new Chat({
       client,
       untitled: UNTITLED,
@@ -118,8 +128,7 @@ export class Page {
         settings: () => void this.#changeSettings(),
         'new-chat': () => this.#go(this.#environment.randomId(), 'step'),
       },
-      draft: this.#stores.passing.get(draftName) ?? '',
-      onDraft: (text) => this.#stores.passing.set(draftName, text === '' ? undefined : text),
+      notes,
     })
     const unsubscribe = client.subscribe(this.#shelver(id, client))
     this.#main.replaceChildren(chat.element)
@@ -194,6 +203,7 @@ export class Page {
     if (!outcome.ok && outcome.code !== 'session_not_found')
       return this.#open.chat.showFault(`Not deleted: ${outcome.message}.`)
     if (session.id === this.#open.id) this.#go(this.#environment.randomId(), 'replace')
+    this.#notesOf(session.id).forget()
     this.#shelf.remove(session.id)
     this.#showSessions()
   }
@@ -211,6 +221,11 @@ export class Page {
     showInAddress(id, 'replace')
     this.#open = this.#start(id)
     this.#showList(false)
+  }
+
+  /** With the tab: a draft is not for others who use this device. */
+  #notesOf(id: string): SessionNotes {
+    return new SessionNotes(this.#stores.passing, id)
   }
 
   #openShelf(): SessionShelf {

@@ -1,6 +1,7 @@
 import type { Conversation } from '../core/conversation.ts'
 import type { Entry } from '../core/entries.ts'
 import { el } from './dom.ts'
+import { renderMarkdown } from './markdown.ts'
 
 /** Characters of an answer that are read out unasked; the rest is in the transcript. */
 const SPOKEN_CHARS = 600
@@ -32,7 +33,7 @@ export class Announcer {
 
 function spoken(entries: readonly Entry[], runId: string): string {
   const answer = entries
-    .flatMap((entry) => (entry.kind === 'answer' && entry.runId === runId ? [entry.text] : []))
+    .flatMap((entry) => (entry.kind === 'answer' && entry.runId === runId ? [plainText(entry.text)] : []))
     .join(' ')
   const end = entries.find((entry) => entry.kind === 'end' && entry.runId === runId)
   const outcome = end?.kind === 'end' ? end.end.outcome : 'success'
@@ -40,4 +41,9 @@ function spoken(entries: readonly Entry[], runId: string): string {
   if (outcome === 'cancelled') return `Answer stopped. ${words}`
   if (outcome !== 'success') return `The answer failed. ${words}`
   return `Assistant: ${words}`
+}
+
+/** Markdown as it is said: without its signs. Blocks that are left out would not be read anyway. */
+function plainText(markdown: string): string {
+  return [...renderMarkdown(markdown.slice(0, SPOKEN_CHARS * 2)).children].map((block) => block.textContent).join(' ')
 }

@@ -33,6 +33,7 @@ export function copyButton(label: string, read: () => string): HTMLButtonElement
   }
   const copy = async (): Promise<void> => {
     const copied = await copyText(read())
+    button.focus({ preventScroll: true })
     show(copied ? 'check' : 'warning', copied ? 'Copied' : 'Copying is not allowed here')
     clearTimeout(timer)
     timer = setTimeout(() => show('copy', label), COPIED_MS)
@@ -43,10 +44,23 @@ export function copyButton(label: string, read: () => string): HTMLButtonElement
 async function copyText(text: string): Promise<boolean> {
   try {
     // Missing on pages without HTTPS.
-    if (!('clipboard' in navigator)) return false
+    if (!('clipboard' in navigator)) return copyBySelection(text)
     await navigator.clipboard.writeText(text)
     return true
   } catch {
-    return false
+    return copyBySelection(text)
   }
+}
+
+/** As before browsers had an interface for it: needs no permission, and works without HTTPS, as on a network at home. */
+function copyBySelection(text: string): boolean {
+  const area = el('textarea', { 'aria-hidden': true, readonly: true })
+  area.value = text
+  area.style.position = 'fixed'
+  area.style.opacity = '0'
+  document.body.append(area)
+  area.select()
+  const copied = document.execCommand('copy')
+  area.remove()
+  return copied
 }

@@ -6,9 +6,10 @@ import { Banner, type Remedies } from './banner.ts'
 import { textButton } from './buttons.ts'
 import { ChatHeader } from './chat-header.ts'
 import { Composer } from './composer.ts'
-import { el, frameScheduler, setText } from './dom.ts'
+import { el, frameScheduler, holdsFocus, rootOf, setText } from './dom.ts'
 import type { EntryActions } from './entry-view.ts'
 import { QueueList } from './queue-list.ts'
+import type { SessionNotes } from './session-notes.ts'
 import { Transcript } from './transcript.ts'
 import { Welcome } from './welcome.ts'
 import { noticeOf } from './wording.ts'
@@ -23,9 +24,8 @@ export type ChatOptions = {
   readonly headerBefore: readonly HTMLElement[]
   readonly headerAfter: readonly HTMLElement[]
   readonly remedies: Remedies
-  /** What was being written when the conversation was last left. */
-  readonly draft: string
-  readonly onDraft: (text: string) => void
+  /** Where what is being written is kept. */
+  readonly notes: SessionNotes
 }
 
 /** One conversation on the screen: title, transcript, queue, composer and what there is to say about the connection. */
@@ -61,9 +61,12 @@ export class Chat {
     this.#composer = new Composer({
       send: (text) => this.#send(text),
       stop: () => void this.#report(client.cancel()),
-      onDraft: options.onDraft,
+      editLast: () => this.#editLast(),
+      onDraft: (text) => {
+        options.notes.draft = text
+      },
     })
-    this.#composer.text = options.draft
+    this.#composer.text = options.notes.draft
     const foot = el('div', { class: 'chat-foot' }, this.#queue.element, this.#composer.element)
     this.element = el(
       'div',
@@ -94,7 +97,16 @@ export class Chat {
     this.element.remove()
   }
 
-  #render({ connection, conversation, loadingOlder }: ClientState): void {
+  /** What had the focus may go: whoever uses a keyboard goes on in the transcript, not at the top of the page. */
+  #render(state: ClientState): void {
+    const hadFocus = holdsFocus(this.element)
+    this.#update(state)
+    const focused = rootOf(this.element).activeElement
+    const isThere = focused !== null && this.element.contains(focused) && focused.checkVisibility()
+    if (hadFocus && (!isThere || focused.matches(':disabled'))) this.#transcript.focus()
+  }
+
+  #update({ connection, conversation, loadingOlder }: ClientState): void {
     const entries = toEntries(conversation)
     const busy = conversation.status === 'processing'
     const waiting = conversation.sends.filter((send) => send.delivery.state === 'waiting').length
@@ -120,6 +132,11 @@ export class Chat {
     const outcome = this.#client.send(text)
     if (outcome.ok) this.#transcript.toEnd()
     return outcome
+  }
+
+  #editLast(): void {
+    const last = toEntries(this.#client.state.conversation).findLast((entry) => entry.kind === 'user')
+    if (last?.kind === 'user' && last.delivery === undefined) this.#transcript.edit(last.id)
   }
 
   #actions(): EntryActions {

@@ -1,7 +1,7 @@
 import type { Outcome } from '../core/outcome.ts'
-import { el, setAttribute, setText } from './dom.ts'
+import { el, rootOf, setAttribute, setText } from './dom.ts'
 import { icon } from './icons.ts'
-import { isPlainEnter } from './keys.ts'
+import { isComposing, isPlainEnter } from './keys.ts'
 
 export type ComposerState = {
   readonly busy: boolean
@@ -14,6 +14,8 @@ export type ComposerState = {
 export type ComposerOptions = {
   readonly send: (text: string) => Outcome
   readonly stop: () => void
+  /** Changes the last message. */
+  readonly editLast: () => void
   /** Told at every change of the text that is being written. */
   readonly onDraft: (text: string) => void
 }
@@ -21,7 +23,10 @@ export type ComposerOptions = {
 const PLACEHOLDER = 'Write a message'
 const PLACEHOLDER_BUSY = 'Write the next message'
 
-/** Where messages are written: Enter sends, Shift and Enter begins a line, Escape stops the answer. */
+/**
+ * Where messages are written: Enter sends, Shift and Enter begins a line, Escape stops the answer, the arrow upwards in the
+ * empty field changes the last message.
+ */
 export class Composer {
   readonly #options: ComposerOptions
   readonly #input = el('textarea', {
@@ -74,6 +79,8 @@ export class Composer {
       event.preventDefault()
       this.#submit()
     })
+    // Its height follows its width: when it comes to the page, when a phone is turned.
+    new ResizeObserver(() => this.#fit()).observe(field)
     this.#input.addEventListener('keydown', (event) => this.#onKey(event))
     this.#input.addEventListener('input', () => this.#onInput())
   }
@@ -126,9 +133,15 @@ export class Composer {
   }
 
   #onKey(event: KeyboardEvent): void {
-    if (event.key === 'Escape' && !this.#stop.hidden) {
+    // In an input method Escape gives up a word, not the answer.
+    if (event.key === 'Escape' && isComposing(event)) event.preventDefault()
+    else if (event.key === 'Escape' && !this.#stop.hidden) {
       event.preventDefault()
       this.#options.stop()
+    }
+    if (event.key === 'ArrowUp' && this.text === '' && !isComposing(event)) {
+      event.preventDefault()
+      this.#options.editLast()
     }
     if (!isPlainEnter(event)) return
     event.preventDefault()
@@ -156,9 +169,4 @@ export class Composer {
     // Not on the page yet: it has no height to go by.
     if (scrollHeight > 0) this.#input.style.height = `${scrollHeight}px`
   }
-}
-
-function rootOf(element: Element): Document | ShadowRoot {
-  const root = element.getRootNode()
-  return root instanceof ShadowRoot ? root : document
 }

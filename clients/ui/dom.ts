@@ -1,5 +1,8 @@
 type Value = string | number | boolean | undefined | ((event: Event) => void)
-/** Attributes by name; `onclick` and the like take functions; `true` is an empty attribute, `false` and undefined none. */
+/**
+ * Attributes by name; `onclick` and the like take functions; `true` is an empty attribute, `false` and undefined none, but for
+ * `aria-…`, where they are words.
+ */
 export type Attributes = Readonly<Record<string, Value>>
 export type Child = Node | string | undefined
 
@@ -19,13 +22,27 @@ export function el<K extends keyof HTMLElementTagNameMap>(
 }
 
 export function setAttribute(element: Element, name: string, value: string | number | boolean | undefined): void {
-  if (value === undefined || value === false) element.removeAttribute(name)
+  if (value === undefined) element.removeAttribute(name)
+  // An empty aria-hidden hides nothing.
+  else if (name.startsWith('aria-')) element.setAttribute(name, String(value))
+  else if (value === false) element.removeAttribute(name)
   else element.setAttribute(name, value === true ? '' : String(value))
 }
 
 /** Changes a text only when it is another: screen readers and selections notice every write. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text
+}
+
+/** What knows which element of this one's tree has the focus. */
+export function rootOf(element: Element): Document | ShadowRoot {
+  const root = element.getRootNode()
+  return root instanceof ShadowRoot ? root : document
+}
+
+/** Whether the focus is on this element or in it. */
+export function holdsFocus(element: Element): boolean {
+  return element.contains(rootOf(element).activeElement)
 }
 
 /** Puts `wanted` in this order into `parent`, touching only what is not in its place, and removes the rest. */

@@ -2,6 +2,7 @@ import type { EndEntry } from '../core/entries.ts'
 import { copyButton, iconButton } from './buttons.ts'
 import { el, setChildren, setText } from './dom.ts'
 import type { EntryActions, EntryContext, EntryView } from './entry-view.ts'
+import { TimeLabel } from './time-label.ts'
 import { endText } from './wording.ts'
 
 /** The foot of an answer: what became of it where that is worth a word, and copy and retry. */
@@ -11,6 +12,7 @@ export class EndView implements EntryView<EndEntry> {
   readonly #buttons = el('div', { class: 'entry-actions' })
   readonly #copy: HTMLButtonElement
   readonly #retry: HTMLButtonElement
+  readonly #when = new TimeLabel()
   #entry: EndEntry
 
   constructor(entry: EndEntry, actions: EntryActions) {
@@ -24,6 +26,7 @@ export class EndView implements EntryView<EndEntry> {
 
   update(entry: EndEntry, { busy }: EntryContext): void {
     this.#entry = entry
+    this.#when.set(entry.at)
     const text = endText(entry)
     setText(this.#note, text)
     this.element.dataset['outcome'] = entry.end.outcome
@@ -35,6 +38,7 @@ export class EndView implements EntryView<EndEntry> {
     setChildren(this.#buttons, [
       ...(entry.answers.length > 0 ? [this.#copy] : []),
       ...(offersRetry ? [this.#retry] : []),
+      this.#when.element,
     ])
     setChildren(this.element, [...(text === '' ? [] : [this.#note]), this.#buttons])
   }

@@ -4,6 +4,8 @@ import type { Entry, ToolEntry } from '../core/entries.ts'
 export interface EntryView<E extends Entry = Entry> {
   readonly element: HTMLElement
   update(entry: E, context: EntryContext): void
+  /** Opens what it shows for a change; absent where nothing can be changed. */
+  startEdit?(): void
 }
 
 /** What an entry looks like depends on this, too. */

@@ -1,6 +1,13 @@
+/** What browsers call every key that an input method has taken; Safari says nothing else of the Enter that ends a word. */
+const TAKEN_KEY_CODE = 229
+
 /** Enter that means "done": not with a modifier, and not one that ends a word in an input method. */
 export function isPlainEnter(event: KeyboardEvent): boolean {
-  return (
-    event.key === 'Enter' && !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey && !event.isComposing
-  )
+  const isPlain = !event.shiftKey && !event.ctrlKey && !event.altKey && !event.metaKey
+  return event.key === 'Enter' && isPlain && !isComposing(event)
+}
+
+/** The key is the input method's. */
+export function isComposing(event: KeyboardEvent): boolean {
+  return event.isComposing || event.keyCode === TAKEN_KEY_CODE
 }

@@ -23,6 +23,8 @@ const PURIFY = {
 
 /** Raw HTML that models write as punctuation, and that carries nothing. */
 const HARMLESS_TAG = /^<\/?(?:br|kbd|sub|sup)\s*\/?>$/i
+/** So many marks of quotes and lists in one line are no Markdown that a person reads: it is shown as it was written. */
+const TOO_DEEP = /^(?:[ \t]*(?:>|[-+*][ \t]|\d{1,9}[.)][ \t])){50}/m
 /** Answers are parts of a page that has headings of its own. */
 const HEADING_OFFSET = 2
 const DEEPEST_HEADING = 6
@@ -59,14 +61,25 @@ const purifier = createPurifier()
 
 /** The blocks of a Markdown text, in order, and whether it defines links that earlier blocks may use. */
 export function lexMarkdown(text: string): { readonly blocks: readonly Token[]; readonly links: TokensList['links'] } {
-  const tokens = parser.lexer(text)
-  return { blocks: tokens, links: tokens.links }
+  const tokens = TOO_DEEP.test(text) ? undefined : orNothing(() => parser.lexer(text))
+  if (tokens !== undefined) return { blocks: tokens, links: tokens.links }
+  return { blocks: [{ type: 'code', raw: text, text }], links: {} }
+}
+
+/** Undefined where the parser, which has no bound of its own, runs out of stack: a text must not take the page with it. */
+function orNothing<T>(parse: () => T): T | undefined {
+  try {
+    return parse()
+  } catch {
+    return undefined
+  }
 }
 
 /** One block as DOM that cannot load, run, submit or style anything. */
 export function renderBlock(block: Token, links: TokensList['links']): readonly Element[] {
   if (isCode(block)) return [codeBlock(block)]
-  const html = parser.parser(Object.assign([block], { links }))
+  const html = orNothing(() => parser.parser(Object.assign([block], { links })))
+  if (html === undefined) return [codeFrame(block.raw, '')]
   const fragment = purifier.sanitize(html, PURIFY)
   for (const link of fragment.querySelectorAll('a')) secureLink(link)
   // Code inside lists and quotes.

@@ -1,3 +1,4 @@
+import { isDeeperThan } from '../../src/protocol/codec.ts'
 import type { ToolEntry, ToolState } from '../core/entries.ts'
 import { textButton } from './buttons.ts'
 import { el, setText } from './dom.ts'
@@ -13,6 +14,9 @@ const STATES = {
   failed: 'Failed',
   unfinished: 'No result',
 } as const satisfies Record<ToolState, string>
+
+/** Deeper JSON is shown as it came: its indentation would be many times its length, and endless nesting the end of the stack. */
+const MAX_PRETTY_DEPTH = 16
 
 /** Characters of the arguments in the line that is always seen. */
 const PREVIEW_CHARS = 80
@@ -44,6 +48,8 @@ export class ToolView implements EntryView<ToolEntry> {
   readonly #decision: HTMLElement
   readonly element: HTMLElement
   #entry: ToolEntry
+  /** As it was last shown. */
+  #drawn: ToolEntry | undefined
 
   constructor(entry: ToolEntry, actions: EntryActions) {
     this.#entry = entry
@@ -55,9 +61,12 @@ export class ToolView implements EntryView<ToolEntry> {
   }
 
   update(entry: ToolEntry, { busy }: EntryContext): void {
-    this.#entry = entry
+    const before = this.#drawn
+    this.#entry = this.#drawn = entry
     this.#updateDecision(entry, busy)
     const { state, truncated, error } = entry
+    // Called for every token of an answer; what it shows is much and seldom changes.
+    if (before?.state === state && before.arguments === entry.arguments && before.result === entry.result) return
     setText(this.#name, entry.name)
     setText(this.#preview, previewOf(entry))
     setText(this.#state, STATES[state])
@@ -93,7 +102,7 @@ function previewOf({ arguments: text, result, state }: ToolEntry): string {
 }
 
 function pretty(text: string): string {
-  const parsed = parse(text)
+  const parsed = isDeeperThan(text, MAX_PRETTY_DEPTH) ? undefined : parse(text)
   return typeof parsed === 'object' && parsed !== null ? JSON.stringify(parsed, null, 2) : text
 }
 

@@ -10,11 +10,14 @@ import { UserView } from './user-view.ts'
 
 /** Pixels from the end within which a reader counts as following it. */
 const FOLLOW_PX = 48
+/** Pixels within which the end is reached, on screens with fractions of pixels. */
+const AT_END_PX = 2
 
 type Slot = {
   readonly element: HTMLElement
   readonly kind: Entry['kind']
   update(entry: Entry, context: EntryContext): void
+  startEdit?(): void
 }
 
 /**
@@ -30,6 +33,8 @@ export class Transcript {
   readonly #jump: HTMLButtonElement
   readonly element: HTMLElement
   #follows = true
+  /** Pixels, when the reader or this last scrolled. */
+  #scrollTop = 0
   #firstId: string | undefined
 
   constructor(actions: EntryActions, top: readonly HTMLElement[]) {
@@ -74,6 +79,15 @@ export class Transcript {
     this.#keepPlace()
   }
 
+  focus(): void {
+    this.#scroller.focus({ preventScroll: true })
+  }
+
+  /** Opens an entry for a change. */
+  edit(id: string): void {
+    this.#slots.get(id)?.startEdit?.()
+  }
+
   #keepPlace(): void {
     if (this.#follows) this.#scroller.scrollTop = this.#scroller.scrollHeight
     this.#jump.hidden = this.#follows
@@ -81,7 +95,10 @@ export class Transcript {
 
   #onScroll(): void {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller
-    this.#follows = scrollHeight - scrollTop - clientHeight < FOLLOW_PX
+    // Who moves up wants to read, however small the step: while an answer comes they would be taken back at once.
+    const isUp = scrollTop < this.#scrollTop
+    this.#scrollTop = scrollTop
+    this.#follows = scrollHeight - scrollTop - clientHeight < (isUp ? AT_END_PX : FOLLOW_PX)
     this.#jump.hidden = this.#follows
   }
 
@@ -122,6 +139,7 @@ function slot<K extends Entry['kind']>(kind: K, view: EntryView<Extract<Entry, {
     update: (entry, context) => {
       if (isKind(entry)) view.update(entry, context)
     },
+    startEdit: () => view.startEdit?.(),
   }
 }
 

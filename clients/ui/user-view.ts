@@ -3,7 +3,8 @@ import type { UserEntry } from '../core/entries.ts'
 import { copyButton, iconButton, textButton } from './buttons.ts'
 import { el, setChildren, setText } from './dom.ts'
 import type { EntryActions, EntryContext, EntryView } from './entry-view.ts'
-import { isPlainEnter } from './keys.ts'
+import { isComposing, isPlainEnter } from './keys.ts'
+import { TimeLabel } from './time-label.ts'
 
 /** A message of the person: its text, where it stands while it is on its way, and how to change it later. */
 export class UserView implements EntryView<UserEntry> {
@@ -12,6 +13,7 @@ export class UserView implements EntryView<UserEntry> {
   readonly #bubble = el('div', { class: 'bubble' })
   readonly #note = el('div', { class: 'delivery' })
   readonly #tools = el('div', { class: 'entry-actions' })
+  readonly #when = new TimeLabel()
   readonly #edit: HTMLButtonElement
   #entry: UserEntry
   #editor: HTMLElement | undefined
@@ -19,8 +21,9 @@ export class UserView implements EntryView<UserEntry> {
   constructor(entry: UserEntry, actions: EntryActions) {
     this.#entry = entry
     this.#actions = actions
-    this.#edit = iconButton('edit', 'Edit message', () => this.#startEdit())
+    this.#edit = iconButton('edit', 'Edit message', () => this.startEdit())
     this.#tools.append(
+      this.#when.element,
       this.#edit,
       copyButton('Copy message', () => this.#entry.text),
     )
@@ -29,6 +32,7 @@ export class UserView implements EntryView<UserEntry> {
   update(entry: UserEntry, _context: EntryContext): void {
     this.#entry = entry
     setText(this.#bubble, entry.text)
+    this.#when.set(entry.createdAt)
     this.element.classList.toggle('on-its-way', entry.delivery !== undefined)
     this.#showDelivery(entry.delivery)
     this.#arrange()
@@ -59,7 +63,8 @@ export class UserView implements EntryView<UserEntry> {
     this.#note.replaceChildren(el('span', { role: 'alert' }, `Not sent: ${delivery.message}.`), row)
   }
 
-  #startEdit(): void {
+  startEdit(): void {
+    if (this.#editor !== undefined) return
     const { id, text } = this.#entry
     const input = el('textarea', { 'aria-label': 'Edit message', rows: 3 })
     input.value = text
@@ -73,7 +78,11 @@ export class UserView implements EntryView<UserEntry> {
       if (input.value.trim() !== '' && input.value !== text) this.#actions.edit(id, input.value)
     }
     input.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape') finish()
+      if (event.key === 'Escape' && !isComposing(event)) {
+        // The widget's panel would take it for itself.
+        event.preventDefault()
+        finish()
+      }
       if (!isPlainEnter(event)) return
       event.preventDefault()
       save()

@@ -58,7 +58,8 @@ const REFUSALS: Readonly<Record<string, { readonly text: string; readonly remedi
 
 /** What trying again by itself would not cure. */
 function refusal({ code, message }: Refused): Notice {
-  const { text, remedies } = REFUSALS[code] ?? { text: `${message}.`, remedies: ['retry' as const] }
+  const known = Object.hasOwn(REFUSALS, code) ? REFUSALS[code] : undefined
+  const { text, remedies } = known ?? { text: `${message}.`, remedies: ['retry' as const] }
   return { tone: 'danger', text, remedies }
 }
 

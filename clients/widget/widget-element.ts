@@ -6,6 +6,7 @@ import { iconButton } from '../ui/buttons.ts'
 import { Chat } from '../ui/chat.ts'
 import { el } from '../ui/dom.ts'
 import { icon } from '../ui/icons.ts'
+import { SessionNotes } from '../ui/session-notes.ts'
 import { browserStorage } from '../ui/storage.ts'
 import { ticketsFrom } from './ticket-source.ts'
 
@@ -30,7 +31,12 @@ export class ParleyChatElement extends HTMLElement {
   #session: Session | undefined
 
   connectedCallback(): void {
-    if (this.#panel !== undefined) return
+    if (this.#panel === undefined) this.#build()
+    // Moved to another place of the page while it was open.
+    else if (!this.#panel.hidden) this.#session ??= this.#resume()
+  }
+
+  #build(): void {
     const root = this.attachShadow({ mode: 'open' })
     const sheet = new CSSStyleSheet()
     sheet.replaceSync(WIDGET_CSS)
@@ -71,7 +77,7 @@ export class ParleyChatElement extends HTMLElement {
       this.#launcher.focus()
       return
     }
-    this.#session ??= this.#start(this.#storage.get(this.#idName) ?? browserEnvironment.randomId())
+    this.#session ??= this.#resume()
     this.#session.chat.focus()
   }
 
@@ -80,8 +86,13 @@ export class ParleyChatElement extends HTMLElement {
     return `parley.widget.${this.dataset['app'] ?? 'default'}`
   }
 
+  #resume(): Session {
+    return this.#start(this.#storage.get(this.#idName) ?? browserEnvironment.randomId())
+  }
+
   #start(id: string): Session {
     this.#storage.set(this.#idName, id)
+    const notes = new SessionNotes(browserStorage('session'), id)
     const { app = 'default', server = location.origin, title, greeting } = this.dataset
     const client = createParleyClient({
       url: `${server.replace(/^http/, 'ws')}/ws`,
@@ -90,6 +101,7 @@ export class ParleyChatElement extends HTMLElement {
       ...this.#credential(id),
       environment: browserEnvironment,
       tools: this.tools,
+      kept: notes,
     })
     const startOver = (): void => this.#startOver()
     const chat = new Chat({
@@ -103,8 +115,7 @@ export class ParleyChatElement extends HTMLElement {
         iconButton('close', 'Close', () => this.#toggle(false), { class: 'icon-button panel-close' }),
       ],
       remedies: { 'new-chat': startOver },
-      draft: '',
-      onDraft: () => undefined,
+      notes,
     })
     this.#panel?.replaceChildren(chat.element)
     client.connect()

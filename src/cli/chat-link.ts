@@ -68,7 +68,7 @@ export class ChatLink {
     socket.on('unexpected-response', (_request, response) => void this.#turnedAway(socket, response))
     // A failed attempt also closes; the close says whether to try again.
     socket.on('error', (fault) => {
-      this.#lastError ??= Reflect.get(fault, 'code') === 'ECONNREFUSED' ? 'nobody listens there' : undefined
+      this.#lastError ??= Reflect.get(fault, 'code') === 'ECONNREFUSED' ? `nobody listens at ${place.host}` : undefined
     })
     socket.on('close', (code) => {
       if (socket === this.#socket) this.#ended(isRetryableClose(code), this.#lastError ?? `closed (${code})`)

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createInterface, type Interface } from 'node:readline'
 import * as v from 'valibot'
 import { ParleyError } from '../protocol/errors.ts'
-import type { ControlFrame, Envelope } from '../protocol/frames.ts'
+import type { ControlFrame, Envelope, Pending } from '../protocol/frames.ts'
 import { AppIdSchema, SessionIdSchema } from '../protocol/ids.ts'
 import { ChatLink, type LinkTarget, webSocketUrl } from './chat-link.ts'
 import { ChatScreen } from './chat-screen.ts'
@@ -14,6 +14,14 @@ const OPTIONS = {
   key: { type: 'string' },
   session: { type: 'string' },
 } as const
+
+/** What a person says to a call that asks first. */
+const VERDICTS: ReadonlyMap<string, boolean> = new Map([
+  ['y', true],
+  ['yes', true],
+  ['n', false],
+  ['no', false],
+])
 
 export const chatCommand: Command = {
   usage: ['chat [--url ws://127.0.0.1:8080] [--app default] [--key KEY] [--session UUID]'],
@@ -46,6 +54,8 @@ class Chat {
   #wasLetIn = false
   #isProcessing = false
   #isStopping = false
+  /** The call that a person was asked about last, while it waits. */
+  #asked: Pending | undefined
   /** Standard input has ended: leave after the last answer. */
   #isEnding = false
 
@@ -57,7 +67,8 @@ class Chat {
     this.#lines = createInterface({ input: io.input, output: terminal ? io.output : undefined, terminal, prompt: '' })
     this.#link = new ChatLink(target, {
       frame: (frame) => this.#show(frame),
-      lost: () => this.#write(this.#screen.note('the connection is lost; trying again')),
+      lost: () =>
+        this.#write(this.#screen.note(`${this.#wasLetIn ? 'the connection is lost' : 'no connection'}; trying again`)),
       refused: (reason) => this.#leave(reason),
     })
   }
@@ -82,10 +93,31 @@ class Chat {
   }
 
   #say(line: string): void {
-    if (line.trim() === '') return
+    if (line.trim() === '' || this.#decide(line)) return
     const clientMessageId = randomUUID()
     this.#screen.typed(clientMessageId)
     this.#link.send({ type: 'message.send', clientMessageId, content: line })
+  }
+
+  /** False when the line is no word to a call that asks first. */
+  #decide(line: string): boolean {
+    const approved = VERDICTS.get(line.trim().toLowerCase())
+    if (this.#asked?.kind !== 'approval' || approved === undefined) return false
+    const answer = { interruptId: this.#asked.toolCallId, status: 'resolved', payload: { approved } } as const
+    this.#link.send({ type: 'run.resume', resume: [answer] })
+    return true
+  }
+
+  /** Calls that wait are asked about one after another, each once. */
+  #ask([call]: readonly Pending[]): void {
+    const before = this.#asked?.toolCallId
+    this.#asked = call
+    if (call === undefined || call.toolCallId === before) return
+    const words =
+      call.kind === 'approval'
+        ? `allow ${call.toolName}? y or n`
+        : `${call.toolName} waits for a page that has this tool`
+    this.#write(this.#screen.note(`${words}; another message declines it`))
   }
 
   #show(frame: ControlFrame | Envelope): void {
@@ -98,6 +130,7 @@ class Chat {
     if (frame.type === 'session.ready' || frame.type === 'session.status') {
       this.#isProcessing = frame.status === 'processing'
       if (!this.#isProcessing) this.#isStopping = false
+      this.#ask(frame.pending ?? [])
     }
     this.#leaveWhenDone()
   }

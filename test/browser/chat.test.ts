@@ -89,7 +89,7 @@ describeWith('chromium', 'the chat page', () => {
     await queue.getByRole('listitem').filter({ hasText: 'number 1' }).getByRole('button').click()
     await queue.getByText('number 1').waitFor({ state: 'detached' })
     await anna.reads('remember the number 2')
-    expect(await anna.questions.allInnerTexts()).toEqual(['count from 1 to 100', 'remember the number 2'])
+    expect(await anna.questionTexts.allInnerTexts()).toEqual(['count from 1 to 100', 'remember the number 2'])
   })
 
   it('goes on with an answer after a reload in the middle of it', async () => {
@@ -98,7 +98,7 @@ describeWith('chromium', 'the chat page', () => {
     await anna.page.reload()
     const whole = await anna.reads(/\b150\b/)
     expect(whole.match(/\d+/g)?.map(Number)).toEqual(Array.from({ length: 150 }, (_, index) => index + 1))
-    expect(await anna.questions.allInnerTexts()).toEqual(['count from 1 to 150'])
+    expect(await anna.questionTexts.allInnerTexts()).toEqual(['count from 1 to 150'])
   })
 
   it('moves together in two tabs', async () => {
@@ -108,7 +108,7 @@ describeWith('chromium', 'the chat page', () => {
     await second.reads('number 7')
     await second.say('count from 1 to 500')
     await anna.reads(/\b5\b/)
-    expect(await anna.questions.allInnerTexts()).toEqual(['remember the number 7', 'count from 1 to 500'])
+    expect(await anna.questionTexts.allInnerTexts()).toEqual(['remember the number 7', 'count from 1 to 500'])
     await anna.stop.click()
     await second.page.getByText('Stopped.', { exact: true }).waitFor()
     await Promise.all([anna.sees('Ready'), second.sees('Ready')])
@@ -131,7 +131,7 @@ describeWith('chromium', 'the chat page', () => {
     await editor.fill('remember the number 9')
     await editor.press('Enter')
     await anna.reads('number 9')
-    expect(await anna.questions.allInnerTexts()).toEqual(['remember the number 9'])
+    expect(await anna.questionTexts.allInnerTexts()).toEqual(['remember the number 9'])
     expect(await anna.answers.count()).toBe(1)
   })
 
@@ -189,10 +189,47 @@ describeWith('chromium', 'the chat page', () => {
     expect(await anna.page.title()).not.toBe('owned')
   })
 
-  it('keeps a draft with its conversation', async () => {
-    await anna.composer.fill('half a thought')
+  it('keeps a draft with its conversation, and shows all its lines', async () => {
+    await anna.composer.fill('half a thought\nand\nthe other half')
+    const { height } = (await anna.composer.boundingBox()) ?? { height: 0 }
     await anna.page.reload()
-    expect(await anna.composer.inputValue()).toBe('half a thought')
+    expect(await anna.composer.inputValue()).toBe('half a thought\nand\nthe other half')
+    expect((await anna.composer.boundingBox())?.height).toBe(height)
+  })
+
+  it('says when, and leaves a reader who moves up where they are while an answer comes', async () => {
+    await anna.say('show markdown')
+    await anna.reads('A quotation at the end')
+    await anna.sees('Ready')
+    await anna.say('count from 1 to 1000')
+    await anna.reads(/\b20\b/)
+    const log = anna.page.getByRole('log')
+    await log.hover()
+    // Less than what counts as being at the end.
+    await anna.page.mouse.wheel(0, -30)
+    await anna.page.getByRole('button', { name: 'Latest' }).waitFor()
+    const top = await log.evaluate((each) => each.scrollTop)
+    await anna.reads(/\b120\b/)
+    expect(await log.evaluate((each) => each.scrollTop)).toBeLessThanOrEqual(top)
+    await anna.stop.click()
+    await anna.page.getByText('Stopped.', { exact: true }).waitFor()
+    const time = anna.page.locator('.end time').last()
+    expect(Date.parse((await time.getAttribute('datetime')) ?? '')).toBeGreaterThan(0)
+    expect(await time.isVisible()).toBe(true)
+  })
+
+  it('copies code also where the page may not use the clipboard, as without HTTPS', async () => {
+    await anna.page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'clipboard'))
+    await anna.page.reload()
+    await anna.say('show markdown')
+    await anna.reads('A quotation at the end')
+    await anna.page.getByRole('button', { name: 'Copy code' }).click()
+    const copied = anna.page.getByRole('button', { name: 'Copied' })
+    await copied.waitFor()
+    expect(await copied.evaluate((each) => each === document.activeElement)).toBe(true)
+    await anna.composer.focus()
+    await anna.page.keyboard.press('Control+V')
+    expect(await anna.composer.inputValue()).toBe('export const answer = 42')
   })
 
   it('refuses what is too long before it is sent, and says so', async () => {

@@ -38,7 +38,7 @@ describeWith('chromium', 'the page and its connection', () => {
     await anna.banner.waitFor({ state: 'hidden' })
     await anna.page.getByText(/^(?:Stopped|Interrupted before it was finished)\.$/).waitFor()
     const questions = ['remember the number 42', 'count from 1 to 1000', 'what number did I ask you to remember?']
-    expect(await anna.questions.allInnerTexts()).toEqual(questions)
+    expect(await anna.questionTexts.allInnerTexts()).toEqual(questions)
     const before = await anna.answers.allInnerTexts()
     await anna.page.reload()
     await anna.reads('You asked me to remember the number 42')

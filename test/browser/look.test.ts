@@ -18,33 +18,48 @@ const MIN_CONTRAST = 4.5
 /** A page that is drawn has hundreds of colours, by the smooth edges of its letters alone. */
 const MIN_COLOURS = 50
 
-/** Texts whose colours are too near to what is behind them, with their contrast. */
-async function faintTexts(page: Page): Promise<string[]> {
-  return await page.evaluate((least) => {
-    const channel = (value: number): number => {
-      const part = value / 255
-      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4
-    }
-    const parse = (color: string): number[] => color.match(/[\d.]+/g)?.map(Number) ?? []
-    const luminance = ([red = 0, green = 0, blue = 0]: number[]): number =>
-      0.2126 * channel(red) + 0.7152 * channel(green) + 0.0722 * channel(blue)
-    const behind = (element: Element | null): number[] => {
-      for (let each = element; each !== null; each = each.parentElement) {
-        const color = parse(getComputedStyle(each).backgroundColor)
-        if ((color[3] ?? 1) === 1) return color
+/** The same, for the edges of what can be written in or pressed. */
+const MIN_EDGE_CONTRAST = 3
+
+/** Texts, and edges of fields and buttons, whose colours are too near to what is behind them, with their contrast. */
+async function faintParts(page: Page): Promise<string[]> {
+  return await page.evaluate(
+    ([least, leastOfEdges]) => {
+      const channel = (value: number): number => {
+        const part = value / 255
+        return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4
       }
-      return [255, 255, 255]
-    }
-    return [...document.querySelectorAll<HTMLElement>('body *')].flatMap((element) => {
-      const text = [...element.childNodes].filter(
-        (node) => node.nodeType === Node.TEXT_NODE && node.textContent?.trim(),
-      )
-      if (text.length === 0 || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) return []
-      const [a, b] = [luminance(parse(getComputedStyle(element).color)), luminance(behind(element))]
-      const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
-      return contrast >= least ? [] : [`${element.className} "${element.textContent}" ${contrast.toFixed(2)}`]
-    })
-  }, MIN_CONTRAST)
+      const parse = (color: string): number[] => color.match(/[\d.]+/g)?.map(Number) ?? []
+      const luminance = ([red = 0, green = 0, blue = 0]: number[]): number =>
+        0.2126 * channel(red) + 0.7152 * channel(green) + 0.0722 * channel(blue)
+      const behind = (element: Element | null): number[] => {
+        for (let each = element; each !== null; each = each.parentElement) {
+          const color = parse(getComputedStyle(each).backgroundColor)
+          if ((color[3] ?? 1) === 1) return color
+        }
+        return [255, 255, 255]
+      }
+      const contrastOf = (color: string, place: Element | null): number => {
+        const [a, b] = [luminance(parse(color)), luminance(behind(place))]
+        return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
+      }
+      const edges = [...document.querySelectorAll<HTMLElement>('.composer-field, .button')].flatMap((element) => {
+        const contrast = contrastOf(getComputedStyle(element).borderTopColor, element.parentElement)
+        return contrast >= leastOfEdges ? [] : [`edge of ${element.className} ${contrast.toFixed(2)}`]
+      })
+      const texts = [...document.querySelectorAll<HTMLElement>('body *')].flatMap((element) => {
+        const text = [...element.childNodes].filter(
+          (node) => node.nodeType === Node.TEXT_NODE && node.textContent?.trim(),
+        )
+        if (text.length === 0 || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
+          return []
+        const contrast = contrastOf(getComputedStyle(element).color, element)
+        return contrast >= least ? [] : [`${element.className} "${element.textContent}" ${contrast.toFixed(2)}`]
+      })
+      return [...edges, ...texts]
+    },
+    [MIN_CONTRAST, MIN_EDGE_CONTRAST] as const,
+  )
 }
 
 /** Distinct colours of a screenshot, counted by the browser itself. */
@@ -84,7 +99,9 @@ describeWith('chromium', 'the page to the eye', () => {
   it.each(SCREENS)('is drawn, readable and no wider than the screen: %s', async (_name, options) => {
     const anna = await Visitor.arrive(browser, server.url, options)
     await anna.sees('Ready')
-    expect(await faintTexts(anna.page)).toEqual([])
+    // With the focus, the field's edge has another colour.
+    await anna.page.getByRole('log').focus()
+    expect(await faintParts(anna.page)).toEqual([])
     await anna.say('calculate 2+2')
     await anna.reads('4')
     await anna.sees('Ready')
@@ -94,7 +111,7 @@ describeWith('chromium', 'the page to the eye', () => {
     await anna.say('fail')
     await anna.page.getByText('The model could not answer').waitFor()
     for (const fold of await anna.page.locator('summary').all()) await fold.click()
-    expect(await faintTexts(anna.page)).toEqual([])
+    expect(await faintParts(anna.page)).toEqual([])
     const overflow = await anna.page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
     expect(overflow).toBeLessThanOrEqual(0)
     expect(await countColours(browser, await anna.page.screenshot())).toBeGreaterThan(MIN_COLOURS)

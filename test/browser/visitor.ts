@@ -54,6 +54,10 @@ export class Visitor {
   get questions(): Locator {
     return this.page.getByRole('article', { name: 'You' })
   }
+  /** What the person wrote, without what stands beside it. */
+  get questionTexts(): Locator {
+    return this.questions.locator('.bubble')
+  }
   get lastAnswer(): Locator {
     return this.answers.last()
   }

@@ -82,6 +82,28 @@ describeWith('chromium', 'the widget on another site', () => {
     await anna.leaveContent()
   })
 
+  it('keeps a draft over a reload, and goes on when the page moves it elsewhere while it is open', async () => {
+    const anna = await Visitor.arrive(browser, allowed)
+    const open = anna.page.getByRole('button', { name: 'Open Help' })
+    await open.click()
+    await anna.sees('Ready')
+    await anna.say('remember the number 8')
+    await anna.reads('number 8')
+    await anna.composer.fill('half a thought')
+    await anna.page.reload()
+    await open.click()
+    expect(await anna.composer.inputValue()).toBe('half a thought')
+    await anna.page.evaluate(() => {
+      const place = document.createElement('div')
+      const widget = document.querySelector('parley-chat')
+      document.body.append(place)
+      if (widget) place.append(widget)
+    })
+    await anna.reads('number 8')
+    await anna.sees('Ready')
+    await anna.leaveContent()
+  })
+
   it('keeps its own looks under a page with other ideas', async () => {
     const anna = await Visitor.arrive(browser, allowed)
     const launcher = anna.page.getByRole('button', { name: 'Open Help' })

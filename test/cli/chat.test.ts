@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { webSocketUrl } from '../../src/cli/chat-link.ts'
 import type { Command } from '../../src/protocol/commands.ts'
+import type { Pending } from '../../src/protocol/frames.ts'
 import { ChatServer, RUN, SESSION, type ServerSide } from './chat-server.ts'
 import { FakeTerminal } from './fakes.ts'
 
@@ -94,6 +95,32 @@ describe('parley chat', () => {
       '  → 4',
       '· the run failed: The model could not answer',
     ])
+  })
+
+  it('asks about calls that wait for a person, and tells the server their word', async () => {
+    const done = chat()
+    const side = await server.accepted()
+    side.ready()
+    terminal.input.write('y\n')
+    expect(await side.heard()).toMatchObject({ type: 'message.send', content: 'y' })
+    const waits = (...calls: readonly (readonly [string, Pending['kind']])[]): void => {
+      const pending = calls.map(([toolCallId, kind]) => ({ toolCallId, toolName: 'refund', runId: RUN, kind }))
+      side.say({ type: 'session.status', status: 'idle', queued: 0, queue: [], pending })
+    }
+    waits(['t1', 'approval'], ['t2', 'approval'])
+    await terminal.shows('allow refund? y or n')
+    terminal.input.write('Yes\n')
+    const answer = { status: 'resolved', payload: { approved: true } }
+    expect(await side.heard()).toMatchObject({ type: 'run.resume', resume: [{ interruptId: 't1', ...answer }] })
+    waits(['t2', 'approval'])
+    waits(['t2', 'approval'])
+    waits(['t3', 'client'])
+    await terminal.shows('refund waits for a page')
+    expect(terminal.screen.match(/allow refund/g)).toHaveLength(2)
+    terminal.input.write('no\n')
+    expect(await side.heard()).toMatchObject({ type: 'message.send', content: 'no' })
+    side.close(4403)
+    expect(await done).toBe(1)
   })
 
   it('Ctrl-C stops the answer, a second one leaves', async () => {
@@ -207,7 +234,8 @@ describe('parley chat is refused', () => {
     const { url } = server
     await server.close()
     expect(await terminal.run('chat', '--url', url)).toBe(1)
-    expect(terminal.errLines).toEqual(['parley chat: nobody listens there'])
+    expect(terminal.errLines).toEqual([`parley chat: nobody listens at ${new URL(url).host}`])
+    expect(terminal.screen).toBe('· no connection; trying again\n')
     await server.listen()
   })
 

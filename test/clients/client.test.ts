@@ -59,6 +59,23 @@ describe('the handshake (P-15 to P-19)', () => {
     expect(seen).not.toContainEqual(['ready', undefined])
   })
 
+  it('is not held up by a listener that throws, which is reported', async () => {
+    const reported: (() => void)[] = []
+    vi.stubGlobal('queueMicrotask', (report: () => void) => reported.push(report))
+    const client = clientWith()
+    const after = vi.fn<() => void>()
+    client.subscribe(() => {
+      throw new Error('a fault of the page')
+    })
+    client.subscribe(after)
+    const socket = await connected(client)
+    expect(client.state.connection.phase).toBe('ready')
+    expect(after).toHaveBeenCalled()
+    client.send('hello')
+    expect(socket.commands('message.send')).toHaveLength(1)
+    expect(reported[0]).toThrow('a fault of the page')
+  })
+
   it('refuses a key that no subprotocol can carry without asking the server', async () => {
     const client = clientWith({ credential: { kind: 'key', key: 'two words' } })
     client.connect()
@@ -229,6 +246,39 @@ describe('a ticket source', () => {
       expect(offered).toEqual(['parley.ticket.one', 'parley.ticket.two', 'parley.ticket.three'])
     },
   )
+
+  it('that says nothing counts as away, and is asked again after a wait', async () => {
+    const never = new Promise<never>(() => undefined)
+    let asked = 0
+    const client = clientWith({ credential: () => (asked++ === 0 ? never : Promise.resolve(undefined)) })
+    client.connect()
+    await settle(14_999)
+    expect(client.state.connection.phase).toBe('connecting')
+    await settle(1)
+    expect(client.state.connection).toMatchObject({ phase: 'reconnecting', attempt: 1, why: { code: 'unreachable' } })
+    await settle(500)
+    expect(environment.sockets).toHaveLength(1)
+    expect(asked).toBe(2)
+    client.close()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('is not asked without a pause by a server that lets each ticket in and puts it out again', async () => {
+    let asked = 0
+    const client = clientWith({ credential: async () => ({ kind: 'ticket', ticket: `t${++asked}` }) })
+    client.connect()
+    await settle()
+    for (let round = 1; round <= 3; round++) {
+      environment.socket.receive(...server.welcome())
+      environment.socket.receive(verdict('ticket_expired'))
+      environment.socket.cut(ERRORS.ticket_expired.close)
+      await settle()
+      expect(environment.sockets).toHaveLength(round)
+      expect(client.state.connection).toMatchObject({ phase: 'reconnecting', attempt: round })
+      await settle(10_000)
+      expect(environment.sockets).toHaveLength(round + 1)
+    }
+  })
 
   it('is not asked again when what it gave is no ticket of the server', async () => {
     const client = clientWith({ credential: async () => ({ kind: 'ticket', ticket: 'forged' }) })

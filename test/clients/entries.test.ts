@@ -29,6 +29,28 @@ describe('the transcript', () => {
     expect(entries[3]).toMatchObject({ end: { outcome: 'success' }, isLast: true, answers: ['a2'] })
   })
 
+  it('ends a run by what is known of it, whatever the run is called', () => {
+    const named = (runId: string) => ({ ...asking, metadata: { ...asking.metadata, runId } })
+    for (const runId of ['constructor', 'toString', '__proto__'])
+      expect(talk([named(runId)]).at(-1)).toMatchObject({ kind: 'end', runId, end: { outcome: 'success' } })
+  })
+
+  it('has one foot for an answer that waited for a person, with all of its texts', () => {
+    const before: Message = { ...answer, id: 'a0', content: 'Let me see.' }
+    const on = { ...metadata, runId: 'r2' }
+    const goneOn = [before, asking, result, { ...answer, metadata: on }]
+    const entries = talk(goneOn)
+    expect(kinds(entries)).toEqual(['user', 'answer', 'tool', 'answer', 'end'])
+    expect(entries.at(-1)).toMatchObject({ runId: 'r2', isLast: true, answers: ['a0', 'a2'] })
+    const next = talk([
+      ...goneOn,
+      userMessage('u3', 'r3', 'more'),
+      { ...answer, id: 'a3', metadata: { ...on, runId: 'r3' } },
+    ])
+    expect(kinds(next).slice(4)).toEqual(['end', 'user', 'answer', 'end'])
+    expect(next.at(-1)).toMatchObject({ runId: 'r3', answers: ['a3'] })
+  })
+
   it('tells a call that is written, runs, failed, or was left without a result', () => {
     const on = { status: 'processing' as const, runId: 'r1' }
     expect(talk([asking], { ...on, open: new Set(['c1']) })[1]).toMatchObject({ state: 'writing' })

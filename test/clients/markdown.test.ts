@@ -28,6 +28,21 @@ describe('Markdown of a model, even without the purifier,', () => {
     expect(findDangers(render(`text before ${attack} and after`))).toEqual([])
   })
 
+  it.each([
+    ['quotes', '>'.repeat(20_000)],
+    ['quotes with spaces', '> '.repeat(20_000)],
+    ['lists', '- '.repeat(10_000)],
+    ['numbered lists', '1. '.repeat(5_000)],
+    ['emphasis', '*'.repeat(3_000)],
+  ])('is shown as it was written when it nests beyond all measure: %s', (_what, marks) => {
+    const text = `Before\n\n${marks}a${marks}`
+    expect(render(text).textContent).toContain(`${marks}a`)
+    const view = new MarkdownView()
+    view.set(text.slice(0, -1), false)
+    view.set(text, true)
+    expect(view.element.textContent).toContain(`${marks}a`)
+  })
+
   it('is inert whatever it is made of', () => {
     const piece = fc.constantFrom(
       ...ATTACKS,

@@ -7,6 +7,8 @@ import { FakeEnvironment, FakeSession, type FakeSocket, runStarted } from '../su
 import { deferred } from '../support/turns.ts'
 
 const LEASE_MS = 30_000
+/** What a page waits longer than another's lease. */
+const AFTER_LEASE_MS = 2_000
 
 let environment: FakeEnvironment
 let server: FakeSession
@@ -85,7 +87,7 @@ describe('a tool of the page (P-45, P-46)', () => {
     const socket = await arrive({ locate }, { ...WAITS, claimed: true })
     const ref = socket.commands('tool.claim')[0]?.id ?? ''
     socket.receive({ type: 'error', ref, code: 'overloaded', message: 'taken', retryable: true, retryAfterMs: 4000 })
-    await settle(3999)
+    await settle(4000 + AFTER_LEASE_MS - 1)
     expect(socket.commands('tool.claim')).toHaveLength(1)
     await settle(1)
     expect(socket.commands('tool.claim')).toHaveLength(2)
@@ -117,6 +119,119 @@ describe('a tool of the page (P-45, P-46)', () => {
     const next = await welcome()
     expect(next.commands('tool.result')).toMatchObject([{ toolCallId: 't1', content: 'Bern' }])
     expect(locate).toHaveBeenCalledTimes(1)
+  })
+
+  it('that is still made after a cut is claimed again, before any tab that waits for the lost lease', async () => {
+    const work = deferred<string>()
+    const locate = vi.fn<ClientTools[string]>(() => work.promise)
+    const socket = await arrive({ locate })
+    await grant(socket)
+    socket.cut(1006)
+    await settle(1000)
+    const next = await welcome()
+    const [again] = next.commands('tool.claim')
+    expect(again).toMatchObject({ toolCallId: 't1' })
+    const left = 20_000
+    next.receive({
+      type: 'error',
+      ref: again?.id ?? '',
+      code: 'overloaded',
+      message: 'taken',
+      retryable: true,
+      retryAfterMs: left,
+    })
+    await settle(left)
+    expect(next.commands('tool.claim')).toHaveLength(2)
+    await grant(next)
+    await settle(LEASE_MS / 2)
+    expect(next.commands('tool.claim')).toHaveLength(3)
+    work.resolve('Bern')
+    await settle()
+    expect(next.commands('tool.result')).toHaveLength(1)
+    expect(locate).toHaveBeenCalledTimes(1)
+  })
+
+  it('whose result is refused for the moment is told again', async () => {
+    const socket = await arrive({ locate: () => 'Bern' })
+    await grant(socket)
+    const refused = (ref: string): void =>
+      socket.receive({ type: 'error', ref, code: 'store_unavailable', message: 'away', retryable: true })
+    refused(socket.commands('tool.result')[0]?.id ?? '')
+    await settle(4_999)
+    expect(socket.commands('tool.result')).toHaveLength(1)
+    await settle(1)
+    expect(socket.commands('tool.result')).toMatchObject([{ content: 'Bern' }, { content: 'Bern' }])
+    refused(socket.commands('tool.result')[1]?.id ?? '')
+    socket.cut(1006)
+    await settle(10_000)
+    expect((await welcome()).commands('tool.result')).toMatchObject([{ content: 'Bern' }])
+  })
+
+  it('is made only once its arguments are here: a page of older messages is asked for, once', async () => {
+    const locate = vi.fn<ClientTools[string]>(() => 'Bern')
+    for (const event of CALLED) server.emit(event)
+    const held = [...server.messages]
+    const metadata = { runId: 'r1', createdAt: '2026-01-01T00:00:00.000Z' }
+    server.messages = [{ id: 'x1', role: 'tool', toolCallId: 't0', content: '1', metadata }]
+    server.pending = [WAITS]
+    const client = createParleyClient({
+      url: 'ws://host/ws',
+      app: 'default',
+      sessionId: 's',
+      environment,
+      tools: { locate },
+    })
+    client.connect()
+    await settle()
+    const socket = await welcome()
+    socket.receive({ type: 'ping' })
+    expect(socket.commands('tool.claim')).toEqual([])
+    const [asked, ...more] = socket.commands('history.get')
+    expect(more).toEqual([])
+    socket.receive({ type: 'ack', ref: asked?.id ?? '', messages: held, hasMore: false })
+    await settle()
+    await grant(socket)
+    expect(locate.mock.calls).toEqual([[{ exact: true }]])
+  })
+
+  it('is not made when it was answered elsewhere before the claim was granted', async () => {
+    const locate = vi.fn<ClientTools[string]>(() => 'Bern')
+    const socket = await arrive({ locate })
+    socket.receive({ type: 'session.status', status: 'idle', queued: 0, queue: [] })
+    await grant(socket)
+    expect(locate).not.toHaveBeenCalled()
+    expect(socket.commands('tool.result')).toEqual([])
+  })
+
+  it('leaves no timer behind when its client is closed', async () => {
+    const client = createParleyClient({
+      url: 'ws://host/ws',
+      app: 'default',
+      sessionId: 's',
+      environment,
+      tools: { locate: () => deferred<string>().promise },
+    })
+    for (const event of CALLED) server.emit(event)
+    server.pending = [WAITS]
+    client.connect()
+    await settle()
+    await grant(await welcome())
+    client.close()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('is not claimed without a pause by a server that gives leases of no time', async () => {
+    const socket = await arrive({ locate: () => deferred<string>().promise })
+    const answer = (): void => {
+      const ref = socket.commands('tool.claim').at(-1)?.id ?? ''
+      socket.receive({ type: 'ack', ref, expiresInMs: 0 })
+    }
+    answer()
+    for (let each = 0; each < 10; each++) {
+      await settle(100)
+      answer()
+    }
+    expect(socket.commands('tool.claim').length).toBeLessThan(6)
   })
 
   it('is told once: an answer that the server has is not told again', async () => {

@@ -25,6 +25,14 @@ describe('what is said about the connection', () => {
     expect(noticeOf({ phase: 'ready', draining: true }, 0, true)?.text).toContain('restart')
   })
 
+  it('is the server’s own word for a code that it alone knows, whatever that is called', () => {
+    for (const code of ['brand_new', 'constructor', 'toString'])
+      expect(noticeOf({ phase: 'refused', code, message: 'No more' }, 0, true)).toMatchObject({
+        text: 'No more.',
+        remedies: ['retry'],
+      })
+  })
+
   it('names a way out of every refusal that is final', () => {
     for (const [code, row] of Object.entries(ERRORS)) {
       if (!('close' in row) || isRetryableClose(row.close)) continue
