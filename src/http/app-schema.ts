@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { API_HEADERS, type HttpEnv } from './responses.ts'
 import { type RouteSpec, serve } from './route.ts'
+import { WholeResponse } from './whole-response.ts'
 
 export type AppSchemaParts = {
   /** The JSON Schema of an App's definition. */
@@ -26,7 +27,7 @@ export const SCHEMA_ROUTES = {
 export function appSchemaRoutes({ appSchema }: AppSchemaParts): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>()
   const headers = { ...API_HEADERS, 'cache-control': CACHE, 'content-type': `${TYPE}; charset=utf-8` }
-  const handle = (): Response => new Response(JSON.stringify(appSchema()), { headers })
+  const handle = (): Response => new WholeResponse(JSON.stringify(appSchema()), { headers })
   serve(routes, [{ spec: SCHEMA_ROUTES.appSchema, handle }])
   return routes
 }

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import type { Telemetry } from '../ports/telemetry.ts'
-import type { Peer } from '../ports/transport.ts'
+import type { Answer, Peer } from '../ports/transport.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { AdministrationParts } from './admin/enter.ts'
 import { adminRoutes } from './admin/routes.ts'
@@ -19,6 +19,7 @@ import { type HttpEnv, respondError } from './responses.ts'
 import { type SessionParts, sessionRoutes } from './sessions.ts'
 import { ticketRoutes } from './tickets.ts'
 import { userRoutes } from './users.ts'
+import { WholeResponse } from './whole-response.ts'
 
 export type HttpParts = OwnParts & AomiParts
 
@@ -38,9 +39,14 @@ type OwnParts = OpsParts &
 const STRICT_TRANSPORT = 'max-age=31536000'
 
 /** Everything that Parley serves besides the WebSocket. The answer never rejects. */
-export function createHttp(parts: HttpParts): (request: Request, peer: Peer) => Promise<Response> {
+export function createHttp(parts: HttpParts): (request: Request, peer: Peer) => Promise<Response | Answer> {
   const app = routesOf(parts, aomiRoutes(parts))
-  return async (request, peer) => app.fetch(request, { peer })
+  return async (request, peer) => {
+    const response = await app.fetch(request, { peer })
+    if (!(response instanceof WholeResponse)) return response
+    const { status, headers, content } = response
+    return { status, headers: headers.pairs, content }
+  }
 }
 
 /** `others`: routes of other contracts, which have their own rules for who may do what. */

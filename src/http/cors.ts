@@ -2,6 +2,7 @@ import type { Hono } from 'hono'
 import { ParleyError } from '../protocol/errors.ts'
 import { LIMIT_HEADERS } from './rate-limit.ts'
 import type { HttpEnv } from './responses.ts'
+import { WholeResponse } from './whole-response.ts'
 
 const METHODS = 'GET, HEAD, PATCH, DELETE'
 const HEADERS = 'content-type, authorization, x-api-key, aomi-app-key, x-session-id'
@@ -19,7 +20,7 @@ export function allowPages(routes: Hono<HttpEnv>, path: string): void {
     const origin = c.req.header('origin')
     const isPage = origin !== undefined && ORIGIN.test(origin)
     if (isPage && c.req.method === 'OPTIONS' && c.req.header('access-control-request-method') !== undefined) {
-      return new Response(null, { status: 204, headers: preflightHeaders(origin) })
+      return new WholeResponse(null, { status: 204, headers: preflightHeaders(origin) })
     }
     await next()
     c.res.headers.append('vary', 'origin')

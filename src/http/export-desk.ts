@@ -1,6 +1,7 @@
 import type { ExportLine } from '../ports/privacy.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { API_HEADERS, type HttpContext } from './responses.ts'
+import { WholeResponse } from './whole-response.ts'
 
 export const EXPORT_TYPE = 'application/jsonl; charset=utf-8'
 /** Each holds a connection to the database and a snapshot of it. */
@@ -43,7 +44,7 @@ export class ExportDesk {
     if (c.req.method !== 'HEAD') return new Response(reading.body(first), { headers })
     // Nobody would end it: the router drops the body of an answer to HEAD.
     await reading.end()
-    return new Response(null, { headers })
+    return new WholeResponse(null, { headers })
   }
 
   #take(who: string): () => void {

@@ -10,6 +10,7 @@ import { type Answer, type Fields, type RouteSpec, serve } from './route.ts'
 import { SESSION_ROUTES } from './sessions.ts'
 import { TICKET_ROUTES } from './tickets.ts'
 import { USER_ROUTES } from './users.ts'
+import { WholeResponse } from './whole-response.ts'
 
 const OPENAPI_ROUTES = {
   openApi: {
@@ -28,7 +29,7 @@ export function openApiRoutes(administered: boolean): Hono<HttpEnv> {
   let text: string | undefined
   const handle = (): Response => {
     text ??= JSON.stringify(describe(administered))
-    return new Response(text, { headers: { ...API_HEADERS, 'content-type': 'application/json' } })
+    return new WholeResponse(text, { headers: { ...API_HEADERS, 'content-type': 'application/json' } })
   }
   serve(routes, [{ spec: OPENAPI_ROUTES.openApi, handle }])
   return routes

@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import type { Access } from '../ports/access.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { API_HEADERS, accessRequestOf, type HttpContext, type HttpEnv, refuseMethod } from './responses.ts'
+import { WholeResponse } from './whole-response.ts'
 
 export type OpsParts = {
   readonly access: Access
@@ -19,7 +20,7 @@ const PROMETHEUS_TEXT = 'text/plain; version=0.0.4; charset=utf-8'
 /** For those who run the server: is it alive, may it get traffic, how is it doing. */
 export function opsRoutes(parts: OpsParts): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>()
-  routes.get('/healthz', () => Response.json({ status: 'ok' }, { headers: API_HEADERS }))
+  routes.get('/healthz', () => WholeResponse.json({ status: 'ok' }, { headers: API_HEADERS }))
   routes.get('/readyz', () => answerReady(parts))
   routes.get('/metrics', (c) => answerMetrics(c, parts))
   for (const path of ['/healthz', '/readyz', '/metrics']) routes.all(path, refuseMethod(READS))
@@ -29,7 +30,7 @@ export function opsRoutes(parts: OpsParts): Hono<HttpEnv> {
 async function answerReady({ ready }: OpsParts): Promise<Response> {
   const reasons = await ready()
   const [status, word] = reasons.length === 0 ? [200, 'ready'] : [503, 'not ready']
-  return Response.json({ status: word, reasons }, { status, headers: API_HEADERS })
+  return WholeResponse.json({ status: word, reasons }, { status, headers: API_HEADERS })
 }
 
 async function answerMetrics(c: HttpContext, parts: OpsParts): Promise<Response> {
@@ -39,7 +40,7 @@ async function answerMetrics(c: HttpContext, parts: OpsParts): Promise<Response>
     })
   }
   const text = await parts.metricsText()
-  return new Response(text, { headers: { ...API_HEADERS, 'content-type': PROMETHEUS_TEXT } })
+  return new WholeResponse(text, { headers: { ...API_HEADERS, 'content-type': PROMETHEUS_TEXT } })
 }
 
 /** From this machine, not through a proxy on it, and not from a page whose name was made to resolve to it. */

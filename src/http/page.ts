@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { ParleyError } from '../protocol/errors.ts'
 import { type Asset, type Encoding, loadAssets } from './assets.ts'
 import { type HttpContext, type HttpEnv, refuseMethod } from './responses.ts'
+import { WholeResponse } from './whole-response.ts'
 
 export type PageParts = {
   /** The folder that the build writes what browsers load into. */
@@ -44,7 +45,8 @@ async function serve(c: HttpContext, asset: Asset, headers: Record<string, strin
   const { body, coding } = await pickEncoding(asset, c.req.header('accept-encoding') ?? '')
   const tag = `"${asset.version}${coding === undefined ? '' : `-${coding}`}"`
   const common = { ...headers, etag: tag, vary: 'accept-encoding', 'x-content-type-options': 'nosniff' }
-  if (isSameVersion(c.req.header('if-none-match'), tag)) return new Response(null, { status: 304, headers: common })
+  if (isSameVersion(c.req.header('if-none-match'), tag))
+    return new WholeResponse(null, { status: 304, headers: common })
   const content: Record<string, string> = { 'content-type': asset.type, 'content-length': String(body.length) }
   if (coding !== undefined) content['content-encoding'] = coding
   return new Response(body, { headers: { ...common, ...content } })
@@ -108,7 +110,7 @@ function refuseHost(): Response {
   const text =
     'This server does not know the name it was called by.\n' +
     'If the name is right, set PARLEY_ORIGINS to the address of this page, such as https://chat.example.com, and restart.\n'
-  return new Response(text, {
+  return new WholeResponse(text, {
     status: 403,
     headers: {
       'content-type': 'text/plain; charset=utf-8',

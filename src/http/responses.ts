@@ -3,6 +3,7 @@ import type { AccessRequest, Principal } from '../ports/access.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Peer } from '../ports/transport.ts'
 import { ParleyError, toErrorBody, toParleyError } from '../protocol/errors.ts'
+import { WholeResponse } from './whole-response.ts'
 
 /** What every handler is given beside the request. */
 export type HttpEnv = {
@@ -35,14 +36,14 @@ export function respondError(
   if (error.code === 'internal_error') telemetry.log('error', 'request failed', {}, error.cause ?? error)
   const retryAfter: Record<string, string> =
     error.retryAfterMs === undefined ? {} : { 'retry-after': seconds(error.retryAfterMs) }
-  return Response.json(toBody(error), { status: error.status, headers: { ...API_HEADERS, ...retryAfter } })
+  return WholeResponse.json(toBody(error), { status: error.status, headers: { ...API_HEADERS, ...retryAfter } })
 }
 
 /** `allowed`: the methods of this path, as the Allow header lists them. */
 export function refuseMethod(allowed: string): () => Response {
   return () => {
     const error = new ParleyError('bad_request', { message: `This path answers ${allowed} only` })
-    return Response.json(toErrorBody(error), {
+    return WholeResponse.json(toErrorBody(error), {
       status: METHOD_NOT_ALLOWED,
       headers: { ...API_HEADERS, allow: allowed },
     })

@@ -11,6 +11,7 @@ import { checkSessionId, OneParam, OwnerQuery, ownerOf, readOne } from './owner.
 import { charge } from './rate-limit.ts'
 import { API_HEADERS, type HttpContext, type HttpEnv } from './responses.ts'
 import { type RouteSpec, serve } from './route.ts'
+import { WholeResponse } from './whole-response.ts'
 
 export type SessionParts = { readonly access: Access; readonly sessions: SessionDirectory }
 
@@ -96,7 +97,7 @@ async function list(c: HttpContext, { access, sessions }: SessionParts): Promise
   const principal = await admit(c, access, app, 'read')
   const owner = ownerOf(principal, app, user)
   const found = mayList(principal) ? await sessions.list(owner, limit, before) : []
-  return Response.json({ sessions: found.map(toJson) }, { headers: API_HEADERS })
+  return WholeResponse.json({ sessions: found.map(toJson) }, { headers: API_HEADERS })
 }
 
 async function rename(c: HttpContext, { access, sessions }: SessionParts): Promise<Response> {
@@ -106,7 +107,7 @@ async function rename(c: HttpContext, { access, sessions }: SessionParts): Promi
   checkSessionId(principal, session)
   await charge(c, access)
   await sessions.rename(ownerOf(principal, app, user), session, title)
-  return Response.json({ id: session, title }, { headers: API_HEADERS })
+  return WholeResponse.json({ id: session, title }, { headers: API_HEADERS })
 }
 
 async function remove(c: HttpContext, { access, sessions }: SessionParts): Promise<Response> {
@@ -115,7 +116,7 @@ async function remove(c: HttpContext, { access, sessions }: SessionParts): Promi
   checkSessionId(principal, session)
   await charge(c, access)
   await sessions.delete(ownerOf(principal, app, user), session)
-  return new Response(null, { status: 204, headers: API_HEADERS })
+  return new WholeResponse(null, { status: 204, headers: API_HEADERS })
 }
 
 /** All who share a publishable key share its account: to them the list of that account would be other people's talks. */

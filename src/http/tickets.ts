@@ -7,6 +7,7 @@ import { readInput, readJson } from './input.ts'
 import { charge } from './rate-limit.ts'
 import { API_HEADERS, type HttpContext, type HttpEnv } from './responses.ts'
 import { type RouteSpec, serve } from './route.ts'
+import { WholeResponse } from './whole-response.ts'
 
 const CREATED = 201
 const SCOPES = ['read', 'write', 'delete'] as const
@@ -60,5 +61,5 @@ async function mint(c: HttpContext, access: Access): Promise<Response> {
   await charge(c, access)
   const { ticket, expiresAt } = await access.mintTicket(principal, app, grant)
   const body = { ticket, app, ...grant, expiresAt: new Date(expiresAt).toISOString() }
-  return Response.json(body, { status: CREATED, headers: API_HEADERS })
+  return WholeResponse.json(body, { status: CREATED, headers: API_HEADERS })
 }

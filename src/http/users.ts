@@ -7,6 +7,7 @@ import { charge } from './rate-limit.ts'
 import { API_HEADERS, type HttpContext, type HttpEnv } from './responses.ts'
 import { type RouteSpec, serve } from './route.ts'
 import type { SessionParts } from './sessions.ts'
+import { WholeResponse } from './whole-response.ts'
 
 const UserParam = v.object({ user: UserSchema })
 const Query = v.object({ ...AppQuery.entries, user: UserSchema })
@@ -40,5 +41,5 @@ async function remove(c: HttpContext, { access, sessions }: SessionParts): Promi
   if (keyKind !== 'secret') throw new ParleyError('forbidden', { message: 'Deleting a user needs a secret key' })
   await charge(c, access)
   const done = await sessions.deleteUser({ app, user, ...(account === undefined ? {} : { account }) })
-  return Response.json(done, { headers: API_HEADERS })
+  return WholeResponse.json(done, { headers: API_HEADERS })
 }

@@ -1,3 +1,5 @@
+import type { HeaderPair } from './plain-headers.ts'
+
 /** What became of a frame: written, waiting in the socket's buffer, or lost because the buffer's limit was reached. */
 export type SendResult = 'sent' | 'queued' | 'dropped'
 
@@ -65,11 +67,18 @@ export type Peer = {
   readonly multiplexed?: true
 }
 
+/** A response that is all there: its text, or nothing (null) where its status has no body or the request was a HEAD. */
+export type Answer = {
+  readonly status: number
+  readonly headers: readonly HeaderPair[]
+  readonly content: string | null
+}
+
 export type TransportHandlers = {
   /** Must not throw; the peer may leave before it resolves, then nothing is opened. */
   upgrade(request: HandshakeRequest): Promise<HandshakeVerdict>
   /** Must not throw. `request.signal` aborts when the client leaves. Bodies stream both ways, with backpressure. */
-  fetch(request: Request, peer: Peer): Promise<Response>
+  fetch(request: Request, peer: Peer): Promise<Response | Answer>
 }
 
 /** Paths of files in PEM form: the certificate with those between it and its root, and its key. */

@@ -1,8 +1,9 @@
 import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import type { HeaderPair } from '../ports/plain-headers.ts'
 import type { Peer } from '../ports/transport.ts'
 import { RequestBody } from './http-body.ts'
-import { type HeaderPair, hasBody, headerOf, type RequestHead } from './http-request.ts'
+import { hasBody, headerOf, type RequestHead } from './http-request.ts'
 import type { ResponseHead, ResponseSink } from './http-response.ts'
 import type { Exchange } from './http-serve.ts'
 
@@ -71,11 +72,16 @@ class NodeSink implements ResponseSink {
     return this.#gone
   }
 
-  whole(head: ResponseHead, body: Uint8Array, length: number | undefined): void {
+  whole(head: ResponseHead, body: string | Uint8Array): void {
     if (this.#gone) return
-    this.start(head, length)
+    this.start(head, Buffer.byteLength(body))
     this.#body?.discard()
     this.#res.end(body)
+  }
+
+  bare(head: ResponseHead, length: number | undefined): void {
+    this.start(head, length)
+    this.finish()
   }
 
   start(head: ResponseHead, length: number | undefined): void {
@@ -85,6 +91,10 @@ class NodeSink implements ResponseSink {
     if (length !== undefined) headers.push('content-length', String(length))
     if (this.#last() || this.#body?.endless) headers.push('connection', 'close')
     this.#res.writeHead(status, statusText || STATUS_CODES[status], headers)
+  }
+
+  flush(): void {
+    if (!this.#gone) this.#res.flushHeaders()
   }
 
   write(chunk: Uint8Array): boolean {

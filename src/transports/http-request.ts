@@ -1,7 +1,8 @@
+import type { HeaderPair } from '../ports/plain-headers.ts'
 import type { HandshakeRequest, Peer } from '../ports/transport.ts'
 import { ParleyError } from '../protocol/errors.ts'
-
-export type HeaderPair = readonly [name: string, value: string]
+import { Origins } from './origins.ts'
+import { PlainRequest } from './plain-request.ts'
 
 /** A request's line and headers, copied: valid after any await. Header names are lower case. */
 export type RequestHead = {
@@ -18,7 +19,15 @@ const HOST = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i
 const NO_HOST = 'localhost'
 /** The fetch standard has no request of these methods. */
 const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(['CONNECT', 'TRACE', 'TRACK'])
+/** Of these none is written in another way by the fetch standard. */
+const PLAIN_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+/** A path without dots and escapes, which may be ways up, and a query that the URL standard leaves as it is. */
+const PLAIN_TARGET = /^\/[\w/~-]*(?:\?[\w\-.~!$&()*+,;=:@/?%]*)?$/
+const TOKEN = /^[!#$%&'*+\-.^`|~\w]+$/
+const PLAIN_VALUE = /^[\t\x20-\x7e]*$/
 const BODILESS_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
+
+const ORIGINS = new Origins()
 
 /** The value of a header; a name that came more than once is one list, as RFC 9110 5.3 says. */
 export function headerOf(head: RequestHead, name: string): string | undefined {
@@ -33,32 +42,51 @@ export function hasBody(head: RequestHead): boolean {
   return headerOf(head, 'transfer-encoding') !== undefined || (length !== undefined && Number(length) !== 0)
 }
 
-/** @throws ParleyError `bad_request` for what the fetch standard cannot hold */
+/** `signal`: aborts when the client leaves. @throws ParleyError `bad_request` for what the fetch standard cannot hold */
 export function toRequest(
   head: RequestHead,
   body: ReadableStream<Uint8Array> | undefined,
-  signal: AbortSignal,
+  signal: () => AbortSignal,
 ): Request {
   if (FORBIDDEN_METHODS.has(head.method)) throw new ParleyError('bad_request', { message: 'This method is not served' })
-  const url = urlOf(head)
-  const carried = body === undefined || BODILESS_METHODS.has(head.method) ? {} : ({ body, duplex: 'half' } as const)
-  try {
-    const headers = new Headers()
-    for (const [name, value] of head.headers) headers.append(name, value)
-    return new Request(url, { method: head.method, headers, signal, ...carried })
-  } catch (thrown) {
-    throw new ParleyError('bad_request', { cause: thrown })
-  }
-}
-
-function urlOf(head: RequestHead): string {
   const host = headerOf(head, 'host') ?? NO_HOST
   if (!HOST.test(host)) throw new ParleyError('bad_request', { message: 'The Host header is not well formed' })
+  const carried = BODILESS_METHODS.has(head.method) ? undefined : body
+  const origin = isPlain(head) ? ORIGINS.of(head.peer.secure, host) : undefined
+  if (origin === undefined) return checkedRequest(head, host, carried, signal())
+  return new PlainRequest({
+    method: head.method,
+    url: origin + head.target,
+    headers: head.headers,
+    body: carried,
+    signal,
+  })
+}
+
+/** Nothing in its line and headers has to be refused or written in another way by the URL and fetch standards. */
+function isPlain({ method, target, headers }: RequestHead): boolean {
+  if (!PLAIN_METHODS.has(method) || !PLAIN_TARGET.test(target)) return false
+  return headers.every(([name, value]) => TOKEN.test(name) && PLAIN_VALUE.test(value) && value.trim() === value)
+}
+
+function checkedRequest(
+  head: RequestHead,
+  host: string,
+  body: ReadableStream<Uint8Array> | undefined,
+  signal: AbortSignal,
+): Request {
   const url = head.target.startsWith('/')
     ? `${head.peer.secure ? 'https' : 'http'}://${host}${head.target}`
     : head.target
   if (!URL.canParse(url)) throw new ParleyError('bad_request', { message: 'The request target is not well formed' })
-  return url
+  try {
+    const headers = new Headers()
+    for (const [name, value] of head.headers) headers.append(name, value)
+    const carried = body === undefined ? {} : ({ body, duplex: 'half' } as const)
+    return new Request(url, { method: head.method, headers, signal, ...carried })
+  } catch (thrown) {
+    throw new ParleyError('bad_request', { cause: thrown })
+  }
 }
 
 /** Splits `/path?query`; the query comes without its question mark. */

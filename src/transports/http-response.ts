@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { HeaderPair } from '../ports/plain-headers.ts'
+import type { Answer } from '../ports/transport.ts'
 import { type ParleyError, toErrorBody } from '../protocol/errors.ts'
-import type { HeaderPair } from './http-request.ts'
 
 export type ResponseHead = {
   readonly status: number
@@ -10,10 +11,14 @@ export type ResponseHead = {
 
 /** One response on its way out. After the peer has left, every method is a no-op. */
 export interface ResponseSink {
-  /** A whole response. `length`: what Content-Length says when it is not the body's own (HEAD); undefined: no such header. */
-  whole(head: ResponseHead, body: Uint8Array, length: number | undefined): void
+  /** A whole response, with the length of its body. */
+  whole(head: ResponseHead, body: string | Uint8Array): void
+  /** One without a body. `length`: what Content-Length says all the same; undefined: no such header. */
+  bare(head: ResponseHead, length: number | undefined): void
   /** Opens a streamed response: of `length` bytes, or chunked. */
   start(head: ResponseHead, length: number | undefined): void
+  /** Sends the head of a chunked response now. Where the library cannot without a part of the body: with `filler`, which readers of the body skip. */
+  flush(filler: string): void
   /** Writes a part; false when the next has to wait for `writable`. */
   write(chunk: Uint8Array): boolean
   /** Resolves when the peer has taken enough, or has left. */
@@ -35,40 +40,58 @@ const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
   'content-length',
 ])
 const RESET_CONTENT = 205
+const EVENT_STREAM = 'text/event-stream'
+/** The ends of no events: readers dispatch nothing (WHATWG HTML 9.2.6), also those that cut at empty lines and read each part. */
+const NO_EVENTS = '\n\n'
 /** These never carry a body (RFC 9110 6.4.1). */
 const BODILESS_STATUSES: ReadonlySet<number> = new Set([204, RESET_CONTENT, 304])
-const EMPTY = new Uint8Array()
 
 /** Writes `response`; rejects when its body fails, with the sink as it was then. */
-export async function sendResponse(response: Response, sink: ResponseSink, method: string): Promise<void> {
-  const head = headOf(response)
+export async function sendResponse(response: Response | Answer, sink: ResponseSink, method: string): Promise<void> {
+  if (response instanceof Response) return sendStream(response, sink, method)
+  const { status, content } = response
+  const head = headOf(status, '', response.headers)
+  if (content === null || method === 'HEAD' || BODILESS_STATUSES.has(status))
+    sink.bare(head, lengthWithoutBody(method, status, undefined))
+  else sink.whole(head, content)
+}
+
+async function sendStream(response: Response, sink: ResponseSink, method: string): Promise<void> {
+  const head = headOf(response.status, response.statusText, response.headers)
   const declared = declaredLength(response)
   const { body, status } = response
   if (body === null || method === 'HEAD' || BODILESS_STATUSES.has(status)) {
-    sink.whole(head, EMPTY, lengthWithoutBody(method, status, declared))
+    sink.bare(head, lengthWithoutBody(method, status, declared))
     await body?.cancel()
     return
   }
   const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader()
   // A source that fails while it is cancelled has nobody left to tell.
   sink.onGone(() => void reader.cancel().catch(() => undefined))
+  if (declared === undefined && response.headers.get('content-type')?.startsWith(EVENT_STREAM) === true) {
+    sink.start(head, declared)
+    // Whoever asked knows by the head that it was heard; the first event may be long in coming.
+    sink.flush(NO_EVENTS)
+    return pump(reader.read(), reader, sink)
+  }
   const first = await reader.read()
   const second = reader.read()
   // A body that is whole within the turn gets its length; one that makes us wait is a stream.
   const end = declared === undefined ? await Promise.race([second, nextTurn(undefined)]) : undefined
-  if (first.done || end?.done) return sink.whole(head, first.value ?? EMPTY, first.value?.length ?? 0)
+  if (first.done) return sink.bare(head, 0)
+  if (end?.done) return sink.whole(head, first.value)
   sink.start(head, declared)
-  await pump(first.value, second, reader, sink)
+  if (!sink.write(first.value)) await sink.writable()
+  await pump(second, reader, sink)
 }
 
+/** `next`: the part that was asked for already. */
 async function pump(
-  first: Uint8Array,
-  second: ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']>,
+  next: ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']>,
   reader: ReadableStreamDefaultReader<Uint8Array>,
   sink: ResponseSink,
 ): Promise<void> {
-  if (!sink.write(first)) await sink.writable()
-  for (let part = await second; !part.done && !sink.gone; part = await reader.read()) {
+  for (let part = await next; !part.done && !sink.gone; part = await reader.read()) {
     if (!sink.write(part.value)) await sink.writable()
   }
   if (sink.gone) await reader.cancel()
@@ -79,9 +102,10 @@ export function errorResponse(error: ParleyError): Response {
   return Response.json(toErrorBody(error), { status: error.status, headers: { 'cache-control': 'no-store' } })
 }
 
-function headOf(response: Response): ResponseHead {
-  const headers = [...response.headers].filter(([name]) => !CONNECTION_HEADERS.has(name))
-  return { status: response.status, statusText: response.statusText, headers }
+function headOf(status: number, statusText: string, all: Iterable<HeaderPair>): ResponseHead {
+  const headers: HeaderPair[] = []
+  for (const pair of all) if (!CONNECTION_HEADERS.has(pair[0])) headers.push(pair)
+  return { status, statusText, headers }
 }
 
 function declaredLength(response: Response): number | undefined {

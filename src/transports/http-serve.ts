@@ -1,9 +1,10 @@
 import type { Telemetry } from '../ports/telemetry.ts'
-import type { TransportHandlers } from '../ports/transport.ts'
+import type { Answer, TransportHandlers } from '../ports/transport.ts'
 import { ParleyError, toParleyError } from '../protocol/errors.ts'
 import type { RequestBody } from './http-body.ts'
 import { type RequestHead, toRequest } from './http-request.ts'
 import { errorResponse, type ResponseSink, sendResponse } from './http-response.ts'
+import { Leave } from './leave.ts'
 
 /** One request and the way its response goes out. */
 export type Exchange = {
@@ -28,18 +29,20 @@ async function answer(
   handlers: TransportHandlers,
   { head, body, sink }: Exchange,
   telemetry: Telemetry,
-): Promise<Response> {
-  const abort = new AbortController()
-  sink.onGone(() => abort.abort())
+): Promise<Response | Answer> {
+  const leave = new Leave(sink)
   try {
-    const handled = handlers.fetch(toRequest(head, body?.stream, abort.signal), head.peer)
+    const handled = handlers.fetch(
+      toRequest(head, body?.stream, () => leave.signal),
+      head.peer,
+    )
     if (body === undefined) return await handled
     const first = await Promise.race([handled, body.tooLarge])
-    if (first instanceof Response && !body.exceeded) return first
+    if (!(first instanceof ParleyError) && !body.exceeded) return first
     // The handler was given a body that is not whole: what it makes of that is no answer to this request.
-    abort.abort()
+    leave.now()
     void handled
-      .then((late) => late.body?.cancel())
+      .then((late) => (late instanceof Response ? late.body?.cancel() : undefined))
       .catch((thrown: unknown) => telemetry.log('debug', 'http handler stopped', {}, thrown))
     return errorResponse(await body.tooLarge)
   } catch (thrown) {

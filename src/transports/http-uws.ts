@@ -1,8 +1,9 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js'
 import { STATUS_CODES } from 'node:http'
+import type { HeaderPair } from '../ports/plain-headers.ts'
 import { addressFromBytes } from './address.ts'
 import { RequestBody } from './http-body.ts'
-import { type HeaderPair, hasBody, headerOf, type RequestHead } from './http-request.ts'
+import { hasBody, headerOf, type RequestHead } from './http-request.ts'
 import type { ResponseHead, ResponseSink } from './http-response.ts'
 import type { Exchange } from './http-serve.ts'
 
@@ -77,20 +78,18 @@ export class UwsSink implements ResponseSink {
     if (!this.#gone) this.#res.resume()
   }
 
-  whole(head: ResponseHead, body: Uint8Array, length: number | undefined): void {
-    if (this.#gone) return
-    // A paused request would stay paused: the response is the last chance to touch it.
-    this.#body?.discard()
-    const close = this.#closes()
-    this.#res.cork(() => {
-      this.#writeHead(head)
-      if (body.length === length) return void this.#res.end(body, close)
+  whole(head: ResponseHead, body: string | Uint8Array): void {
+    this.#atOnce(head, (close) => this.#res.end(body, close))
+  }
+
+  bare(head: ResponseHead, length: number | undefined): void {
+    if (length === 0) return this.whole(head, '')
+    this.#atOnce(head, (close) => {
       // `endWithoutBody` with a length waits for that many bytes, also after HEAD.
       if (length !== undefined) this.#res.writeHeader('content-length', String(length))
       if (close) this.#res.writeHeader('connection', 'close')
       this.#res.endWithoutBody()
     })
-    this.#gone = true
   }
 
   start(head: ResponseHead, length: number | undefined): void {
@@ -101,6 +100,14 @@ export class UwsSink implements ResponseSink {
       this.#writeHead(head)
       // Closing at the end would write the header then, into the body.
       if (this.#closes()) this.#res.writeHeader('connection', 'close')
+    })
+  }
+
+  /** The library ends a head with the first part of the body only, and an empty part is none to it. */
+  flush(filler: string): void {
+    if (this.#gone) return
+    this.#res.cork(() => {
+      this.#full = !this.#res.write(filler)
     })
   }
 
@@ -137,6 +144,18 @@ export class UwsSink implements ResponseSink {
   onGone(callback: () => void): void {
     if (this.#gone) callback()
     else this.#onGone.push(callback)
+  }
+
+  #atOnce(head: ResponseHead, end: (close: boolean) => void): void {
+    if (this.#gone) return
+    // A paused request would stay paused: the response is the last chance to touch it.
+    this.#body?.discard()
+    const close = this.#closes()
+    this.#res.cork(() => {
+      this.#writeHead(head)
+      end(close)
+    })
+    this.#gone = true
   }
 
   #closes(): boolean {

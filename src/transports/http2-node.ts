@@ -7,10 +7,11 @@ import {
   Http2ServerResponse,
   type ServerHttp2Session,
 } from 'node:http2'
+import type { HeaderPair } from '../ports/plain-headers.ts'
 import type { Peer, TransportOptions } from '../ports/transport.ts'
 import { readCertificate } from './certificate.ts'
 import { RequestBody } from './http-body.ts'
-import { type HeaderPair, headerOf, type RequestHead } from './http-request.ts'
+import { headerOf, type RequestHead } from './http-request.ts'
 import type { ResponseHead, ResponseSink } from './http-response.ts'
 import type { Exchange } from './http-serve.ts'
 
@@ -117,10 +118,15 @@ class Http2Sink implements ResponseSink {
     return this.#gone
   }
 
-  whole(head: ResponseHead, body: Uint8Array, length: number | undefined): void {
+  whole(head: ResponseHead, body: string | Uint8Array): void {
     if (this.#gone) return
-    this.start(head, length)
+    this.start(head, Buffer.byteLength(body))
     this.#end(body)
+  }
+
+  bare(head: ResponseHead, length: number | undefined): void {
+    this.start(head, length)
+    this.finish()
   }
 
   start({ status, headers }: ResponseHead, length: number | undefined): void {
@@ -128,6 +134,11 @@ class Http2Sink implements ResponseSink {
     for (const [name, value] of headers) this.#res.appendHeader(name, value)
     if (length !== undefined) this.#res.setHeader('content-length', String(length))
     this.#res.writeHead(status)
+  }
+
+  /** `start` has sent it. */
+  flush(): void {
+    return undefined
   }
 
   write(chunk: Uint8Array): boolean {
@@ -162,7 +173,7 @@ class Http2Sink implements ResponseSink {
     })
   }
 
-  #end(last?: Uint8Array): void {
+  #end(last?: string | Uint8Array): void {
     this.#res.once('finish', () => {
       this.#finished = true
     })

@@ -133,11 +133,14 @@ export function openSite({ metricsPublic = false, assets, ...options }: SiteOpti
     ...gate,
     sessions,
     reasons,
-    ask(path, init = {}, peer = {}) {
+    async ask(path, init = {}, peer = {}) {
       const headers = new Headers(init.headers)
       if (!headers.has('host')) headers.set('host', '127.0.0.1:8080')
       const request = new Request(`http://127.0.0.1:8080${path}`, { ...init, headers })
-      return http(request, { address: '203.0.113.7', secure: false, ...peer })
+      const answer = await http(request, { address: '203.0.113.7', secure: false, ...peer })
+      if (answer instanceof Response) return answer
+      const { status, headers: pairs, content } = answer
+      return new Response(content, { status, headers: pairs.map(([name, value]): [string, string] => [name, value]) })
     },
     async close() {
       await gate.access.close()

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach } from 'vitest'
 import type { LogLevel, Telemetry } from '../../src/ports/telemetry.ts'
 import type {
+  Answer,
   HandshakeRequest,
   HandshakeVerdict,
   Peer,
@@ -37,7 +38,8 @@ export class Rig {
   readonly logged: { readonly level: LogLevel; readonly event: string }[] = []
   /** What the next handshakes get; undefined: accepted. */
   verdict: ((request: HandshakeRequest) => Promise<HandshakeVerdict>) | undefined
-  fetch: (request: Request, peer: Peer) => Promise<Response> = async () => new Response('nothing here', { status: 404 })
+  fetch: (request: Request, peer: Peer) => Promise<Response | Answer> = async () =>
+    new Response('nothing here', { status: 404 })
   readonly #make: MakeTransport
   #transport: Transport | undefined
   #port = 0

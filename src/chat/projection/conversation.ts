@@ -96,7 +96,9 @@ export class SessionConversation implements Conversation {
     })
     const { runId = '', state } = ack
     const feed = listen ? { feed: new LogRunFeed(session, runId) } : {}
-    after?.()
+    // Who listens is told first that the message was heard: a run that begins takes the loop for milliseconds.
+    if (listen) setImmediate(() => after?.())
+    else after?.()
     return { runId, state: state === 'queued' ? 'queued' : 'started', ...feed }
   }
 

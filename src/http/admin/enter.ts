@@ -3,6 +3,7 @@ import type { Actor, Admin, AdminDoor, SessionAdmin } from '../../ports/admin.ts
 import { readInput } from '../input.ts'
 import { API_HEADERS, accessRequestOf, type HttpContext } from '../responses.ts'
 import type { RouteSpec, Served } from '../route.ts'
+import { WholeResponse } from '../whole-response.ts'
 
 export type Administration = { readonly door: AdminDoor; readonly admin: Admin; readonly sessions: SessionAdmin }
 export type AdministrationParts = { readonly access: Access; readonly administration: Administration }
@@ -27,9 +28,9 @@ export function withActor(
 const OK = 200
 
 export function json(body: object, status = OK): Response {
-  return Response.json(body, { status, headers: API_HEADERS })
+  return WholeResponse.json(body, { status, headers: API_HEADERS })
 }
 
 export function done(): Response {
-  return new Response(null, { status: 204, headers: API_HEADERS })
+  return new WholeResponse(null, { status: 204, headers: API_HEADERS })
 }

@@ -71,6 +71,11 @@ function unlessGone(thrown: unknown): void {
  * session's random id counts, as far as its App says. Throws.
  */
 export async function admitTo(c: HttpContext, aomi: Aomi, conversation: Conversation, scope: Scope): Promise<Sender> {
+  const principal = await principalIn(c, aomi, conversation, scope)
+  return { principal, from: aomi.access.addressOf(accessRequestOf(c)) }
+}
+
+async function principalIn(c: HttpContext, aomi: Aomi, conversation: Conversation, scope: Scope): Promise<Principal> {
   const { access } = aomi
   const request = accessRequestOf(c)
   const { owner, id } = conversation
@@ -80,14 +85,14 @@ export async function admitTo(c: HttpContext, aomi: Aomi, conversation: Conversa
   access.require(principal, scope)
   if (!isNobodys(owner) && !isSame(owner, ownerOf(principal, owner.app))) throw new ParleyError('session_not_found')
   if (needsRandomId(principal) && !isRandomSessionId(id)) throw new ParleyError('session_not_found')
-  return { principal, from: access.addressOf(request) }
+  return principal
 }
 
 /** The session that the request names, when it exists and may be used so; undefined: there is none. */
 export async function findFor(c: HttpContext, aomi: Aomi, id: string, scope: Scope): Promise<Conversation | undefined> {
   const conversation = await aomi.conversations.find(id)
   if (conversation === undefined || !conversation.stored) return undefined
-  await admitTo(c, aomi, conversation, scope)
+  await principalIn(c, aomi, conversation, scope)
   return conversation
 }
 

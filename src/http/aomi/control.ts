@@ -5,6 +5,7 @@ import { StorableText } from '../../protocol/messages.ts'
 import { readInput, readJson } from '../input.ts'
 import { charge } from '../rate-limit.ts'
 import { API_HEADERS, accessRequestOf, type HttpContext } from '../responses.ts'
+import { WholeResponse } from '../whole-response.ts'
 import { admitTo, admitToApp, makeFor } from './admit.ts'
 import type { Aomi } from './parts.ts'
 import { appOf, namedApp, namedSessionId, sessionIdOf, showsKey } from './request.ts'
@@ -55,7 +56,7 @@ export function notServed(what: string): (c: HttpContext) => Response {
 
 export function answerNotServed(what: string): Response {
   const body = { error: `This server does not ${what}`, code: 'not_implemented' }
-  return Response.json(body, { status: NOT_IMPLEMENTED, headers: API_HEADERS })
+  return WholeResponse.json(body, { status: NOT_IMPLEMENTED, headers: API_HEADERS })
 }
 
 async function sessionFor(
@@ -80,5 +81,5 @@ async function stored({ conversations }: Aomi, id: string): Promise<Conversation
 }
 
 function json(body: object): Response {
-  return Response.json(body, { headers: API_HEADERS })
+  return WholeResponse.json(body, { headers: API_HEADERS })
 }

@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from 'hono'
 import { LIMIT_HEADERS } from '../rate-limit.ts'
 import type { HttpEnv } from '../responses.ts'
+import { WholeResponse } from '../whole-response.ts'
 
 /** Every header that any generation of the clients sends. */
 const HEADERS = [
@@ -23,7 +24,7 @@ const MAX_AGE = '7200'
  */
 export const anyPage: MiddlewareHandler<HttpEnv> = async (c, next) => {
   if (c.req.method === 'OPTIONS') {
-    return new Response(null, {
+    return new WholeResponse(null, {
       status: 204,
       headers: {
         'access-control-allow-origin': '*',

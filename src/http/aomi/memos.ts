@@ -21,6 +21,10 @@ export type SystemEvent = Readonly<Record<string, unknown>>
 
 type Memo = {
   readonly state?: UserState
+  /** The state as the client wrote it, where it did. */
+  readonly said?: string
+  /** Another one with every change of the state. */
+  readonly stateVersion: number
   /** The client that asked last, of those that say who they are. */
   readonly client?: string
   /** By client: what it was told once, and when. */
@@ -29,13 +33,14 @@ type Memo = {
   readonly bytes: number
 }
 
-const EMPTY: Memo = { told: new Map(), events: [], bytes: 0 }
+const EMPTY: Memo = { stateVersion: 0, told: new Map(), events: [], bytes: 0 }
 
 /**
  * What clients said of themselves and what they were told, by session. None of it is the session's: it is lost with the
  * process, and the client says it again.
  */
 export class Memos {
+  #versions = 0
   readonly #memos = new LRUCache<string, Memo>({
     maxSize: MAX_BYTES,
     ttl: IDLE_MS,
@@ -43,12 +48,23 @@ export class Memos {
     sizeCalculation: ({ bytes }) => OVERHEAD + bytes,
   })
 
+  /** Is this what the client said of itself the last time? */
+  hasSaid(sessionId: string, text: string): boolean {
+    return this.#memos.peek(sessionId)?.said === text
+  }
+
+  /** Names the state; 0 where there is none. */
+  stateVersionOf(sessionId: string): number {
+    return this.#memos.get(sessionId)?.stateVersion ?? 0
+  }
+
   stateOf(sessionId: string): UserState | undefined {
     return this.#memos.get(sessionId)?.state
   }
 
-  keepState(sessionId: string, state: UserState | undefined): void {
-    if (state !== undefined) this.#put(sessionId, { state })
+  /** `said`: the text that it was read from. */
+  keepState(sessionId: string, state: UserState | undefined, said = ''): void {
+    if (state !== undefined) this.#put(sessionId, { state, said, stateVersion: ++this.#versions })
   }
 
   clientOf(sessionId: string): string | undefined {
@@ -92,9 +108,9 @@ export class Memos {
 
   #put(sessionId: string, change: Partial<Memo>): void {
     const memo = { ...(this.#memos.get(sessionId) ?? EMPTY), ...change }
-    const { state, told, events } = memo
+    const { state, said, told, events } = memo
     const things = [...told].map(([client, own]) => [client, [...own]])
-    const bytes = JSON.stringify([state ?? null, things, events]).length
+    const bytes = JSON.stringify([state ?? null, said ?? '', things, events]).length
     this.#memos.set(sessionId, { ...memo, bytes })
   }
 }

@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { tellLimits } from '../rate-limit.ts'
 import { API_HEADERS, type HttpContext, type HttpEnv, refuseMethod, respondError } from '../responses.ts'
+import { WholeResponse } from '../whole-response.ts'
 import { chat } from './chat.ts'
 import { apps, chooseModel, describedApps, models, notServed } from './control.ts'
 import { anyPage } from './cors.ts'
@@ -67,7 +68,7 @@ const ROUTES: Readonly<Record<string, Methods>> = {
   '/api/wallet/challenge': { POST: challengeWallet },
   '/api/wallet/bind': { POST: proveWallet },
   '/api/memory-mode': { POST: notServed('run sessions that are not saved') },
-  '/health': { GET: () => new Response('OK', { headers: { ...API_HEADERS, 'content-type': 'text/plain' } }) },
+  '/health': { GET: () => new WholeResponse('OK', { headers: { ...API_HEADERS, 'content-type': 'text/plain' } }) },
 }
 
 /** The HTTP that Aomi's widget, client and command line speak, as a projection of the sessions that the WebSocket serves. */

@@ -10,6 +10,7 @@ import { StorableText } from '../../protocol/messages.ts'
 import { readInput, readJson } from '../input.ts'
 import { charge } from '../rate-limit.ts'
 import { API_HEADERS, type HttpContext } from '../responses.ts'
+import { WholeResponse } from '../whole-response.ts'
 import { admitTo, admitToApp, findFor, makeFor, ownerOf } from './admit.ts'
 import { bindWallet } from './bind-wallet.ts'
 import type { Aomi } from './parts.ts'
@@ -37,12 +38,12 @@ export async function listSessions(c: HttpContext, aomi: Aomi): Promise<Response
   const [app, wallet] = [appOf(c), publicKeyOf(c)]
   if ((await aomi.apps.get(app))?.aomi?.walletProof === true && wallet !== undefined) {
     const proven = await provenList(c, aomi, wallet, limit)
-    if (proven !== undefined) return Response.json(proven.map(toListed), { headers: API_HEADERS })
+    if (proven !== undefined) return WholeResponse.json(proven.map(toListed), { headers: API_HEADERS })
   }
   const principal = await visitorOrKey(c, aomi, app, wallet)
   const found =
     principal === undefined ? [] : await aomi.sessions.list(ownerOf(principal, app), limit, undefined, wallet)
-  return Response.json(found.map(toListed), { headers: API_HEADERS })
+  return WholeResponse.json(found.map(toListed), { headers: API_HEADERS })
 }
 
 /** `POST /api/sessions`: makes it where who asks may; else it comes to be with its first chat, which shows the key. */
@@ -76,7 +77,7 @@ export async function oneSession(c: HttpContext, aomi: Aomi): Promise<Response> 
     updated_at: new Date(record.updatedAt).toISOString(),
   }
   const threads = [{ id: session_id, title, ...times }]
-  return Response.json({ session_id, title, is_archived, ...times, threads }, { headers: API_HEADERS })
+  return WholeResponse.json({ session_id, title, is_archived, ...times, threads }, { headers: API_HEADERS })
 }
 
 /** `PATCH /api/sessions/{id}`: a person's title. */
@@ -85,7 +86,7 @@ export async function renameSession(c: HttpContext, aomi: Aomi): Promise<Respons
   const { title } = readInput(TitleBody, await readJson(c))
   const conversation = await existing(c, aomi, 'write')
   await conversation.update({ title })
-  return Response.json(toListed(conversation.record), { headers: API_HEADERS })
+  return WholeResponse.json(toListed(conversation.record), { headers: API_HEADERS })
 }
 
 /** `DELETE /api/sessions/{id}`: stops its run and removes it for good. */
@@ -93,7 +94,7 @@ export async function deleteSession(c: HttpContext, aomi: Aomi): Promise<Respons
   const { id, owner } = await existing(c, aomi, 'delete')
   await aomi.sessions.delete(owner, id)
   aomi.memos.forget(id)
-  return Response.json({ session_id: id, deleted: true }, { headers: API_HEADERS })
+  return WholeResponse.json({ session_id: id, deleted: true }, { headers: API_HEADERS })
 }
 
 /** `POST /api/sessions/{id}/archive` and `/unarchive`. */
@@ -101,7 +102,7 @@ export function archiveSession(archived: boolean): (c: HttpContext, aomi: Aomi) 
   return async (c, aomi) => {
     const conversation = await existing(c, aomi, 'write')
     await conversation.update({ archived })
-    return Response.json(toListed(conversation.record), { headers: API_HEADERS })
+    return WholeResponse.json(toListed(conversation.record), { headers: API_HEADERS })
   }
 }
 
@@ -145,7 +146,7 @@ async function visitorOrKey(
 }
 
 function answerMade({ id, title }: Pick<SessionRow, 'id' | 'title'>, created: boolean): Response {
-  return Response.json({ session_id: id, title: title ?? NO_TITLE, created }, { headers: API_HEADERS })
+  return WholeResponse.json({ session_id: id, title: title ?? NO_TITLE, created }, { headers: API_HEADERS })
 }
 
 function toListed({ id, title, archived }: Pick<SessionSummary, 'id' | 'title' | 'archived'>) {

@@ -18,13 +18,20 @@ export type AomiMessage = {
   readonly tool_result: readonly [string, string] | null
 }
 
+/** Messages that change no more, as JSON between commas. */
+type Settled = { readonly rows: readonly MessageRow[]; readonly json: string }
+type Kept = { readonly version: string; readonly text: string; readonly settled: Settled }
+
 export type Text = { readonly version: string; readonly text: string; readonly snapshot: Snapshot }
 
-/** The part of a snapshot that is the same for every client, as JSON without its last brace: made once a version. */
+/**
+ * The part of a snapshot that is the same for every client, as JSON without its last brace: made once a version, and of what was
+ * said before the run that is on only once.
+ */
 export class SnapshotTexts {
-  readonly #texts = new LRUCache<string, { readonly version: string; readonly text: string }>({
+  readonly #texts = new LRUCache<string, Kept>({
     maxSize: MAX_BYTES,
-    sizeCalculation: ({ text }) => text.length + 1,
+    sizeCalculation: ({ text, settled }) => text.length + settled.json.length + 1,
   })
 
   async of(conversation: Conversation): Promise<Text> {
@@ -33,9 +40,9 @@ export class SnapshotTexts {
     const { version, messages } = snapshot
     const known = this.#texts.get(id)
     if (messages === undefined && known !== undefined) return { version, text: known.text, snapshot }
-    const text = JSON.stringify(bodyOf(id, snapshot, messages ?? [])).slice(0, -1)
-    this.#texts.set(id, { version, text })
-    return { version, text, snapshot }
+    const kept = { version, ...textOf(id, snapshot, messages ?? [], known?.settled) }
+    this.#texts.set(id, kept)
+    return { version, text: kept.text, snapshot }
   }
 
   forget(sessionId: string): void {
@@ -52,40 +59,60 @@ export function emptyBody(sessionId: string): Readonly<Record<string, unknown>> 
   return { session_id: sessionId, title: null, is_processing: false, status: 'idle', messages: [] }
 }
 
-function bodyOf(sessionId: string, snapshot: Snapshot, rows: readonly MessageRow[]): Readonly<Record<string, unknown>> {
-  const { record, status, runId } = snapshot
-  return {
+function textOf(
+  sessionId: string,
+  snapshot: Snapshot,
+  rows: readonly MessageRow[],
+  known: Settled | undefined,
+): Omit<Kept, 'version'> {
+  const { record, status, runId, growing } = snapshot
+  const head = JSON.stringify({
     session_id: sessionId,
     title: record.title ?? NO_TITLE,
     is_processing: status === 'processing',
     status,
     run_id: runId ?? null,
-    messages: [...messagesOf(rows, snapshot.growing), ...failureOf(snapshot)],
-  }
+  })
+  const tools = new Map(rows.flatMap(({ toolCalls = [] }) => toolCalls.map(({ id, name }) => [id, name] as const)))
+  const encode = (some: readonly MessageRow[]): string => listed(some.flatMap((row) => messageOf(row, tools, growing)))
+  const moving = runId === undefined ? rows.length : rows.findIndex((row) => row.runId === runId)
+  const settled = settledOf(moving < 0 ? rows : rows.slice(0, moving), known, encode)
+  const parts = [settled.json, encode(rows.slice(settled.rows.length)), listed(failureOf(snapshot))]
+  const messages = parts.filter((part) => part !== '').join(',')
+  return { text: `${head.slice(0, -1)},"messages":[${messages}]`, settled }
+}
+
+/** Rows are replaced when they change, never changed in place. */
+function settledOf(
+  rows: readonly MessageRow[],
+  known: Settled | undefined,
+  encode: (rows: readonly MessageRow[]) => string,
+): Settled {
+  if (known?.rows.every((row, index) => row === rows[index]) !== true) return { rows, json: encode(rows) }
+  if (known.rows.length === rows.length) return known
+  const more = encode(rows.slice(known.rows.length))
+  return { rows, json: known.json === '' || more === '' ? known.json + more : `${known.json},${more}` }
+}
+
+/** JSON of a list without its brackets. */
+function listed(messages: readonly AomiMessage[]): string {
+  return JSON.stringify(messages).slice(1, -1)
 }
 
 /** What a tool gave is a message of its own; what the model thought is not shown. */
-function messagesOf(rows: readonly MessageRow[], growing: string | undefined): AomiMessage[] {
-  const tools = new Map<string, string>()
-  return rows.flatMap((row): AomiMessage[] => {
-    for (const { id, name } of row.toolCalls ?? []) tools.set(id, name)
-    const timestamp = new Date(row.createdAt).toISOString()
-    switch (row.role) {
-      case 'user':
-        return [{ sender: 'user', content: row.content, timestamp, is_streaming: false, tool_result: null }]
-      case 'assistant':
-        if (row.content === '') return []
-        return [
-          { sender: 'agent', content: row.content, timestamp, is_streaming: row.id === growing, tool_result: null },
-        ]
-      case 'tool': {
-        const name = tools.get(row.toolCallId ?? '') ?? ''
-        return [{ sender: 'agent', content: '', timestamp, is_streaming: false, tool_result: [name, row.content] }]
-      }
-      case 'reasoning':
-        return []
-    }
-  })
+function messageOf(
+  row: MessageRow,
+  tools: ReadonlyMap<string, string>,
+  growing: string | undefined,
+): readonly AomiMessage[] {
+  const { role, content } = row
+  if (role === 'reasoning' || (role === 'assistant' && content === '')) return []
+  const timestamp = new Date(row.createdAt).toISOString()
+  if (role === 'user') return [{ sender: 'user', content, timestamp, is_streaming: false, tool_result: null }]
+  if (role === 'assistant')
+    return [{ sender: 'agent', content, timestamp, is_streaming: row.id === growing, tool_result: null }]
+  const name = tools.get(row.toolCallId ?? '') ?? ''
+  return [{ sender: 'agent', content: '', timestamp, is_streaming: false, tool_result: [name, content] }]
 }
 
 /** These clients show no error but what an agent says. */

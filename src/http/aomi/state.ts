@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import type { Conversation } from '../../ports/conversations.ts'
 import { API_HEADERS, type HttpContext } from '../responses.ts'
+import { WholeResponse } from '../whole-response.ts'
 import { findFor } from './admit.ts'
 import type { SystemEvent } from './memos.ts'
 import type { Aomi } from './parts.ts'
@@ -9,8 +9,6 @@ import { emptyBody, failureText, type Text } from './snapshot.ts'
 import { echoOf, heldNumbers, readUserState } from './user-state.ts'
 import { pendingOf, requestEvent, type WalletRequest, walletRequestsOf } from './wallet-requests.ts'
 
-/** Characters of a tag's digest: enough that no two states of one client meet. */
-const DIGEST_LENGTH = 22
 const JSON_TYPE = 'application/json; charset=utf-8'
 
 /** What a browser may keep and ask about again; the tag says whether it is still so. */
@@ -23,18 +21,22 @@ const REVALIDATE = {
 /** `GET /api/state`: of a session that nobody made yet an empty one, as the client asks before its first chat. */
 export async function state(c: HttpContext, aomi: Aomi): Promise<Response> {
   const id = sessionIdOf(c, true)
-  const said = readUserState(c.req.query('user_state'))
+  const { memos } = aomi
+  const said = c.req.query('user_state')
+  const isNew = said !== undefined && !memos.hasSaid(id, said)
+  const read = isNew ? readUserState(said) : undefined
   const conversation = await findFor(c, aomi, id, 'read')
-  aomi.memos.keepState(id, said)
-  aomi.memos.keepClient(id, clientIdOf(c))
+  if (isNew) memos.keepState(id, read, said)
+  memos.keepClient(id, clientIdOf(c))
   if (conversation === undefined) return answerEmpty(aomi, id)
   const text = await aomi.texts.of(conversation)
-  const body = bodyOf(c, aomi, conversation, text)
-  if (body.events.length > 0) return answer(body.text)
-  const tag = `"${text.version}-${createHash('sha256').update(body.text.slice(text.text.length)).digest('base64url').slice(0, DIGEST_LENGTH)}"`
-  const headers = { ...REVALIDATE, etag: tag }
-  if (c.req.header('if-none-match') === tag) return new Response(null, { status: 304, headers })
-  return new Response(body.text, { headers: { ...headers, 'content-type': JSON_TYPE } })
+  const news = newsOf(c, aomi, conversation, text)
+  if (news.events.length > 0) return answer(text.text + ownText(aomi, conversation, text, news))
+  // All that the client is told is of these two versions.
+  const headers = { ...REVALIDATE, etag: `"${text.version}-${memos.stateVersionOf(id)}"` }
+  if (c.req.header('if-none-match') === headers.etag) return new WholeResponse(null, { status: 304, headers })
+  const body = text.text + ownText(aomi, conversation, text, news)
+  return new WholeResponse(body, { headers: { ...headers, 'content-type': JSON_TYPE } })
 }
 
 /** A snapshot as the answer to what changed something; `over` replaces fields of it. */
@@ -44,7 +46,8 @@ export async function answerSnapshot(
   conversation: Conversation,
   over: Readonly<Record<string, unknown>> = {},
 ): Promise<Response> {
-  const { text } = bodyOf(c, aomi, conversation, await aomi.texts.of(conversation))
+  const shared = await aomi.texts.of(conversation)
+  const text = shared.text + ownText(aomi, conversation, shared, newsOf(c, aomi, conversation, shared))
   // A field that comes twice in JSON is the later one's.
   const added = Object.keys(over).length === 0 ? text : `${text.slice(0, -1)},${JSON.stringify(over).slice(1)}`
   return answer(added)
@@ -52,16 +55,17 @@ export async function answerSnapshot(
 
 export function answerEmpty(aomi: Aomi, id: string, over: Readonly<Record<string, unknown>> = {}): Response {
   const body = { ...emptyBody(id), system_events: [], user_state: echoOf(aomi.memos.stateOf(id), undefined), ...over }
-  return Response.json(body, { headers: API_HEADERS })
+  return WholeResponse.json(body, { headers: API_HEADERS })
 }
 
-function bodyOf(
-  c: HttpContext,
-  { memos }: Aomi,
-  { id }: Conversation,
-  { text, snapshot }: Text,
-): { readonly text: string; readonly events: readonly SystemEvent[] } {
-  const { lastRun, record, open } = snapshot
+/** What waits for the client's wallet, and what this client was not told yet. */
+type News = { readonly requests: readonly WalletRequest[]; readonly events: readonly SystemEvent[] }
+
+const NO_NEWS: News = { requests: [], events: [] }
+
+function newsOf(c: HttpContext, { memos }: Aomi, { id }: Conversation, { snapshot }: Text): News {
+  const { lastRun, open } = snapshot
+  if (lastRun?.outcome !== 'error' && open === undefined) return NO_NEWS
   const [client, said] = [clientIdOf(c), c.req.query('user_state')]
   const failed = lastRun?.outcome === 'error' && memos.isNews(id, client, lastRun.runId)
   const requests = walletRequestsOf(open)
@@ -72,10 +76,15 @@ function bodyOf(
     ...(failed ? [{ SystemError: failureText(lastRun.code) }] : []),
     ...requests.filter((request) => memos.isNews(id, client, request.toolCallId, isLost(request))).map(requestEvent),
   ]
-  const own = { system_events: events, user_state: echoOf(memos.stateOf(id), record.wallet, pendingOf(requests)) }
-  return { text: `${text},${JSON.stringify(own).slice(1)}`, events }
+  return { requests, events }
+}
+
+/** What follows in the body: this client's part of it. */
+function ownText({ memos }: Aomi, { id }: Conversation, { snapshot }: Text, { requests, events }: News): string {
+  const user_state = echoOf(memos.stateOf(id), snapshot.record.wallet, pendingOf(requests))
+  return `,${JSON.stringify({ system_events: events, user_state }).slice(1)}`
 }
 
 function answer(text: string): Response {
-  return new Response(text, { headers: { ...API_HEADERS, 'content-type': JSON_TYPE } })
+  return new WholeResponse(text, { headers: { ...API_HEADERS, 'content-type': JSON_TYPE } })
 }

@@ -6,6 +6,7 @@ import { StorableText } from '../../protocol/messages.ts'
 import { parseJson, readInput } from '../input.ts'
 import { charge } from '../rate-limit.ts'
 import { API_HEADERS, type HttpContext } from '../responses.ts'
+import { WholeResponse } from '../whole-response.ts'
 import { admitTo, findFor } from './admit.ts'
 import { bindWallet } from './bind-wallet.ts'
 import type { SystemEvent } from './memos.ts'
@@ -57,7 +58,7 @@ export async function system(c: HttpContext, aomi: Aomi): Promise<Response> {
     if (conversation !== undefined) await answerWallet(c, aomi, conversation, typed)
     aomi.memos.keepEvent(id, { AsyncCallback: typed })
   }
-  return Response.json({ res: echoed(message) }, { headers: API_HEADERS })
+  return WholeResponse.json({ res: echoed(message) }, { headers: API_HEADERS })
 }
 
 /** A wallet gave back what an open call waits for: the run goes on. What names nothing open is late, and answers nothing. */
@@ -79,7 +80,7 @@ export async function events(c: HttpContext, aomi: Aomi): Promise<Response> {
   if ((await findFor(c, aomi, id, 'read')) === undefined) throw new ParleyError('session_not_found')
   const all: readonly SystemEvent[] = aomi.memos.eventsOf(id)
   const last = count === undefined ? all : all.slice(Math.max(0, all.length - count))
-  return Response.json(last, { headers: API_HEADERS })
+  return WholeResponse.json(last, { headers: API_HEADERS })
 }
 
 /** Tells the session's clients something that is no message. */

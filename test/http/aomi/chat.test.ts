@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AomiClient, addKeyedApp, linesOf, snapshotOf } from '../../support/aomi-client.ts'
 import { LiveServer, TRANSPORTS } from '../../support/live-server.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
+import { PuppetProvider } from '../../support/puppet-provider.ts'
 
 /** Above the 16 KiB of a request line and headers that Node lets in by itself. */
 const LONG_MESSAGE = 'ä'.repeat(8500)
@@ -101,6 +102,26 @@ describe.each(TRANSPORTS)('a chat of Aomi’s client on %s', (transport) => {
     ])
     expect(events.at(-1)).toEqual({ type: 'complete' })
     expect(events.map(({ content = '' }) => content).join('')).toContain('42')
+  })
+
+  it('the stream begins once the message is saved, before the model says anything', async () => {
+    const puppet = new PuppetProvider()
+    const options = { transport, database: database.connection, providers: [puppet], model: 'puppet/p' }
+    const silent = await LiveServer.start(options)
+    const client = new AomiClient(silent)
+    const headers = { 'content-type': 'application/json' }
+    const answer = await client.request('POST', '/api/chat', {}, headers, JSON.stringify({ text: 'hello' }))
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8'])
+    const rows = await database.sql`select content from messages where session_id = ${client.session}`
+    expect([...rows]).toEqual([{ content: 'hello' }])
+    const model = await puppet.request(0)
+    model.say('Hi').stop()
+    const parts = (await answer.text()).split('\n\n').filter((part) => part !== '')
+    expect(parts.map((part) => JSON.parse(part.replace(/^data: /, '')))).toEqual([
+      { type: 'text', content: 'Hi' },
+      { type: 'complete' },
+    ])
+    await silent.close()
   })
 
   it('streams the run of its own message when another is on, and says how it failed', async () => {

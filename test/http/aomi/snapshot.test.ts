@@ -92,6 +92,33 @@ describe('the snapshot that clients of Aomi poll', () => {
     ])
   })
 
+  it('is the same whether it grew or is made anew', async () => {
+    const [texts, counted] = [new SnapshotTexts(), new CountedConversation()]
+    const toolCalls = [{ id: 'c1', name: 'get_price', arguments: '{}' }]
+    const said = [row(0, 'user', 'one', { runId: 'a' }), row(1, 'assistant', 'first', { runId: 'a' })]
+    const asked = [...said, row(2, 'user', 'two'), row(3, 'assistant', '', { toolCalls })]
+    const waits = row(9, 'user', 'three', { runId: 'b' })
+    const grown = (content: string) => [
+      ...asked,
+      row(4, 'tool', '7', { toolCallId: 'c1' }),
+      row(5, 'assistant', content),
+    ]
+    const on = { runId: 'r', status: 'processing' as const }
+    const steps: [MessageRow[], Partial<Snapshot>][] = [
+      [[], {}],
+      [said, {}],
+      [asked, on],
+      [grown('It'), { ...on, growing: 'm5' }],
+      [[...grown('It is'), waits], { ...on, growing: 'm5' }],
+      [grown('It is 7'), {}],
+      [[row(0, 'user', 'edited', { runId: 'a' })], {}],
+    ]
+    for (const [step, [rows, over]] of steps.entries()) {
+      Object.assign(counted, { version: `v${step}`, rows, over })
+      expect(await texts.of(counted)).toEqual(await new SnapshotTexts().of(counted))
+    }
+  })
+
   it('says by an agent how the last run failed, until the next one begins', async () => {
     const [texts, counted] = [new SnapshotTexts(), new CountedConversation()]
     counted.rows = [row(0, 'user', 'hello')]

@@ -36,6 +36,52 @@ export function httpRequests(rig: () => Rig): void {
       expect(seen?.body).toBeNull()
     })
 
+    it.each([
+      '/plain/path?a=b&c=%20d',
+      '/a/../b',
+      '/a/%2e%2e/b',
+      '/a/.%2E/b?x=../y',
+      '/a\\\\b',
+      '/a//b',
+      "/a?b='c'",
+      '/a?{"b":"c"}',
+      '/a#b',
+      '/ä?ö',
+      '/a;b=c,d',
+    ])('has its URL as the URL standard writes it: %s', async (target) => {
+      let seen: Request | undefined
+      rig().fetch = async (given) => {
+        seen = given
+        return new Response('ok')
+      }
+      const raw = await RawPeer.connect(rig().port)
+      raw.write(Buffer.from(`GET ${target} HTTP/1.1\r\nHost: LOCALHOST:80\r\n\r\n`))
+      await raw.until('\r\n\r\n')
+      raw.socket.destroy()
+      if (seen !== undefined) expect(new URL(seen.url).href).toBe(seen.url)
+      if (/^[\x21-\x7e]+$/.test(target)) expect(seen?.url).toBe(new URL(`http://localhost${target}`).href)
+    })
+
+    it('is one of the platform to who asks for more of it', async () => {
+      rig().fetch = async (given) => {
+        const copy = given.clone()
+        const headers = [...given.headers].filter(([name]) => name.startsWith('x-'))
+        return Response.json([headers, given.headers.has('X-B'), await given.json(), await copy.text(), given.bodyUsed])
+      }
+      const headers = { 'x-b': '2', 'X-A': '1' }
+      const answer = await fetch(rig().http, { method: 'POST', headers, body: '{"c":3}' })
+      expect(await answer.json()).toEqual([
+        [
+          ['x-a', '1'],
+          ['x-b', '2'],
+        ],
+        true,
+        { c: 3 },
+        '{"c":3}',
+        true,
+      ])
+    })
+
     it('joins headers that came twice', async () => {
       rig().fetch = async (given) => new Response(`${given.headers.get('x-a')}|${given.headers.get('cookie')}`)
       const raw = await RawPeer.connect(rig().port)
