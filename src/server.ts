@@ -205,17 +205,11 @@ class AssembledServer implements Server {
 }
 
 /** What `/v1/admin` does, on the one store. */
-function administrationOf({ store, administration, privacy }: ServerPorts, directory: SessionDirectory) {
+function administrationOf({ store, administration, privacy, settings }: ServerPorts, directory: SessionDirectory) {
   if (administration === undefined) return {}
   const { reads, auditKeepMs } = administration
-  const admin = createAdmin({
-    store,
-    reads,
-    auditKeepMs,
-    parseDefinition,
-    mintKey,
-    plainNetwork,
-  })
+  const { plans } = settings.access
+  const admin = createAdmin({ store, reads, plans, auditKeepMs, parseDefinition, mintKey, plainNetwork })
   const audit = new Audit(reads, auditKeepMs)
   return {
     administration: {

@@ -6,6 +6,8 @@ import type { AppStore } from '../ports/store.ts'
 export type AdminParts = {
   readonly store: KeyStore & AppStore & AccountStore
   readonly reads: Omit<AdminStore, 'pageSessions' | 'usage'>
+  /** By name: what accounts may be given. */
+  readonly plans: ReadonlyMap<string, unknown>
   /** Milliseconds for which acts are kept. */
   readonly auditKeepMs: number
   /** Reads an App's definition; throws `invalid_value`. */

@@ -9,6 +9,10 @@ import type { Actor, Admin } from '../ports/admin.ts'
 export const AT_HOST: Actor = { kind: 'cli' }
 
 /** What the commands do, on this store. */
-export function adminOf(store: AdminParts['store'], reads: AdminParts['reads'], auditKeepMs: number): Admin {
-  return createAdmin({ store, reads, auditKeepMs, parseDefinition, mintKey, plainNetwork })
+export function adminOf(
+  store: AdminParts['store'],
+  reads: AdminParts['reads'],
+  settings: Pick<AdminParts, 'auditKeepMs' | 'plans'>,
+): Admin {
+  return createAdmin({ store, reads, ...settings, parseDefinition, mintKey, plainNetwork })
 }
