@@ -32,8 +32,8 @@ export type KeyWish = {
   readonly lifetime?: number
 }
 
-/** All of a key but its hash. */
-export type KeyFacts = Omit<KeyRow, 'hash'>
+/** All of a key but what comes of its secret. */
+export type KeyFacts = Omit<KeyRow, 'hash' | 'tag'>
 /** `key` is shown once: it is not stored. */
 export type ShownKey = { readonly key: string; readonly facts: KeyFacts }
 export type Rotation = {
