@@ -70,7 +70,9 @@ create table keys (
   revoked_at timestamptz,
   last_used_at timestamptz,
   -- IP addresses and networks that it may be used from; empty: all.
-  addresses jsonb not null default '[]'
+  addresses jsonb not null default '[]',
+  -- 16 bits of a digest of the secret; null: not known, as of publishable keys.
+  tag integer
 );
 create index keys_by_account on keys (account, id);
 
@@ -216,4 +218,4 @@ create table acts (
 create index acts_by_account on acts (account, id);
 create index acts_by_time on acts (at);
 
-insert into schema_version (version) values (11);
+insert into schema_version (version) values (12);

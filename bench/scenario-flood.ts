@@ -58,7 +58,7 @@ export const flood: Scenario = {
       goal: absolute(`<= ${MOST_MIB}`, (mib) => mib <= MOST_MIB),
     },
     { key: 'guesses', label: 'wrong keys answered per second', digits: 0 },
-    { key: 'hashed', label: 'of them hashed per second', digits: 0 },
+    { key: 'refused', label: 'of known ids, refused as wrong per second', digits: 0 },
   ],
   measure: async (rig, start) => {
     const contender = await start({ upstreamUrl: rig.upstreamUrl, outDir: rig.outDir, env: HEADERS_FROM_PROXIES })
@@ -116,8 +116,8 @@ async function measure(rig: Rig, contender: Contender, people: Load, attackers: 
     newMost: entered.at(1),
     memory: grown,
     guesses: all / flooded,
-    // The others are refused unread.
-    hashed: (answers['401 (known id)'] ?? 0) / flooded,
+    // One in 65,536 is hashed. The others are refused unread.
+    refused: (answers['401 (known id)'] ?? 0) / flooded,
   }
   const told = Object.entries(answers).map(([answer, count]) => `${count} x ${answer}`)
   const notes = [

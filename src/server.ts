@@ -209,8 +209,9 @@ class AssembledServer implements Server {
 function administrationOf({ store, administration, privacy, settings }: ServerPorts, directory: SessionDirectory) {
   if (administration === undefined) return {}
   const { reads, auditKeepMs } = administration
+  const { plans } = settings.access
   const limits = serverLimits(settings)
-  const admin = createAdmin({ store, reads, limits, auditKeepMs, parseDefinition, mintKey, plainNetwork })
+  const admin = createAdmin({ store, reads, limits, plans, auditKeepMs, parseDefinition, mintKey, plainNetwork })
   const audit = new Audit(reads, auditKeepMs)
   return {
     administration: {

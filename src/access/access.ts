@@ -145,7 +145,7 @@ class Gate extends Allowances implements RunningAccess {
     const verdict =
       this.#verdicts.peek(digest, Date.now()) ??
       (await this.#verdicts.prove(key, digest, this.addressOf(request).address))
-    this.#revocations.used(verdict.keyId, verdict.expiresAt)
+    this.#revocations.used(verdict)
     return verdict
   }
 
@@ -158,7 +158,7 @@ class Gate extends Allowances implements RunningAccess {
     const claims = await this.#tickets.read(ticket)
     const { keyId, user, session, scopes, app: own } = claims.bearer
     const issuer = await this.#verdicts.issuer(keyId)
-    this.#revocations.used(keyId, issuer.expiresAt)
+    this.#revocations.used(issuer)
     await this.#findApp(app)
     if (app !== own || !issuer.apps.has(app)) throw new ParleyError('forbidden')
     this.#checkSecure(request)

@@ -1,8 +1,9 @@
 import { LRUCache } from 'lru-cache'
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import { ParleyError } from '../protocol/errors.ts'
 
-const SECONDS_PER_MINUTE = 60
+const MINUTE_MS = 60_000
+/** Key ids and addresses whose failures are counted; the longest quiet go first. About 200 bytes each. */
+const MAX_PLACES = 20_000
 /** Milliseconds: about ten hashes later. */
 const SHED_RETRY_MS = 250
 /** Key ids that may wait for a hash: 0.4 s at two hashes of 24 ms at once, within what a handshake may take. */
@@ -31,7 +32,9 @@ type Line = { readonly placed: Set<string>; readonly turns: (() => void)[]; read
  */
 export class Guesses {
   readonly #limit: number
-  readonly #failures: RateLimiterMemory
+  readonly #perMinute: number
+  /** By key id and address, from the first failure on for a minute. */
+  readonly #failures = new LRUCache<string, { count: number }>({ max: MAX_PLACES, ttl: MINUTE_MS })
   readonly #guessed = new LRUCache<string, true>({ max: MAX_GUESSED, ttl: GUESSED_MS })
   readonly #fresh: Line = { placed: new Set(), turns: [], mostWaiting: MAX_WAITING }
   readonly #suspect: Line = { placed: new Set(), turns: [], mostWaiting: MAX_GUESSED_WAITING }
@@ -39,8 +42,7 @@ export class Guesses {
 
   constructor({ guessesPerMinute, hashesAtOnce }: GuessLimits) {
     this.#limit = hashesAtOnce
-    // Its entries are bounded by what can be hashed in a minute: a place is taken only with a hash.
-    this.#failures = new RateLimiterMemory({ points: guessesPerMinute, duration: SECONDS_PER_MINUTE })
+    this.#perMinute = guessesPerMinute
   }
 
   /**
@@ -54,15 +56,22 @@ export class Guesses {
       throw new ParleyError('overloaded', { retryAfterMs: SHED_RETRY_MS })
     line.placed.add(keyId)
     try {
-      const place = `${keyId} ${address}`
-      await this.#take(place)
+      const failures = this.#take(keyId, address)
       const proven = await this.#inTurn(line, prove)
-      if (proven) await this.#failures.reward(place)
+      if (proven) failures.count--
       else this.#guessed.set(keyId, true)
       return proven
     } finally {
       line.placed.delete(keyId)
     }
+  }
+
+  /**
+   * A wrong secret that is known as one without a hash: it counts like the others, and takes no place. Throws
+   * `rate_limit_exceeded` as `attempt` does.
+   */
+  miss(keyId: string, address: string): void {
+    this.#take(keyId, address)
   }
 
   async #inTurn({ turns }: Line, prove: () => Promise<boolean>): Promise<boolean> {
@@ -79,12 +88,12 @@ export class Guesses {
   }
 
   /** Counted as a failure before it is one, so that guesses at the same time are all counted. */
-  async #take(place: string): Promise<void> {
-    try {
-      await this.#failures.consume(place)
-    } catch (refusal) {
-      if (!(refusal instanceof RateLimiterRes)) throw refusal
-      throw new ParleyError('rate_limit_exceeded', { retryAfterMs: refusal.msBeforeNext })
-    }
+  #take(keyId: string, address: string): { count: number } {
+    const place = `${keyId} ${address}`
+    const failures = this.#failures.get(place) ?? { count: 0 }
+    if (failures.count >= this.#perMinute)
+      throw new ParleyError('rate_limit_exceeded', { retryAfterMs: Math.ceil(this.#failures.getRemainingTTL(place)) })
+    if (failures.count++ === 0) this.#failures.set(place, failures)
+    return failures
   }
 }

@@ -23,6 +23,8 @@ export type Verdict = {
   readonly networks: readonly Network[] | undefined
   /** Milliseconds since 1970; Infinity: never. */
   readonly expiresAt: number
+  /** Of a key whose row had none when it was proven. */
+  readonly newTag?: number
 }
 
 export function verdictOf(row: KeyRow): Verdict {

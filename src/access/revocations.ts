@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache'
-import type { KeyRow, KeyStore } from '../ports/keys.ts'
+import type { KeyRow, KeyStore, KeyUse } from '../ports/keys.ts'
 import type { Change, ChangeFeed } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
+import type { Verdict } from './principals.ts'
 import type { Verdicts } from './verdicts.ts'
 
 /** Milliseconds. A key that expires closes its connections within a second (I9); one timer for all keys. */
@@ -18,7 +19,8 @@ export class Revocations {
   readonly #telemetry: Telemetry
   readonly #listeners = new Set<(keyId: string) => void>()
   readonly #expiring = new LRUCache<string, number>({ max: MAX_EXPIRING })
-  readonly #used = new Set<string>()
+  /** By id, with the tag of a key that had none. */
+  readonly #used = new Map<string, KeyUse>()
   /** Keys that could not be read again because the store was away; `all` when any may have changed. */
   readonly #unread = new Set<string>()
   #unreadAll = false
@@ -38,9 +40,9 @@ export class Revocations {
     this.#listeners.add(listener)
   }
 
-  /** A key was used; `expiresAt` in ms since 1970 or Infinity. */
-  used(keyId: string, expiresAt: number): void {
-    this.#used.add(keyId)
+  used({ keyId, expiresAt, newTag }: Verdict): void {
+    if (newTag !== undefined) this.#used.set(keyId, { id: keyId, tag: newTag })
+    else if (!this.#used.has(keyId)) this.#used.set(keyId, { id: keyId })
     if (expiresAt !== Number.POSITIVE_INFINITY) this.#expiring.set(keyId, expiresAt)
   }
 
@@ -114,13 +116,13 @@ export class Revocations {
 
   async #touch(): Promise<void> {
     this.#touchedAt = Date.now()
-    const ids = [...this.#used]
+    const uses = [...this.#used.values()]
     this.#used.clear()
-    if (ids.length === 0) return
+    if (uses.length === 0) return
     try {
-      await this.#keys.touchKeys(ids, this.#touchedAt)
+      await this.#keys.touchKeys(uses, this.#touchedAt)
     } catch (cause) {
-      this.#telemetry.log('debug', 'use of keys not noted', { keys: ids.length }, cause)
+      this.#telemetry.log('debug', 'use of keys not noted', { keys: uses.length }, cause)
     }
   }
 }

@@ -3,13 +3,15 @@ import type { Principal } from '../ports/access.ts'
 import type { KeyRow, KeyStore } from '../ports/keys.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { Guesses } from './guesses.ts'
-import { type PresentedKey, parseKey, provesPublishable, provesSecret } from './keys.ts'
+import { keyTag, type PresentedKey, parseKey, provesPublishable, provesSecret } from './keys.ts'
 import { isLive, type Verdict, verdictOf } from './principals.ts'
 
 /** Entries: refused keys that are not looked up again. About 150 bytes each. */
 const MAX_REFUSED = 10_000
 /** Milliseconds: a client with a wrong key that retries costs nothing; a key made meanwhile works within this. */
 const REFUSED_MS = 60_000
+/** Entries: tags of keys that were asked for, so that guesses at a key read its row once. About 100 bytes each. */
+const MAX_TAGS = 10_000
 /** Entries: keys that are gone, so that a connection which was let in just before is still stopped. About 100 bytes each. */
 const MAX_GONE = 50_000
 
@@ -25,6 +27,7 @@ export class Verdicts {
   /** By digest; those that only ask who let someone in, by the key's id. */
   readonly #flights = new Map<string, Promise<Verdict>>()
   readonly #refused = new LRUCache<string, true>({ max: MAX_REFUSED, ttl: REFUSED_MS })
+  readonly #tags = new LRUCache<string, number>({ max: MAX_TAGS })
   readonly #gone = new LRUCache<string, true>({ max: MAX_GONE })
   readonly #dead = new WeakSet<Principal>()
   /** Of keys by whose word others came in, by id; the key itself may never have been shown to this process. */
@@ -57,6 +60,7 @@ export class Verdicts {
     if (presented === undefined) throw new ParleyError('unauthorized')
     const known = this.#flights.get(digest)
     if (known !== undefined) return known
+    if (this.#isWrong(presented, digest)) throw this.#miss(presented, digest, address)
     const flight = this.#lookUp(presented, digest, address).finally(() => this.#flights.delete(digest))
     this.#flights.set(digest, flight)
     return flight
@@ -72,6 +76,7 @@ export class Verdicts {
   changed(): void {
     this.#generation++
     this.#refused.clear()
+    this.#tags.clear()
   }
 
   /**
@@ -156,20 +161,35 @@ export class Verdicts {
   async #lookUp(presented: PresentedKey, digest: string, address: string): Promise<Verdict> {
     const generation = this.#generation
     const found = await this.#keys.findKey(presented.id)
-    if (!(await this.#isProven(found, presented, address))) throw this.#refuse(digest)
+    if (!(await this.#isProven(found, presented, digest, address))) throw this.#refuse(digest)
     // The key may have been revoked while its secret was hashed.
     const row = generation === this.#generation ? found : await this.#readCurrent(presented.id)
     if (!isLive(row, Date.now())) throw this.#refuse(digest)
-    const verdict = verdictOf(row)
+    const isUntold = row.kind === 'secret' && row.tag === undefined
+    const verdict = { ...verdictOf(row), ...(isUntold ? { newTag: keyTag(row.id, presented.secret) } : {}) }
     this.#byDigest.set(digest, verdict)
     this.#digests.set(verdict.keyId, digest)
     return verdict
   }
 
+  /** For sure, by what is in memory: a key has one secret, and each secret one tag. */
+  #isWrong({ id, secret }: PresentedKey, digest: string): boolean {
+    const [right, tag] = [this.#digests.get(id), this.#tags.get(id)]
+    return right === undefined ? tag !== undefined && tag !== keyTag(id, secret) : right !== digest
+  }
+
+  /** What a wrong secret is refused with that need not be hashed to be known as one. */
+  #miss({ kind, id }: PresentedKey, digest: string, address: string): ParleyError {
+    if (kind === 'secret') this.#guesses.miss(id, address)
+    return this.#refuse(digest)
+  }
+
   /** Nothing is hashed for a key that is unknown, gone or of the other kind. */
-  async #isProven(row: KeyRow | undefined, presented: PresentedKey, address: string): Promise<boolean> {
+  async #isProven(row: KeyRow | undefined, presented: PresentedKey, digest: string, address: string): Promise<boolean> {
     if (!isLive(row, Date.now()) || row.kind !== presented.kind) return false
     if (row.kind === 'publishable') return provesPublishable(row.hash, presented.secret)
+    if (row.tag !== undefined) this.#tags.set(row.id, row.tag)
+    if (this.#isWrong(presented, digest)) throw this.#miss(presented, digest, address)
     return this.#guesses.attempt(row.id, address, () => provesSecret(row.hash, presented.secret))
   }
 

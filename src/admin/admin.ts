@@ -5,6 +5,7 @@ import { AppAdmin } from './apps.ts'
 import { Audit } from './audit.ts'
 import { KeyAdmin } from './keys.ts'
 import type { AdminParts } from './parts.ts'
+import { planWords, STANDARD_PLAN } from './plan-words.ts'
 import { assertOperator } from './reach.ts'
 
 /** What administers Apps and keys, for the command line and for HTTP. */
@@ -20,12 +21,7 @@ export function createAdmin(parts: AdminParts): Admin {
       return reads.listAccounts(page)
     },
     account: (actor, id) => account(reads, actor, id),
-    async setPlan(actor, id, plan) {
-      assertOperator(actor)
-      await audit.noted(actor, 'account.plan', id, async () => {
-        if (!(await parts.store.setPlan(id, plan))) throw noSuchAccount(id)
-      })
-    },
+    setPlan: (actor, id, plan) => audit.noted(actor, 'account.plan', id, () => setPlan(parts, actor, id, plan)),
     apps: (actor, page) => apps.list(actor, page),
     app: (actor, id) => apps.show(actor, id),
     putApp: (actor, definition, owner) => apps.put(actor, definition, owner),
@@ -46,6 +42,13 @@ async function account(reads: AdminParts['reads'], actor: Actor, id: string): Pr
   const found = isTheirs ? await reads.findAccount(id) : undefined
   if (found === undefined) throw noSuchAccount(id)
   return found
+}
+
+async function setPlan({ store, plans }: AdminParts, actor: Actor, id: string, plan: string): Promise<void> {
+  assertOperator(actor)
+  const words = planWords(plans)
+  if (!words.includes(plan)) throw new ParleyError('invalid_value', { message: `plan: one of ${words.join(', ')}` })
+  if (!(await store.setPlan(id, plan === STANDARD_PLAN ? undefined : plan))) throw noSuchAccount(id)
 }
 
 function noSuchAccount(id: string): ParleyError {

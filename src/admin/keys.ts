@@ -10,6 +10,8 @@ import { assertMayGive, assertOperator, reachesKey, reachOf } from './reach.ts'
 /** Live keys of one account, when its own key makes them: several for each of its Apps. */
 const MAX_KEYS = 1000
 
+type Proof = Pick<KeyRow, 'id' | 'hash' | 'tag'>
+
 /** Keys as they are administered: shown once, and never with more than the actor has itself. */
 export class KeyAdmin {
   readonly #parts: AdminParts
@@ -22,7 +24,7 @@ export class KeyAdmin {
 
   async list(actor: Actor, page: PageQuery): Promise<readonly KeyFacts[]> {
     const rows = await this.#parts.reads.pageKeys({ ...reachOf(actor), ...page })
-    return rows.map(withoutHash)
+    return rows.map(withoutSecret)
   }
 
   async create(actor: Actor, asked: KeyWish): Promise<ShownKey> {
@@ -35,9 +37,9 @@ export class KeyAdmin {
       const now = Date.now()
       const { lifetime, ...facts } = wish
       const expiry = lifetime === undefined ? {} : { expiresAt: now + lifetime }
-      const row = { ...facts, id: minted.id, hash: minted.hash, createdAt: now, ...expiry }
+      const row = { ...facts, ...proofOf(minted), createdAt: now, ...expiry }
       await this.#parts.store.createKey(row).catch(explainMissingApp)
-      return { key: minted.key, facts: withoutHash(row) }
+      return { key: minted.key, facts: withoutSecret(row) }
     })
   }
 
@@ -55,12 +57,12 @@ export class KeyAdmin {
       const now = Date.now()
       const lifetime = wanted ?? (old.expiresAt === undefined ? undefined : old.expiresAt - old.createdAt)
       const expiry = lifetime === undefined ? {} : { expiresAt: now + lifetime }
-      const successor = { id: minted.id, hash: minted.hash, createdAt: now, ...expiry }
+      const successor = { ...proofOf(minted), createdAt: now, ...expiry }
       if (!(await this.#parts.store.rotateKey(id, successor, now + overlap)))
         throw new ParleyError('conflict', { message: `Key ${id} is revoked or has expired; make a new one` })
-      const { expiresAt: _own, lastUsedAt: _used, ...kept } = old
+      const { expiresAt: _own, lastUsedAt: _used, tag: _tag, ...kept } = old
       const oldUntil = Math.min(now + overlap, old.expiresAt ?? Number.POSITIVE_INFINITY)
-      return { key: minted.key, facts: withoutHash({ ...kept, ...successor }), oldUntil }
+      return { key: minted.key, facts: withoutSecret({ ...kept, ...successor }), oldUntil }
     })
   }
 
@@ -86,7 +88,12 @@ export class KeyAdmin {
   }
 }
 
-function withoutHash({ hash: _hash, ...facts }: KeyRow): KeyFacts {
+/** What is stored of a new key in the place of its secret. */
+function proofOf({ id, hash, tag }: Proof): Proof {
+  return { id, hash, ...(tag === undefined ? {} : { tag }) }
+}
+
+function withoutSecret({ hash: _hash, tag: _tag, ...facts }: KeyRow): KeyFacts {
   return facts
 }
 

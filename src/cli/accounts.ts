@@ -1,3 +1,4 @@
+import { NO_PLAN, planWords, STANDARD_PLAN } from '../admin/plan-words.ts'
 import { readConfig } from '../config.ts'
 import type { AccountRow } from '../ports/admin-store.ts'
 import { AT_HOST } from './admin-of.ts'
@@ -15,14 +16,11 @@ import {
 
 /** Accounts that are read at a time. */
 const PAGE = 200
-const NO_PLAN = 'none'
-/** Takes away what somebody gave. */
-const STANDARD = 'default'
 
 export function accountsCommand(open: OpenStore): Command {
   const actions = { list, set }
   return {
-    usage: ['accounts list', `accounts set ACCOUNT --plan NAME|${NO_PLAN}|${STANDARD}`],
+    usage: ['accounts list', `accounts set ACCOUNT --plan NAME|${NO_PLAN}|${STANDARD_PLAN}`],
     about: 'Accounts: how much the keys of one may do together',
     async run([action = '', ...rest], io) {
       const act = Object.entries(actions).find(([name]) => name === action)?.[1]
@@ -60,19 +58,18 @@ async function readAll(admin: CliStore['admin']): Promise<AccountRow[]> {
 }
 
 function planIn({ plan }: AccountRow, { plans, defaultPlan }: ReturnType<typeof readConfig>['access']): string {
-  if (plan === undefined) return `${defaultPlan} (${STANDARD})`
+  if (plan === undefined) return `${defaultPlan} (${STANDARD_PLAN})`
   return plan === NO_PLAN || plans.has(plan) ? plan : `${plan} (not in PARLEY_PLANS: ${defaultPlan})`
 }
 
 async function set(args: readonly string[], io: CliIo, open: OpenStore): Promise<void> {
   const { values, positionals } = readArgs(args, { plan: { type: 'string' } } as const, 1)
   const [account = ''] = positionals
-  const { plans } = readConfig(io.env).access
   const { plan } = values
-  const known = [...plans.keys(), NO_PLAN, STANDARD]
+  const known = planWords(readConfig(io.env).access.plans)
   if (plan === undefined || !known.includes(plan)) throw new UsageError(`--plan: one of ${known.join(', ')}`)
   await withStore(open, io, async ({ admin }) => {
-    await admin.setPlan(AT_HOST, account, plan === STANDARD ? undefined : plan)
+    await admin.setPlan(AT_HOST, account, plan)
     io.out(`Account ${account} has the plan ${plan}; running servers go by it within a second`)
   })
 }

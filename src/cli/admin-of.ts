@@ -18,6 +18,10 @@ const limits = {
 }
 
 /** What the commands do, on this store. */
-export function adminOf(store: AdminParts['store'], reads: AdminParts['reads'], auditKeepMs: number): Admin {
-  return createAdmin({ store, reads, limits, auditKeepMs, parseDefinition, mintKey, plainNetwork })
+export function adminOf(
+  store: AdminParts['store'],
+  reads: AdminParts['reads'],
+  settings: Pick<AdminParts, 'auditKeepMs' | 'plans'>,
+): Admin {
+  return createAdmin({ store, reads, limits, ...settings, parseDefinition, mintKey, plainNetwork })
 }

@@ -12,7 +12,7 @@ const POOL_SIZE = 1
 
 /** The store that a server with this environment uses; the embedded one is joined if it runs, else started for the command. */
 export async function openStore(io: CliIo): Promise<CliStore & CliDocuments & CliConversations & CliUsage> {
-  const { auditKeepMs } = readConfig(io.env).access
+  const { auditKeepMs, plans } = readConfig(io.env).access
   const storage = await openDescribed(io)
   const { store } = storage
   const audit = new Audit(store, auditKeepMs)
@@ -23,7 +23,7 @@ export async function openStore(io: CliIo): Promise<CliStore & CliDocuments & Cl
     documents: store,
     sessions: store,
     privacy: store,
-    admin: adminOf(store, store, auditKeepMs),
+    admin: adminOf(store, store, { auditKeepMs, plans }),
     audit,
     close: () => storage.close(),
   }

@@ -32,8 +32,8 @@ export type KeyWish = {
   readonly lifetime?: number
 }
 
-/** All of a key but its hash. */
-export type KeyFacts = Omit<KeyRow, 'hash'>
+/** All of a key but what comes of its secret. */
+export type KeyFacts = Omit<KeyRow, 'hash' | 'tag'>
 /** `key` is shown once: it is not stored. */
 export type ShownKey = { readonly key: string; readonly facts: KeyFacts }
 export type Rotation = {
@@ -54,8 +54,11 @@ export interface Admin {
   acts(actor: Actor, query: { readonly before?: string; readonly limit: number }): Promise<readonly ActRow[]>
   accounts(actor: Actor, page: PageQuery): Promise<readonly AccountRow[]>
   account(actor: Actor, id: string): Promise<AccountRow>
-  /** The operator's word only. `undefined` takes the plan away; the name is known to whoever calls. */
-  setPlan(actor: Actor, id: string, plan: string | undefined): Promise<void>
+  /**
+   * The operator's word only. `plan`: a name of `PARLEY_PLANS`, `none`, or `default`, which takes away what somebody gave.
+   * Rejects with `invalid_value` for another.
+   */
+  setPlan(actor: Actor, id: string, plan: string): Promise<void>
   apps(actor: Actor, page: PageQuery): Promise<readonly StoredApp[]>
   app(actor: Actor, id: string): Promise<StoredApp>
   /** Rejects with `invalid_value`, which names every bad field, and `forbidden`. `account`: whose it is to be; the operator's word only. */

@@ -8,6 +8,8 @@ export type KeyRow = {
   readonly kind: KeyKind
   /** argon2id (secret) or SHA-256 (publishable) of the key's secret part; never the key. */
   readonly hash: string
+  /** Secret keys: 16 bits of a digest of the secret, by which a wrong one is told without a hash. Absent: not known yet. */
+  readonly tag?: number
   readonly label?: string
   readonly apps: readonly string[]
   readonly scopes: readonly Scope[]
@@ -22,7 +24,10 @@ export type KeyRow = {
 }
 
 /** What a key that takes another's place has of its own. */
-export type Successor = Pick<KeyRow, 'id' | 'hash' | 'createdAt' | 'expiresAt'>
+export type Successor = Pick<KeyRow, 'id' | 'hash' | 'tag' | 'createdAt' | 'expiresAt'>
+
+/** A key was used; `tag` when its row had none. */
+export type KeyUse = Pick<KeyRow, 'id' | 'tag'>
 
 export interface KeyStore {
   findKey(id: string): Promise<KeyRow | undefined>
@@ -33,5 +38,6 @@ export interface KeyStore {
   revokeKey(id: string, at: number): Promise<boolean>
   /** Makes `successor` with all else as key `id` has it; that one expires at `until` or when it would have. False when it is not live. */
   rotateKey(id: string, successor: Successor, until: number): Promise<boolean>
-  touchKeys(ids: readonly string[], at: number): Promise<void>
+  /** A tag that is stored already stays. */
+  touchKeys(uses: readonly KeyUse[], at: number): Promise<void>
 }

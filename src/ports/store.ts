@@ -97,12 +97,7 @@ export type MessageRow = {
 }
 
 /** More of a stored message's content: `text` follows its first `from` characters. Given again, or late, it takes nothing away. */
-export type MessageTail = {
-  readonly id: string
-  readonly runId: string
-  readonly from: number
-  readonly text: string
-}
+export type MessageTail = { readonly id: string; readonly runId: string; readonly from: number; readonly text: string }
 
 /** What one change of one session must make durable, atomically: rows of runs and messages are upserted whole by id. */
 export type SessionWrite = {

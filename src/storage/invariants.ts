@@ -183,6 +183,11 @@ const OF_SESSIONS: readonly Invariant[] = [
       where revoked_at is null and (expires_at is null or expires_at > now()) and not scopes @> '["operator"]'
         and not exists (select from key_apps a where a.key_id = k.id)`,
   },
+  {
+    name: 'key-tags',
+    found: 'keys with a tag that is not of 16 bits: nobody can use them',
+    broken: (sql) => sql`select null::uuid, id from keys where tag not between 0 and 65535`,
+  },
 ]
 
 /** In the order in which they are told. */

@@ -1,6 +1,7 @@
 import type { ISql, Sql } from 'postgres'
 import type { KeyRow, KeyStore, Successor } from '../ports/keys.ts'
 import { ParleyError } from '../protocol/errors.ts'
+import { Batcher } from './batcher.ts'
 import { notify, recordChange } from './changes.ts'
 import type { Pool } from './connection.ts'
 import { type Time, toMillis } from './rows.ts'
@@ -19,6 +20,7 @@ export type KeyRecord = {
   readonly revoked_at: Time | null
   readonly last_used_at: Time | null
   readonly addresses: readonly string[]
+  readonly tag: number | null
 }
 
 const toDate = (millis: number | undefined) => (millis === undefined ? null : new Date(millis))
@@ -28,13 +30,17 @@ export const selectKeys = (sql: ISql) => sql`
   from keys k`
 
 export function createKeyStore(pool: Pool): KeyStore {
+  // Who guesses at ids asks for many.
+  const finds = new Batcher<KeyRow>(async (ids) => {
+    const records = await pool.query((sql) => {
+      return sql<KeyRecord[]>`
+        ${selectKeys(sql)}
+        where k.id in (select value from json_array_elements_text(${JSON.stringify(ids)}::text::json))`
+    })
+    return new Map(records.map((record) => [record.id, toKey(record)]))
+  })
   return {
-    async findKey(id) {
-      const [record] = await pool.query((sql) => {
-        return sql<KeyRecord[]>`${selectKeys(sql)} where k.id = ${id}`
-      })
-      return record && toKey(record)
-    },
+    findKey: (id) => finds.get(id),
     async createKey(row) {
       const [result] = await pool.query((sql) => insertKey(sql, row))
       if (result && result.missing > 0) throw new ParleyError('app_not_found')
@@ -59,11 +65,11 @@ export function createKeyStore(pool: Pool): KeyStore {
       const rotated = await pool.query((sql) => replaceKey(sql, id, successor, until))
       return rotated.length > 0
     },
-    async touchKeys(ids, at) {
+    async touchKeys(uses, at) {
       await pool.query((sql) => {
         return sql`
-          update keys set last_used_at = greatest(last_used_at, ${toDate(at)}::timestamptz)
-          where id in (select value from json_array_elements_text(${JSON.stringify(ids)}::text::json))`
+          update keys k set last_used_at = greatest(k.last_used_at, ${toDate(at)}::timestamptz), tag = coalesce(k.tag, u.tag)
+          from json_to_recordset(${JSON.stringify(uses)}::text::json) as u(id text, tag integer) where k.id = u.id`
       })
     },
   }
@@ -79,12 +85,12 @@ function insertKey(sql: Sql, row: KeyRow) {
       insert into accounts (id) select ${row.account} where not exists (select from missing) on conflict do nothing
     ), made as (
       insert into keys (id, account, kind, hash, label, scopes, origins, created_at, expires_at, revoked_at, last_used_at,
-        addresses)
+        addresses, tag)
       select ${row.id}, ${row.account}, ${row.kind}::key_kind, ${row.hash}, ${row.label ?? null},
         ${JSON.stringify(row.scopes)}::text::jsonb, ${JSON.stringify(row.origins)}::text::jsonb,
         ${toDate(row.createdAt)}::timestamptz, ${toDate(row.expiresAt)}::timestamptz,
         ${toDate(row.revokedAt)}::timestamptz, ${toDate(row.lastUsedAt)}::timestamptz,
-        ${JSON.stringify(row.addresses)}::text::jsonb
+        ${JSON.stringify(row.addresses)}::text::jsonb, ${row.tag ?? null}::integer
       where not exists (select from missing)
       returning id
     ), scoped as (
@@ -102,9 +108,9 @@ function replaceKey(sql: Sql, id: string, successor: Successor, until: number) {
       where id = ${id} and revoked_at is null and (expires_at is null or expires_at > ${createdAt})
       returning *
     ), made as (
-      insert into keys (id, account, kind, hash, label, scopes, origins, created_at, expires_at, addresses)
+      insert into keys (id, account, kind, hash, label, scopes, origins, created_at, expires_at, addresses, tag)
       select ${successor.id}, account, kind, ${successor.hash}, label, scopes, origins, ${createdAt},
-        ${toDate(successor.expiresAt)}::timestamptz, addresses
+        ${toDate(successor.expiresAt)}::timestamptz, addresses, ${successor.tag ?? null}::integer
       from old
       returning id
     ), scoped as (
@@ -119,6 +125,7 @@ export function toKey(record: KeyRecord): KeyRow {
     account: record.account,
     kind: record.kind,
     hash: record.hash,
+    ...(record.tag === null ? {} : { tag: record.tag }),
     ...(record.label === null ? {} : { label: record.label }),
     apps: record.apps,
     scopes: record.scopes,

@@ -5,7 +5,7 @@ import { createApps } from '../../src/apps/registry.ts'
 import type { AccessRequest } from '../../src/ports/access.ts'
 import type { AccountStore } from '../../src/ports/accounts.ts'
 import type { App, AppLimits } from '../../src/ports/apps.ts'
-import type { KeyKind, KeyRow, KeyStore, Successor } from '../../src/ports/keys.ts'
+import type { KeyKind, KeyRow, KeyStore, KeyUse, Successor } from '../../src/ports/keys.ts'
 import type { AppRow, AppStore, Change, ChangeFeed, FoundApp } from '../../src/ports/store.ts'
 import type { Telemetry } from '../../src/ports/telemetry.ts'
 import type { TicketStore } from '../../src/ports/tickets.ts'
@@ -74,15 +74,19 @@ export class FakeStore implements KeyStore, AccountStore, UsageStore, AppStore, 
     const row = this.keys.get(id)
     if (row === undefined || row.revokedAt !== undefined) return false
     this.keys.set(id, { ...row, expiresAt: Math.min(until, row.expiresAt ?? until) })
-    const { expiresAt: _mine, ...kept } = row
+    const { expiresAt: _mine, tag: _tag, ...kept } = row
     this.keys.set(successor.id, { ...kept, ...successor })
     for (const each of [id, successor.id]) this.tell({ kind: 'key', id: each })
     return true
   }
 
-  async touchKeys(ids: readonly string[]): Promise<void> {
+  async touchKeys(uses: readonly KeyUse[]): Promise<void> {
     this.#use('touchKeys')
-    this.touched.push([...ids])
+    this.touched.push(uses.map(({ id }) => id))
+    for (const { id, tag } of uses) {
+      const row = this.keys.get(id)
+      if (row !== undefined && tag !== undefined) this.keys.set(id, { ...row, tag: row.tag ?? tag })
+    }
   }
 
   async planOf(account: string): Promise<string | undefined> {
@@ -213,6 +217,7 @@ export function openGate({ host = '127.0.0.1', origins = [], ...settings }: Gate
       account: 'acme',
       kind,
       hash: minted.hash,
+      ...(minted.tag === undefined ? {} : { tag: minted.tag }),
       apps: ['alpha'],
       scopes: ['read', 'write'],
       origins: kind === 'publishable' ? ['https://shop.example'] : [],

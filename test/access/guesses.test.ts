@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Guesses } from '../../src/access/guesses.ts'
 import { deferred, turns } from '../support/turns.ts'
 import { refusal } from './fakes.ts'
@@ -20,8 +20,52 @@ function bench() {
       hashes.push({ keyId, end: resolve })
       return promise
     })
-  return { attempt, hashes }
+  return { guesses, attempt, hashes }
 }
+
+afterEach(() => {
+  vi.useRealTimers()
+  vi.restoreAllMocks()
+})
+
+describe('misses', () => {
+  it('count with the failures of hashes, by key and address, for a minute from the first on', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    let now = 1000
+    vi.spyOn(performance, 'now').mockImplementation(() => now)
+    const pass = (ms: number) => {
+      now += ms
+      vi.advanceTimersByTime(ms)
+    }
+    const { guesses, attempt, hashes } = bench()
+    for (let count = 0; count < 9; count++) guesses.miss('a', HERE)
+    const hashed = attempt('a')
+    await turns()
+    hashes[0]?.end(false)
+    expect(await hashed).toBe(false)
+    pass(20_000)
+    const refused = await refusal((async () => guesses.miss('a', HERE))())
+    expect(refused).toMatchObject({ code: 'rate_limit_exceeded', retryAfterMs: 40_000 })
+    expect((await refusal(attempt('a'))).code).toBe('rate_limit_exceeded')
+    guesses.miss('a', '198.51.100.1')
+    guesses.miss('b', HERE)
+    pass(40_001)
+    guesses.miss('a', HERE)
+    expect(hashes).toHaveLength(1)
+  })
+
+  it('leave a key its turn among those that were not guessed at', async () => {
+    const { guesses, attempt, hashes } = bench()
+    guesses.miss('missed', HERE)
+    const all = ['a', 'b', 'missed', 'c'].map((keyId) => attempt(keyId))
+    for (let ended = 0; ended < all.length; ended++) {
+      await turns()
+      hashes[ended]?.end(true)
+    }
+    await Promise.all(all)
+    expect(hashes.map(({ keyId }) => keyId)).toEqual(['a', 'b', 'missed', 'c'])
+  })
+})
 
 describe('slow hashes', () => {
   it('are two in flight; others wait in the order in which they came', async () => {

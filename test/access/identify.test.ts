@@ -1,7 +1,7 @@
 import * as argon2 from '@node-rs/argon2'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { mintKey } from '../../src/access/keys.ts'
-import { type Gate, type GateOptions, keyed, openGate, refusal, request } from './fakes.ts'
+import { keyTag, mintKey } from '../../src/access/keys.ts'
+import { type FakeStore, type Gate, type GateOptions, keyed, openGate, refusal, request } from './fakes.ts'
 
 vi.mock(import('@node-rs/argon2'), { spy: true })
 
@@ -11,6 +11,14 @@ let gate: Gate
 function open(options: GateOptions = {}): Gate {
   gate = openGate(options)
   return gate
+}
+
+/** As a key that nobody used since there are tags. */
+function untag(store: FakeStore, id: string): void {
+  const row = store.keys.get(id)
+  if (row === undefined) throw new Error(`there is no key ${id}`)
+  const { tag: _tag, ...rest } = row
+  store.keys.set(id, rest)
 }
 
 beforeEach(() => {
@@ -113,7 +121,8 @@ describe('hashing', () => {
 
   it('of a wrong key is remembered: the same key again costs neither a read nor a hash', async () => {
     const { access, addKey, store } = open()
-    const { key } = await addKey('secret')
+    const { key, id } = await addKey('secret')
+    untag(store, id)
     const wrong = `${key}x`
     await refusal(access.identify(keyed(wrong), 'alpha'))
     const asked = store.asked.length
@@ -130,8 +139,9 @@ describe('hashing', () => {
   })
 
   it('of another secret for a key that is being proven is shed as overloaded, with when to come back', async () => {
-    const { access, addKey } = open()
-    const { key } = await addKey('secret')
+    const { access, addKey, store } = open()
+    const { key, id } = await addKey('secret')
+    untag(store, id)
     const first = access.identify(keyed(key), 'alpha')
     const refused = await refusal(access.identify(keyed(`${key}x`), 'alpha'))
     expect(refused.code).toBe('overloaded')
@@ -151,7 +161,7 @@ describe('hashing', () => {
     const refused = await refusal(access.identify(keyed(guess(10)), 'alpha'))
     expect(refused.code).toBe('rate_limit_exceeded')
     expect(refused.retryAfterMs).toBeGreaterThan(0)
-    expect(hashes).toHaveBeenCalledTimes(11)
+    expect(hashes).toHaveBeenCalledTimes(1)
     const elsewhere = request({ headers: { 'x-api-key': guess(11) }, address: '198.51.100.1' })
     expect((await refusal(access.identify(elsewhere, 'alpha'))).code).toBe('unauthorized')
     expect((await access.identify(keyed(key), 'alpha')).keyId).toBe(id)
@@ -164,6 +174,93 @@ describe('hashing', () => {
     expect((await refusal(access.identify(keyed(key), 'alpha'))).code).toBe('store_unavailable')
     store.down = false
     expect((await access.identify(keyed(key), 'alpha')).kind).toBe('key')
+  })
+})
+
+describe('the tag of a secret key', () => {
+  const wrongSecret = (nth: number) => String(nth).padStart(22, '0')
+  const wrong = (id: string, nth: number) => `sk_live_${id}_${wrongSecret(nth)}`
+  /** Wrong secrets that have the tag of the right one, as somebody finds them who read the table. */
+  function* alike(id: string, secret: string): Generator<string> {
+    for (let nth = 0; ; nth++) {
+      if (keyTag(id, wrongSecret(nth)) === keyTag(id, secret)) yield wrong(id, nth)
+    }
+  }
+  const codeOf = async (attempt: Promise<unknown>) => (await refusal(attempt)).code
+
+  it('refuses wrong secrets without a hash, after one read of the row, and counts them all the same', async () => {
+    const { access, addKey, store } = open({ guessesPerMinute: 3 })
+    const { key, id, tag } = await addKey('secret')
+    const guesses = Array.from({ length: 20 }, (_, nth) => nth).filter((nth) => keyTag(id, wrongSecret(nth)) !== tag)
+    const codes: string[] = []
+    for (const nth of guesses.slice(0, 4)) codes.push(await codeOf(access.identify(keyed(wrong(id, nth)), 'alpha')))
+    expect(codes).toEqual(['unauthorized', 'unauthorized', 'unauthorized', 'rate_limit_exceeded'])
+    expect(hashes).not.toHaveBeenCalled()
+    expect(store.asked).toEqual([`findKey ${id}`])
+    expect(await codeOf(access.identify(keyed(key), 'alpha'))).toBe('rate_limit_exceeded')
+    const owner = request({ headers: { 'x-api-key': key }, address: '198.51.100.1' })
+    expect((await access.identify(owner, 'alpha')).keyId).toBe(id)
+  })
+
+  it('that a guess has lets it come to a hash: as many a minute as before there were tags, then none', async () => {
+    const { access, addKey } = open({ guessesPerMinute: 2 })
+    const { id, secret } = await addKey('secret')
+    const guesses = alike(id, secret)
+    const guess = () => codeOf(access.identify(keyed(guesses.next().value ?? ''), 'alpha'))
+    expect([await guess(), await guess(), await guess()]).toEqual([
+      'unauthorized',
+      'unauthorized',
+      'rate_limit_exceeded',
+    ])
+    expect(hashes).toHaveBeenCalledTimes(2)
+  })
+
+  it('that guesses have leaves them one place among the hashes', async () => {
+    const { access, addKey } = open()
+    const { id, secret } = await addKey('secret')
+    const guesses = alike(id, secret)
+    const all = await Promise.all(
+      [1, 2, 3].map(() => codeOf(access.identify(keyed(guesses.next().value ?? ''), 'alpha'))),
+    )
+    expect(all.toSorted()).toEqual(['overloaded', 'overloaded', 'unauthorized'])
+    expect(hashes).toHaveBeenCalledTimes(1)
+  })
+
+  it('lets nobody without it into the way of who is being proven', async () => {
+    const { access, addKey } = open()
+    const { key, id, tag } = await addKey('secret')
+    const nth = keyTag(id, wrongSecret(0)) === tag ? 1 : 0
+    const first = access.identify(keyed(key), 'alpha')
+    expect(await codeOf(access.identify(keyed(wrong(id, nth)), 'alpha'))).toBe('unauthorized')
+    expect((await first).keyId).toBe(id)
+  })
+
+  it('is learned from the first proof of a key that has none, and written down with its use', async () => {
+    const { access, addKey, store } = open()
+    const { key, id, tag } = await addKey('secret')
+    untag(store, id)
+    expect(await codeOf(access.identify(keyed(wrong(id, 0)), 'alpha'))).toBe('unauthorized')
+    expect(hashes).toHaveBeenCalledTimes(1)
+    await access.identify(keyed(key), 'alpha')
+    expect(hashes).toHaveBeenCalledTimes(2)
+    // Whose right secret is in memory needs no tag to tell a wrong one.
+    expect(await codeOf(access.identify(keyed(wrong(id, 1)), 'alpha'))).toBe('unauthorized')
+    expect(hashes).toHaveBeenCalledTimes(2)
+    expect(store.keys.get(id)?.tag).toBeUndefined()
+    await access.close()
+    expect(store.keys.get(id)?.tag).toBe(tag)
+  })
+
+  it('is forgotten with every change of a key: one that was put in its place by hand works at once', async () => {
+    const { access, addKey, store } = open()
+    const [{ key, id }, other] = [await addKey('secret'), await addKey('secret')]
+    expect(await codeOf(access.identify(keyed(wrong(id, 0)), 'alpha'))).toBe('unauthorized')
+    const [row, { hash }] = [store.keys.get(id), other]
+    if (row === undefined) throw new Error('no row')
+    store.keys.set(id, { ...row, hash, tag: keyTag(id, other.secret) })
+    store.tell({ kind: 'key', id })
+    expect((await access.identify(keyed(`sk_live_${id}_${other.secret}`), 'alpha')).keyId).toBe(id)
+    expect(await codeOf(access.identify(keyed(key), 'alpha'))).toBe('unauthorized')
   })
 })
 

@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { hashSecret, mintKey, parseKey, provesPublishable, provesSecret, sha256 } from '../../src/access/keys.ts'
+import {
+  hashSecret,
+  keyTag,
+  mintKey,
+  parseKey,
+  provesPublishable,
+  provesSecret,
+  sha256,
+} from '../../src/access/keys.ts'
+
+/** First 16 bits of the SHA-256 of `parley key tag abcdefgh1234 abcdefghijklmnopqrstuvwxyz`: stored, so that it never changes. */
+const TAG = 0x0cdd
 
 describe('a key', () => {
   it.each(['secret', 'publishable'] as const)('of kind %s reads back as it was minted', async (kind) => {
@@ -20,6 +31,17 @@ describe('a key', () => {
     expect(secret.hash).toMatch(/^\$argon2id\$/)
     expect(publishable.hash).toBe(sha256(publishable.secret))
     for (const { hash, secret: part } of [secret, publishable]) expect(hash).not.toContain(part)
+  })
+
+  it('has a tag of 16 bits when it is secret, of its id and its secret; a publishable one has none', async () => {
+    const { id, secret, tag } = await mintKey('secret')
+    expect(tag).toBe(keyTag(id, secret))
+    expect((await mintKey('publishable')).tag).toBeUndefined()
+    expect(keyTag('abcdefgh1234', 'abcdefghijklmnopqrstuvwxyz')).toBe(TAG)
+    const tags = Array.from({ length: 1000 }, (_, nth) => keyTag('abcdefgh1234', `secret${nth}`))
+    for (const each of tags) expect(each).toBe(each & 0xffff)
+    expect(new Set(tags).size).toBeGreaterThan(900)
+    expect(keyTag('another', 'abcdefghijklmnopqrstuvwxyz')).not.toBe(TAG)
   })
 
   it('is proven by its own secret only', async () => {

@@ -46,6 +46,7 @@ export const ALIAS_FRAMES: Readonly<Record<AliasFrame['kind'], object>> = {
 const BODIES: Readonly<Record<string, (attempt: Attempt) => object>> = {
   'PATCH /v1/sessions/:id': () => ({ title: 'Another' }),
   'POST /v1/tickets': () => ({ session: randomUUID(), user: 'ann' }),
+  'PATCH /v1/admin/accounts/:account': () => ({ plan: 'none' }),
   'PUT /v1/admin/apps/:app': ({ app, target: { app: id } = { app } }) => {
     return { id, name: id, preamble: 'Another', model: { default: 'scripted/demo' } }
   },

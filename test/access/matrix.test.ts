@@ -46,6 +46,7 @@ DELETE /v1/users/:user               unauth     forbid     forbid     origin    
 POST /v1/tickets                     unauth     unauth     forbid     origin     ok         forbid     forbid     forbid
 GET /v1/admin/accounts               unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
 GET /v1/admin/accounts/:account      unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
+PATCH /v1/admin/accounts/:account    unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
 GET /v1/admin/apps                   unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
 GET /v1/admin/apps/:app              unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
 PUT /v1/admin/apps/:app              unauth     unauth     forbid     origin     forbid     forbid     forbid     forbid
@@ -97,6 +98,7 @@ DELETE /v1/users/:user               unauth     unauth     unauth     forbid    
 POST /v1/tickets                     unauth     unauth     unauth     forbid     forbid     forbid     ok         ok
 GET /v1/admin/accounts               unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
 GET /v1/admin/accounts/:account      unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
+PATCH /v1/admin/accounts/:account    unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
 GET /v1/admin/apps                   unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
 GET /v1/admin/apps/:app              unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
 PUT /v1/admin/apps/:app              unauth     unauth     unauth     forbid     forbid     forbid     forbid     forbid
@@ -148,6 +150,7 @@ DELETE /v1/users/:user               unauth     unauth     unauth     unauth    
 POST /v1/tickets                     unauth     unauth     unauth     unauth     unauth     unauth     unauth
 GET /v1/admin/accounts               unauth     unauth     unauth     unauth     unauth     unauth     unauth
 GET /v1/admin/accounts/:account      unauth     unauth     unauth     unauth     unauth     unauth     unauth
+PATCH /v1/admin/accounts/:account    unauth     unauth     unauth     unauth     unauth     unauth     unauth
 GET /v1/admin/apps                   unauth     unauth     unauth     unauth     unauth     unauth     unauth
 GET /v1/admin/apps/:app              unauth     unauth     unauth     unauth     unauth     unauth     unauth
 PUT /v1/admin/apps/:app              unauth     unauth     unauth     unauth     unauth     unauth     unauth
@@ -199,6 +202,7 @@ DELETE /v1/users/:user               forbid     forbid     forbid
 POST /v1/tickets                     forbid     forbid     forbid
 GET /v1/admin/accounts               forbid     forbid     ok
 GET /v1/admin/accounts/:account      ok         nothing    ok
+PATCH /v1/admin/accounts/:account    forbid     forbid     ok
 GET /v1/admin/apps                   ok         ok         ok
 GET /v1/admin/apps/:app              ok         noapp      ok
 PUT /v1/admin/apps/:app              ok         forbid     ok

@@ -7,6 +7,7 @@ import { chatCommand } from '../../src/cli/chat.ts'
 import { runCli } from '../../src/cli/cli.ts'
 import type { CliIo } from '../../src/cli/command.ts'
 import { keysCommand } from '../../src/cli/keys.ts'
+import { readConfig } from '../../src/config.ts'
 import { FakeStore } from '../access/fakes.ts'
 import { readsOf } from './fake-acts.ts'
 
@@ -41,10 +42,11 @@ export class FakeTerminal implements CliIo {
   }
 
   run(...argv: string[]): Promise<number> {
+    const { plans } = readConfig(this.env).access
     const open = async () => ({
       keys: this.store,
       apps: this.store,
-      admin: adminOf(this.store, readsOf(this.store), DAY),
+      admin: adminOf(this.store, readsOf(this.store), { auditKeepMs: DAY, plans }),
       close: async () => {
         this.closed++
       },

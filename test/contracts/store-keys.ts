@@ -21,6 +21,7 @@ export function keyRules(make: MakeStore): void {
       const full: Required<KeyRow> = {
         ...key(),
         kind: 'publishable',
+        tag: 65_535,
         label: 'the shop',
         apps: [await putApp('a-first'), await putApp('b-second')],
         origins: ['https://shop.example'],
@@ -63,15 +64,22 @@ export function keyRules(make: MakeStore): void {
       const old: KeyRow = {
         ...key({ apps: [await putApp('c-first'), await putApp('d-second')] }),
         kind: 'publishable',
+        tag: 5,
         label: 'the shop',
         scopes: ['read'],
         origins: ['https://shop.example'],
         addresses: ['203.0.113.7/32'],
       }
       await store().createKey(old)
-      await store().touchKeys([old.id], NOW)
+      await store().touchKeys([{ id: old.id }], NOW)
       const { changes, stop } = told(other().store)
-      const successor = { id: `n${randomUUID()}`, hash: 'of the new one', createdAt: NOW + 5, expiresAt: NOW + 100 }
+      const successor = {
+        id: `n${randomUUID()}`,
+        hash: 'of the new one',
+        tag: 0,
+        createdAt: NOW + 5,
+        expiresAt: NOW + 100,
+      }
       expect(await store().rotateKey(old.id, successor, NOW + 50)).toBe(true)
       expect(await store().findKey(successor.id)).toStrictEqual({ ...old, ...successor })
       expect(await store().findKey(old.id)).toStrictEqual({ ...old, lastUsedAt: NOW, expiresAt: NOW + 50 })
@@ -100,13 +108,39 @@ export function keyRules(make: MakeStore): void {
     it('keeps the latest use of keys', async () => {
       const [a, b] = [key(), key()]
       await Promise.all([a, b].map((row) => store().createKey(row)))
-      await store().touchKeys([a.id, b.id, 'nobody'], NOW + 5)
-      await store().touchKeys([a.id], NOW + 4)
+      await store().touchKeys([{ id: a.id }, { id: b.id }, { id: 'nobody' }], NOW + 5)
+      await store().touchKeys([{ id: a.id }], NOW + 4)
       await store().touchKeys([], NOW + 9)
       expect([await store().findKey(a.id), await store().findKey(b.id)]).toMatchObject([
         { lastUsedAt: NOW + 5 },
         { lastUsedAt: NOW + 5 },
       ])
+    })
+
+    it('learns the tag of a key with its use; one that it has stays, and a new key in its place has none of it', async () => {
+      const [old, told] = [key(), key({ tag: 7 })]
+      await Promise.all([old, told].map((row) => store().createKey(row)))
+      const tagOf = async (id: string) => (await other().store.findKey(id))?.tag
+      await store().touchKeys([{ id: old.id }], NOW)
+      expect(await tagOf(old.id)).toBeUndefined()
+      await store().touchKeys(
+        [old, told].map(({ id }) => ({ id, tag: 0 })),
+        NOW,
+      )
+      expect([await tagOf(old.id), await tagOf(told.id)]).toEqual([0, 7])
+      await store().touchKeys([{ id: old.id, tag: 9 }, { id: told.id }], NOW)
+      expect([await tagOf(old.id), await tagOf(told.id)]).toEqual([0, 7])
+      const successor = { id: `n${randomUUID()}`, hash: 'h', createdAt: NOW }
+      expect(await store().rotateKey(told.id, successor, NOW + 50)).toBe(true)
+      expect(await tagOf(successor.id)).toBeUndefined()
+    })
+
+    it('finds each of many keys that are asked for at once, and nobody', async () => {
+      const rows = Array.from({ length: 20 }, () => key())
+      await Promise.all(rows.map((row) => store().createKey(row)))
+      const ids = [...rows.map(({ id }) => id), 'nobody', 'of " and \\']
+      const found = await Promise.all(ids.map((id) => store().findKey(id)))
+      expect(found.map((row) => row?.id)).toEqual([...rows.map(({ id }) => id), undefined, undefined])
     })
 
     it('stores, lists and replaces Apps, and tells this process, too', async () => {

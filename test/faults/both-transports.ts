@@ -1,5 +1,5 @@
 import type { FaultOptions, Findings } from './fault.ts'
-import { Databases } from './own-database.ts'
+import { Databases, type OwnDatabase } from './own-database.ts'
 import { WatchedServer } from './watched-server.ts'
 
 const TRANSPORTS = ['ws', 'uws'] as const
@@ -36,7 +36,13 @@ export class Notes {
 }
 
 /** One transport's part of a fault. */
-export type Stage = { readonly transport: TransportName; readonly server: WatchedServer; readonly notes: Notes }
+export type Stage = {
+  readonly transport: TransportName
+  readonly server: WatchedServer
+  readonly notes: Notes
+  /** Looks into what the server stores in. */
+  readonly openDatabase: () => Promise<OwnDatabase>
+}
 
 /**
  * Plays a fault against a server on each transport: at once in the short form, where only what is right or wrong counts; one
@@ -52,10 +58,11 @@ export async function onBothTransports(
   const playOn = async (transport: TransportName): Promise<void> => {
     const notes = new Notes(transport)
     all.push(notes)
-    const env = { ...settings, PARLEY_TRANSPORT: transport, ...(await databases.env()) }
-    const server = await WatchedServer.start(env)
+    const own = await databases.env()
+    const server = await WatchedServer.start({ ...settings, PARLEY_TRANSPORT: transport, ...own })
+    const openDatabase = () => databases.open(server.process, own)
     try {
-      await play({ transport, server, notes })
+      await play({ transport, server, notes, openDatabase })
     } finally {
       await server.dispose()
     }

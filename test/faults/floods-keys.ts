@@ -14,8 +14,11 @@ const ID_LENGTH = 12
 const ATTACKERS = 32
 /** Addresses that they come from: so many that the limit per key and address hides nothing. */
 const ADDRESSES = 60_000
-/** Keys whose ids the attackers know; the first one's owner is connected. */
-const GUESSED = 4
+/**
+ * Keys whose ids the attackers know; the first one's owner is connected. The last ones have no tag, as keys that nobody used
+ * since there are tags: each guess at them has to be hashed, and so would be those of attackers who know a tag.
+ */
+const [GUESSED, TAGLESS] = [4, 2]
 /** Keys that are used for the first time in the middle of it, one after the other. */
 const NEW_KEYS = { short: 4, full: 30 } as const
 /** Milliseconds in which a new key is to get in, and in what share of the tries. */
@@ -27,7 +30,7 @@ const TRY_MS = 100
 const MAX_HASHES_PER_SECOND = 2000 / 10
 
 /** Guesses at keys that exist and at keys that do not: few hashes, quick refusals, and the owners of keys get in. */
-export async function guessKeys({ server, size, dice, notes }: Flood): Promise<void> {
+export async function guessKeys({ server, size, dice, notes, openDatabase }: Flood): Promise<void> {
   const minted: string[] = []
   const file = server.process.path('app.json')
   await writeFile(file, JSON.stringify(APP))
@@ -39,8 +42,10 @@ export async function guessKeys({ server, size, dice, notes }: Flood): Promise<v
   const [held = ''] = minted
   const guessed = minted.slice(0, GUESSED).map((key) => key.split('_')[2] ?? '')
   const fresh = minted.slice(GUESSED)
+  const hashed = guessed.slice(-TAGLESS)
+  await takeTags(openDatabase, hashed)
   const owner = await CountingReader.start(server.port, { 'X-API-Key': held }, APP.id)
-  const attack = new Attack(server.port, guessed, dice)
+  const attack = new Attack(server.port, { guessed, hashed }, dice)
   const started = performance.now()
   const attackers = Array.from({ length: ATTACKERS }, () => attack.go())
   const waits: number[] = []
@@ -51,6 +56,7 @@ export async function guessKeys({ server, size, dice, notes }: Flood): Promise<v
   const counted = owner.count
   for (const fault of await owner.stop()) notes.broken(`the owner of the key that is guessed at: ${fault}`)
   for (const [answer, times] of attack.answers) notes.add(`guesses answered ${answer}`, times)
+  notes.add('guesses refused by their tag a second', (attack.told / seconds).toFixed(0))
   notes.add('guesses a second', (attack.total / seconds).toFixed(0))
   notes.add(`hashes a second (at most ${MAX_HASHES_PER_SECOND})`, (attack.hashed / seconds).toFixed(0))
   notes.add(`new keys let in after, ms (of ${fresh.length})`, waits.map((ms) => ms.toFixed(0)).join(' '))
@@ -61,7 +67,16 @@ export async function guessKeys({ server, size, dice, notes }: Flood): Promise<v
     if (!['401', '429', '503'].includes(answer)) notes.broken(`guesses were answered ${answer}`)
   if (attack.hashed / seconds > MAX_HASHES_PER_SECOND)
     notes.broken(`${attack.hashed} guesses were hashed in ${seconds.toFixed(1)} s`)
-  if (attack.total === 0) notes.broken('nobody guessed')
+  if (attack.told === 0 || attack.hashed === 0) notes.broken('nobody guessed')
+}
+
+async function takeTags(openDatabase: Flood['openDatabase'], ids: readonly string[]): Promise<void> {
+  const { sql, close } = await openDatabase()
+  try {
+    await sql`update keys set tag = null where id in ${sql(ids)}`
+  } finally {
+    await close()
+  }
 }
 
 /** A client that comes back as the refusal says; gives the milliseconds until it was let in. */
@@ -82,19 +97,24 @@ async function enter(port: number, key: string): Promise<number> {
   return Number.POSITIVE_INFINITY
 }
 
+/** Ids: of keys that are guessed at, and those of them that have no tag. */
+type Guessed = { readonly guessed: readonly string[]; readonly hashed: readonly string[] }
+
 class Attack {
   readonly answers = new Map<string, number>()
   over = false
   total = 0
-  /** Wrong secrets of the known key that were answered 401: each cost a hash. */
+  /** Wrong secrets of keys without a tag that were answered 401: each cost a hash. */
   hashed = 0
+  /** The same of keys with one: they cost none. */
+  told = 0
   readonly #port: number
-  readonly #keyIds: readonly string[]
+  readonly #keys: Guessed
   readonly #dice: Dice
 
-  constructor(port: number, keyIds: readonly string[], dice: Dice) {
+  constructor(port: number, keys: Guessed, dice: Dice) {
     this.#port = port
-    this.#keyIds = keyIds
+    this.#keys = keys
     this.#dice = dice
   }
 
@@ -103,15 +123,19 @@ class Attack {
       const known = this.#dice.chance(0.7)
       // Some come from one address, as a careless attacker; most from anywhere.
       const from = this.#dice.chance(0.2) ? 0 : this.#dice.below(ADDRESSES)
-      const answer = await this.#guess(known ? this.#known() : this.#text(ID_LENGTH), from)
+      const id = known ? this.#known() : this.#text(ID_LENGTH)
+      const answer = await this.#guess(id, from)
       this.total++
-      if (known && answer === '401') this.hashed++
+      if (known && answer === '401') {
+        if (this.#keys.hashed.includes(id)) this.hashed++
+        else this.told++
+      }
       this.answers.set(answer, (this.answers.get(answer) ?? 0) + 1)
     }
   }
 
   #known(): string {
-    return this.#keyIds[this.#dice.below(this.#keyIds.length)] ?? ''
+    return this.#keys.guessed[this.#dice.below(this.#keys.guessed.length)] ?? ''
   }
 
   async #guess(id: string, from: number): Promise<string> {

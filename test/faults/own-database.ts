@@ -29,10 +29,10 @@ export class Databases {
     return { DATABASE_URL: this.#urlOf(name) }
   }
 
-  /** Connects to what the running `server` stores in. */
-  async open(server: ParleyProcess): Promise<OwnDatabase> {
-    const made = this.#made.at(-1)
-    if (made !== undefined) return opened({ url: this.#urlOf(made) }, async () => {})
+  /** Connects to what the running `server` stores in, which was started with this of `env`. */
+  async open(server: ParleyProcess, env: Readonly<Record<string, string>>): Promise<OwnDatabase> {
+    const { DATABASE_URL: url } = env
+    if (url !== undefined) return opened({ url }, async () => {})
     const embedded = await startEmbedded({ dataDir: server.path('parley'), log: () => {}, env: process.env })
     return opened(embedded.connection, () => embedded.stop())
   }

@@ -38,9 +38,10 @@ export const soak: Fault = {
     const databases = new Databases(options.databaseUrl)
     // A pooled connection upstream is let go of within the fault's idle time.
     const api = await MessagesApi.listen({ record: false, script: replyTo, keepAliveMs: 2500 })
-    const server = await ParleyProcess.start({ ...envOf(options, api), ...(await databases.env()) })
+    const own = await databases.env()
+    const server = await ParleyProcess.start({ ...envOf(options, api), ...own })
     try {
-      const database = await databases.open(server)
+      const database = await databases.open(server, own)
       try {
         return await new Soak(options, server, new Meter(server, api, database.sql)).play()
       } finally {

@@ -29,9 +29,10 @@ export const upstream: Fault = {
     const databases = new Databases(options.databaseUrl)
     const script = new Script()
     const api = await MessagesApi.listen(script.options)
-    const server = await ParleyProcess.start({ ...envOf(options, api), ...(await databases.env()) })
+    const own = await databases.env()
+    const server = await ParleyProcess.start({ ...envOf(options, api), ...own })
     try {
-      const database = await databases.open(server)
+      const database = await databases.open(server, own)
       try {
         return await play(options, { server, api, script, database })
       } finally {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { mintKey } from '../../src/access/keys.ts'
 import { AomiClient } from '../support/aomi-client.ts'
 import { KeyedApp } from '../support/keyed-app.ts'
 import { LiveServer, TRANSPORTS } from '../support/live-server.ts'
@@ -137,5 +138,21 @@ describe.each(TRANSPORTS)('plans of accounts over %s', (transport) => {
       .poll(async () => numbers(await app.fetch(`/v1/sessions?app=${app.id}`))['limit'], { timeout: 1500 })
       .toBe(3)
     await client.socket.close()
+  })
+
+  it('a plan that the operator gives over HTTP holds within a second, also for who is connected', async () => {
+    const app = await KeyedApp.make(server)
+    const { key, id, hash } = await mintKey('secret')
+    const facts = { account: 'default', apps: [], scopes: ['operator'], origins: [], addresses: [] } as const
+    await server.store.createKey({ ...facts, id, hash, kind: 'secret', createdAt: Date.now() })
+    const given = await fetch(`http://127.0.0.1:${server.port}/v1/admin/accounts/${app.id}`, {
+      method: 'PATCH',
+      headers: { 'x-api-key': key, 'content-type': 'application/json' },
+      body: JSON.stringify({ plan: 'tiny' }),
+    })
+    expect([given.status, await given.json()]).toMatchObject([200, { id: app.id, plan: 'tiny' }])
+    await expect
+      .poll(async () => numbers(await app.fetch(`/v1/sessions?app=${app.id}`))['limit'], { timeout: 1500 })
+      .toBe(3)
   })
 })

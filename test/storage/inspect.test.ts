@@ -155,6 +155,7 @@ const DAMAGE: readonly (readonly [string, string, (sql: Sql) => Promise<unknown>
   ['titles', 'too long', (sql) => sql`update sessions set title = repeat('x', 201)`, { session: '0badf00d' }],
   ['session-times', 'in the future', (sql) => sql`update sessions set updated_at = now() + interval '2 days'`, {}],
   ['keys-with-apps', 'its App is gone', (sql) => sql`delete from key_apps`, { item: 'keyofsho' }],
+  ['key-tags', 'of 17 bits', (sql) => sql`update keys set tag = 65536`, { item: 'keyofsho' }],
 ]
 
 describe('inspect', () => {

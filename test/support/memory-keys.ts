@@ -1,5 +1,5 @@
 import type { AccountStore } from '../../src/ports/accounts.ts'
-import type { KeyRow, KeyStore, Successor } from '../../src/ports/keys.ts'
+import type { KeyRow, KeyStore, KeyUse, Successor } from '../../src/ports/keys.ts'
 import type { AppRow, AppStore } from '../../src/ports/store.ts'
 import type { TicketStore } from '../../src/ports/tickets.ts'
 import type { SealedEntry, StoredVault, VaultStore } from '../../src/ports/vault.ts'
@@ -51,18 +51,21 @@ export class MemoryKeys implements KeyStore, AccountStore, AppStore, TicketStore
     const expiresAt = Math.min(until, row?.expiresAt ?? until)
     if (!row || row.revokedAt !== undefined || (row.expiresAt ?? Number.POSITIVE_INFINITY) <= successor.createdAt)
       return false
-    const { expiresAt: _mine, lastUsedAt: _used, ...kept } = row
+    const { expiresAt: _mine, lastUsedAt: _used, tag: _tag, ...kept } = row
     this.#data.keys.set(id, { ...row, expiresAt })
     this.#data.keys.set(successor.id, { ...kept, ...successor })
     for (const each of [id, successor.id]) this.#data.tell({ kind: 'key', id: each })
     return true
   }
 
-  async touchKeys(ids: readonly string[], at: number): Promise<void> {
+  async touchKeys(uses: readonly KeyUse[], at: number): Promise<void> {
     await this.#answer()
-    for (const id of ids) {
+    for (const { id, tag } of uses) {
       const row = this.#data.keys.get(id)
-      if (row) this.#data.keys.set(id, { ...row, lastUsedAt: Math.max(at, row.lastUsedAt ?? at) })
+      if (!row) continue
+      const told = row.tag ?? tag
+      const lastUsedAt = Math.max(at, row.lastUsedAt ?? at)
+      this.#data.keys.set(id, { ...row, lastUsedAt, ...(told === undefined ? {} : { tag: told }) })
     }
   }
 

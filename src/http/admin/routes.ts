@@ -37,6 +37,12 @@ function accountRoutes(parts: AdministrationParts): Served[] {
       const { account } = readInput(ROWS.showAccount.params, c.req.param())
       return json(accountJson(await admin.account(actor, account)))
     }),
+    withActor(parts, ROWS.setPlan, async (c, actor, { admin }) => {
+      const { account } = readInput(ROWS.setPlan.params, c.req.param())
+      const { plan } = readInput(ROWS.setPlan.body, await readJson(c))
+      await admin.setPlan(actor, account, plan)
+      return json(accountJson(await admin.account(actor, account)))
+    }),
     withActor(parts, ROWS.listActs, async (c, actor, { admin }) => {
       const { limit, before } = readInput(ROWS.listActs.query, c.req.query())
       const rows = await admin.acts(actor, { limit, ...(before === undefined ? {} : { before }) })

@@ -92,5 +92,7 @@ export const RotateBody = v.strictObject({
   overlapSeconds: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_OVERLAP)), DEFAULT_OVERLAP),
   expiresInSeconds: v.optional(Seconds),
 })
+/** Which plans there are is the server's configuration. */
+export const AccountBody = v.strictObject({ plan: v.pipe(v.string(), v.maxLength(MAX_ID)) })
 /** What a definition holds is checked where it is read. */
 export const DefinitionBody = v.looseObject({ id: AppIdSchema })

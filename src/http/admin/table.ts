@@ -14,6 +14,7 @@ import {
   UsageAnswer,
 } from './answers.ts'
 import {
+  AccountBody,
   AccountParam,
   ActsQuery,
   AppParam,
@@ -33,6 +34,7 @@ import {
 const ADMIN = ['admin', 'operator'] as const
 const GONE = { 204: { about: 'Done' } } as const
 const [APPS, APP] = ['/v1/admin/apps', '/v1/admin/apps/{app}']
+const [ACCOUNTS, ACCOUNT] = ['/v1/admin/accounts', '/v1/admin/accounts/{account}']
 const [KEYS, KEY] = ['/v1/admin/keys', '/v1/admin/keys/{key}']
 const SESSION = '/v1/admin/sessions/{session}'
 
@@ -41,7 +43,7 @@ export const ADMIN_ROUTES = {
   listAccounts: {
     id: 'listAccounts',
     method: 'GET',
-    path: '/v1/admin/accounts',
+    path: ACCOUNTS,
     summary: 'Every account, in the order of names',
     needs: ['operator'],
     query: PageQuery,
@@ -50,12 +52,23 @@ export const ADMIN_ROUTES = {
   showAccount: {
     id: 'showAccount',
     method: 'GET',
-    path: '/v1/admin/accounts/{account}',
+    path: ACCOUNT,
     summary: "An account: the key's own, or with an operator's key any",
     needs: ADMIN,
     params: AccountParam,
     query: NoQuery,
     answers: { 200: { about: 'The account', schema: AccountAnswer } },
+  },
+  setPlan: {
+    id: 'setPlan',
+    method: 'PATCH',
+    path: ACCOUNT,
+    summary: 'Gives an account a plan; running servers go by it within a second',
+    needs: ['operator'],
+    params: AccountParam,
+    query: NoQuery,
+    body: AccountBody,
+    answers: { 200: { about: 'The account as it is now', schema: AccountAnswer } },
   },
   listApps: {
     id: 'listApps',

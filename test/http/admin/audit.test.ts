@@ -4,7 +4,7 @@ import { accountsCommand } from '../../../src/cli/accounts.ts'
 import { adminOf } from '../../../src/cli/admin-of.ts'
 import { runCli } from '../../../src/cli/cli.ts'
 import { FakeTerminal } from '../../cli/fakes.ts'
-import { AdminRig, codeOf, definition } from './rig.ts'
+import { AdminRig, codeOf, definition, messageOf } from './rig.ts'
 
 let rig: AdminRig
 beforeAll(async () => {
@@ -86,6 +86,25 @@ describe('the audit trail', () => {
 })
 
 describe('accounts over /v1/admin', () => {
+  it('get their plan from the operator; every try is noted, and an account cannot give itself one', async () => {
+    const [operator, key] = [await rig.operator(), await rig.admin()]
+    const set = (by: string, plan: unknown, account = 'acme') =>
+      rig.ask(by, 'PATCH', `/v1/admin/accounts/${account}`, { plan })
+    expect((await set(operator, 'tiny')).body).toMatchObject({ id: 'acme', plan: 'tiny' })
+    expect((await set(operator, 'none')).body).toMatchObject({ id: 'acme', plan: 'none' })
+    const unknown = await set(operator, 'huge')
+    expect([codeOf(unknown), messageOf(unknown)]).toEqual(['invalid_value', 'plan: one of tiny, none, default'])
+    expect(codeOf(await set(key, 'tiny'))).toBe('forbidden')
+    expect(codeOf(await set(operator, 'tiny', 'nobody'))).toBe('not_found')
+    for (const body of [{}, { plan: null }, { plan: 'tiny', apps: 3 }])
+      expect(codeOf(await rig.ask(operator, 'PATCH', '/v1/admin/accounts/acme', body))).toBe('bad_request')
+    expect((await rig.ask(operator, 'GET', '/v1/admin/accounts/acme')).body).toMatchObject({ plan: 'none' })
+    expect((await set(operator, 'default')).body).not.toHaveProperty('plan')
+    const noted = (await acts(operator, '?limit=6')).acts.map(({ act, outcome }) => `${act} ${outcome}`)
+    const outcomes = ['ok', 'not_found', 'forbidden', 'invalid_value', 'ok', 'ok']
+    expect(noted).toEqual(outcomes.map((outcome) => `account.plan ${outcome}`))
+  })
+
   it('are listed to the operator; an account sees itself', async () => {
     await rig.admin({ account: 'globex', apps: ['bank'] })
     const operator = await rig.operator()
@@ -102,7 +121,12 @@ describe('accounts over /v1/admin', () => {
     await store.setPlan('globex', 'pro')
     expect((await rig.ask(operator, 'GET', '/v1/admin/accounts/globex')).body).toMatchObject({ plan: 'pro' })
     const terminal = new FakeTerminal()
-    const open = async () => ({ admin: adminOf(store, store, 1000), keys: store, apps: store, close: async () => {} })
+    const open = async () => ({
+      admin: adminOf(store, store, { auditKeepMs: 1000, plans: new Map() }),
+      keys: store,
+      apps: store,
+      close: async () => {},
+    })
     expect(await runCli(['accounts', 'list'], terminal, { accounts: accountsCommand(open) })).toBe(0)
     expect(terminal.outLines.map((line) => line.split(' ')[0])).toEqual(['ACCOUNT', 'acme', 'default', 'globex'])
   })

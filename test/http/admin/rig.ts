@@ -37,7 +37,8 @@ export class AdminRig {
 
   static async open(): Promise<AdminRig> {
     const database = await createTestDatabase()
-    const server = await LiveServer.start({ transport: 'ws', database: database.connection })
+    const access = { plans: new Map([['tiny', { perHour: 1000, perMinute: 1000 }]]) }
+    const server = await LiveServer.start({ transport: 'ws', database: database.connection, access })
     const rig = new AdminRig(server, database)
     for (const [id, account] of [
       ['shop', 'acme'],
