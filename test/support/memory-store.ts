@@ -10,7 +10,6 @@ import type {
   OpenRun,
   Owner,
   RunRef,
-  RunRow,
   SessionStore,
   SessionSummary,
   SessionWrite,
