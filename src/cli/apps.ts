@@ -98,7 +98,9 @@ function describe(definition: unknown): readonly [string, string] {
 }
 
 async function show({ admin }: CliStore, io: CliIo, id: string): Promise<void> {
-  io.out(JSON.stringify((await admin.app(AT_HOST, id)).definition, undefined, 2))
+  const text = JSON.stringify((await admin.app(AT_HOST, id)).definition, undefined, 2)
+  // What JSON leaves as it is, and a terminal acts on.
+  io.out(text.replaceAll(/[\u007f-\u009f]/g, (mark) => `\\u00${mark.charCodeAt(0).toString(16)}`))
 }
 
 async function remove({ admin }: CliStore, io: CliIo, id: string): Promise<void> {

@@ -150,8 +150,9 @@ class Chat {
     this.#leaveWhenDone()
   }
 
+  /** Not before the server has let us in: who has nothing to say hears all the same that they may not. */
   #leaveWhenDone(): void {
-    if (this.#isEnding && this.#link.settled && !this.#isProcessing) this.#leave()
+    if (this.#isEnding && this.#wasLetIn && this.#link.settled && !this.#isProcessing) this.#leave()
   }
 
   #write(text: string): void {

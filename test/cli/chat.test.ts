@@ -221,6 +221,13 @@ describe('parley chat is refused', () => {
     expect(terminal.errLines).toEqual(['parley chat: refused (HTTP 404)'])
   })
 
+  it('also where there is nothing to say', async () => {
+    server.refusal = { status: 401, body: '{"error":{"code":"unauthorized","message":"Invalid or missing API key"}}' }
+    terminal.input.end()
+    expect(await chat()).toBe(1)
+    expect(terminal.errLines).toEqual(['parley chat: Invalid or missing API key'])
+  })
+
   it('by an error frame and a final close', async () => {
     const done = chat()
     const side = await server.accepted()

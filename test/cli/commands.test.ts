@@ -87,6 +87,10 @@ describe('parley apps', () => {
     expect(lines).toMatch(/^evil +A \]0;B {2}C +scripted/m)
     expect(lines).toMatch(/^old +\(cannot be read\) +- /m)
     expect(lines).toMatch(/^shop +Shop +scripted/m)
+    expect(await terminal.run('apps', 'show', 'evil')).toBe(0)
+    const shown = terminal.outLines.at(-1) ?? ''
+    expect(shown).not.toMatch(/[^\P{Cc}\n]/u)
+    expect(JSON.parse(shown)).toMatchObject({ name: 'A\u001b]0;B\u0007\u009bC' })
   })
 
   it('refuses a bad definition with the place of the fault, and stores nothing', async () => {

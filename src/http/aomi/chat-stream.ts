@@ -1,12 +1,12 @@
 import type { Conversation, RunFeed, Sender } from '../../ports/conversations.ts'
-import { toParleyError } from '../../protocol/errors.ts'
+import { ParleyError, toParleyError } from '../../protocol/errors.ts'
 import type { Event } from '../../protocol/events.ts'
 import type { Aomi } from './parts.ts'
 import { eventText, pulledEvents } from './sse.ts'
 
 /** Sends the message and streams what its run says, in the older documentation's events. */
 export async function streamRun(
-  { telemetry }: Aomi,
+  { access, streams, telemetry }: Aomi,
   conversation: Conversation,
   sender: Sender,
   content: string,
@@ -14,17 +14,41 @@ export async function streamRun(
   const { feed } = await conversation.send(sender, content, true)
   if (feed === undefined) throw new TypeError('a feed was asked for')
   const events = new RunEvents()
+  let revoked = false
+  const leave = streams.answering(sender.principal.keyId, () => {
+    revoked = true
+    feed.close()
+  })
+  const end = (): void => {
+    leave()
+    feed.close()
+  }
+  const fail = (thrown: unknown): string => {
+    const { code, message } = toParleyError(thrown)
+    telemetry.count('errors_total', 1, code)
+    end()
+    return events.fail(message)
+  }
+  try {
+    // It may be gone since the message was on its way into the store.
+    access.require(sender.principal, 'write')
+  } catch (thrown) {
+    end()
+    throw thrown
+  }
   const next = async (): Promise<string | undefined> => {
     try {
-      return await events.next(feed)
+      const text = await events.next(feed)
+      if (text !== undefined) return text
+      leave()
+      if (!revoked) return undefined
+      revoked = false
+      return fail(new ParleyError('unauthorized'))
     } catch (thrown) {
-      const { code, message } = toParleyError(thrown)
-      telemetry.count('errors_total', 1, code)
-      feed.close()
-      return events.fail(message)
+      return fail(thrown)
     }
   }
-  return pulledEvents(next, () => feed.close())
+  return pulledEvents(next, end)
 }
 
 type Call = { readonly name: string; text: string }

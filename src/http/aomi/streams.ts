@@ -13,6 +13,8 @@ export class Streams {
   readonly #streams = new Map<string, Set<PushedEvents>>()
   /** Those that have a connection of their own, oldest first. */
   readonly #alone = new Map<PushedEvents, OpenStream & { readonly address: string }>()
+  /** What ends answers that are streamed, by the key that asked. */
+  readonly #answers = new Map<string, Set<() => void>>()
   #timer: NodeJS.Timeout | undefined
 
   /** `address`: where its browser is, when the stream takes a connection of its own. */
@@ -32,6 +34,17 @@ export class Streams {
     this.#timer = undefined
   }
 
+  /** Calls `end` when the key is revoked before the returned function is called. */
+  answering(keyId: string | undefined, end: () => void): () => void {
+    if (keyId === undefined) return () => undefined
+    const own = (this.#answers.get(keyId) ?? new Set()).add(end)
+    this.#answers.set(keyId, own)
+    return () => {
+      own.delete(end)
+      if (own.size === 0) this.#answers.delete(keyId)
+    }
+  }
+
   /** Of one address, oldest first. */
   at(address: string): readonly OpenStream[] {
     return [...this.#alone.values()].filter((one) => one.address === address)
@@ -45,6 +58,7 @@ export class Streams {
   /** The key was revoked, or may not use its App any more. */
   revoked(keyId: string): void {
     for (const streams of this.#streams.values()) for (const stream of streams) if (stream.keyId === keyId) stream.end()
+    for (const end of this.#answers.get(keyId) ?? []) end()
   }
 
   #keepAlive(): void {

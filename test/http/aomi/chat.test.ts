@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AomiClient, addKeyedApp, linesOf, snapshotOf } from '../../support/aomi-client.ts'
+import { EventStream } from '../../support/event-stream.ts'
 import { LiveServer, TRANSPORTS } from '../../support/live-server.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
 import { PuppetProvider } from '../../support/puppet-provider.ts'
@@ -134,6 +135,21 @@ describe.each(TRANSPORTS)('a chat of Aomi’s client on %s', (transport) => {
     expect(text).not.toContain('400')
     expect(text).toContain('"type":"error"')
     expect(text).not.toContain('"type":"complete"')
+  })
+
+  it('I9: the stream of an answer ends with the key that asked for it, and the answer goes on', async () => {
+    const key = await addKeyedApp(server, `gone-${transport}`, 'full')
+    const client = new AomiClient(server)
+    const headers = { 'content-type': 'application/json', 'x-api-key': key }
+    const body = JSON.stringify({ text: 'count from 1 to 400' })
+    const asked = client.request('POST', '/api/chat', { app: `gone-${transport}` }, headers, body)
+    const stream = await EventStream.open(asked)
+    await stream.until('text')
+    await server.store.revokeKey(key.split('_')[2] ?? '', Date.now())
+    expect(await stream.until('error')).toMatchObject({ message: expect.any(String) })
+    expect(await stream.next()).toBeUndefined()
+    expect((await snapshotOf(client.state())).is_processing).toBe(true)
+    expect((await client.interrupt()).status).toBe(200)
   })
 
   it('the same body is answered by a snapshot to who wants JSON', async () => {
