@@ -63,9 +63,8 @@ export class History {
     }
   }
 
-  /** True when the run is here, or may be in the older part that only the store has. */
-  mayHold(runId: string): boolean {
-    return this.#hasMore || this.#rows.some((row) => row.runId === runId)
+  holds(runId: string): boolean {
+    return this.#rows.some((row) => row.runId === runId)
   }
 
   /** Takes the run and all after it out; gives the rows that left, oldest first. A run older than the window takes all of it. */

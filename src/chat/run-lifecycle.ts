@@ -10,7 +10,7 @@ import { endFacts, failedWith, type RunEnd, terminalEvent } from './run-end.ts'
 import { resultEvent } from './run-events.ts'
 import { logFence } from './run-plan.ts'
 import type { Session } from './session.ts'
-import { currentApp, startRun } from './start-run.ts'
+import { currentApp, isInHistory, startRun } from './start-run.ts'
 import { improveTitle } from './title.ts'
 
 const MS_PER_SECOND = 1000
@@ -177,7 +177,8 @@ async function takeNext(session: Session): Promise<Run | undefined> {
   const app = await currentApp(session)
   const history = await session.history()
   const { replaces, ...run } = next.run
-  const replacing = replaces !== undefined && history.mayHold(replaces)
+  // What it was to replace may have left by now.
+  const replacing = replaces !== undefined && (await isInHistory(session, history, replaces))
   try {
     const started = await startRun(session, app, { run: replacing ? next.run : run, message: next.message, history })
     session.queue = session.queue.slice(1)

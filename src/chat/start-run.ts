@@ -117,6 +117,13 @@ export async function currentApp({ core, row }: Session): Promise<App> {
   return app
 }
 
+/** A run that another can take the place of: it is in the window, or in the older part of history that only the store has. */
+export async function isInHistory({ core, id }: Session, history: History, runId: string): Promise<boolean> {
+  if (history.holds(runId)) return true
+  const run = history.hasMore ? await core.store.findRun(id, runId) : undefined
+  return run?.position !== undefined && run.superseded === undefined
+}
+
 /** The session's choice while the App still allows it, else the App's default. */
 export function chosenModel(
   session: Session,

@@ -70,6 +70,9 @@ export type RunRow = {
   readonly keyId?: string
 }
 
+/** `superseded`: a retry or an edit took its place, or that of one before it; it is not in history. */
+export type StoredRun = RunRow & { readonly superseded?: true }
+
 export type StoredToolCall = { readonly id: string; readonly name: string; readonly arguments: string }
 
 /** What a provider needs to see again verbatim (signed thinking, tool use); only ever given back to the same provider. */
@@ -125,8 +128,7 @@ export type SessionWrite = {
 export type CommitOptions = {
   /**
    * Milliseconds this write may wait for a store that is away before it is refused with `store_unavailable`; the write may
-   * then have been stored all the same. `'never'` keeps it queued, outside the bound, until it is stored: what was already
-   * promised or shown.
+   * then have been stored all the same. `'never'` keeps it queued, outside the bound, until it is stored: what was promised or shown.
    */
   readonly giveUpAfterMs: number | 'never'
 }
@@ -179,8 +181,8 @@ export interface SessionStore {
   history(sessionId: string, query: HistoryQuery): Promise<HistoryPage>
   /** The stored user message of this id with its run, whatever the run's status; for dedupe beyond memory. */
   findSend(sessionId: string, clientMessageId: string): Promise<OpenRun | undefined>
-  /** The stored run of this id, whatever its status; ids that clients choose must not be used twice. */
-  findRun(sessionId: string, runId: string): Promise<RunRow | undefined>
+  /** The stored run of this id, whatever became of it; ids that clients choose must not be used twice. */
+  findRun(sessionId: string, runId: string): Promise<StoredRun | undefined>
   /**
    * Resolves once durable. Writes of all sessions share statements; those of one session keep their order. Rejects with
    * `conflict` when the row was refused by a unique index or its fence, or what it belongs to is gone, `store_unavailable` as CommitOptions says,

@@ -12,7 +12,7 @@ const PAGE = 50
 const FIRST = '00000000-0000-0000-0000-000000000000'
 
 type ItemRecord = {
-  readonly run: RunRecord & { readonly superseded: boolean }
+  readonly run: RunRecord
   readonly message: MessageRecord | null
   readonly tail: string | null
 }

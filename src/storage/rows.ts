@@ -7,6 +7,7 @@ import type {
   RunRow,
   RunStatus,
   SessionRow,
+  StoredRun,
   StoredToolCall,
   TitleSource,
 } from '../ports/store.ts'
@@ -50,6 +51,7 @@ export type RunRecord = {
   readonly node: string | null
   readonly fence: number
   readonly key_id: string | null
+  readonly superseded: boolean
 }
 
 export type MessageRecord = {
@@ -110,6 +112,10 @@ export function toRun(record: RunRecord): RunRow {
     fence: record.fence,
     ...(record.key_id === null ? {} : { keyId: record.key_id }),
   }
+}
+
+export function toStoredRun(record: RunRecord): StoredRun {
+  return { ...toRun(record), ...(record.superseded ? { superseded: true } : {}) }
 }
 
 export function toMessage(record: MessageRecord): MessageRow {

@@ -6,7 +6,7 @@ import { type Patience, type Pool, within } from './connection.ts'
 import { eraseSession } from './erase.ts'
 import { storeAway, toFault, toStoreError } from './faults.ts'
 import type { GroupCommit } from './group-commit.ts'
-import { toMessage, toMillis, toOpenRun, toRun, toSession } from './rows.ts'
+import { toMessage, toMillis, toOpenRun, toRun, toSession, toStoredRun } from './rows.ts'
 import { cancelAt } from './session-changes.ts'
 import {
   type GrowingRecord,
@@ -55,7 +55,7 @@ export function createSessionStore({
     },
     async findRun(sessionId, runId) {
       const [record] = await pool.query((sql) => selectRun(sql, sessionId, runId))
-      return record && toRun(record)
+      return record && toStoredRun(record)
     },
     runMessages: async (runs) =>
       runs.length === 0 ? new Map() : bySession(await pool.query((sql) => selectRunMessages(sql, runs))),

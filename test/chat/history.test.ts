@@ -48,7 +48,7 @@ describe('a history', () => {
   it('that is only the newest part goes whole for a run that is older', () => {
     const history = of('a', 'b')
     history.trim(1_000_000, 3)
-    expect(history.mayHold('a')).toBe(true)
+    expect(history.holds('a')).toBe(false)
     history.removeFrom('a')
     expect([ids(history), history.bytes]).toEqual([[], 0])
   })

@@ -186,14 +186,20 @@ describe('an edit', () => {
     expect(await edit(client, answer)).toMatchObject({ code: 'not_found' })
   })
 
-  it('of a message that was edited away is refused, and nothing else leaves', async () => {
-    const { rig, id, client } = await conversation(1)
-    await edit(client, 'm1', 'e1')
-    ;(await rig.model.request(1)).say('new').stop()
-    await client.end(1)
-    expect(await edit(client, 'm1', 'e2')).toMatchObject({ code: 'not_found' })
-    await expectConversation(rig, id, ['e1', 'new'])
-  })
+  it.each([2, 100])(
+    'of a message that was edited away is refused, and nothing else leaves (window of %i)',
+    async (windowMessages) => {
+      const { rig, id, client } = await conversation(2, { settings: { windowMessages } })
+      await edit(client, 'm2', 'e1')
+      ;(await rig.model.request(2)).say('new').stop()
+      await client.end(2)
+      expect(await edit(client, 'm2', 'e2')).toMatchObject({ code: 'not_found' })
+      await client.say('m3', 'm3')
+      const { messages } = (await rig.model.request(3)).request
+      expect(messages.map(({ content }) => content).slice(-3)).toEqual(['e1', 'new', 'm3'])
+      expect((await rig.stored(id)).map(({ content }) => content)).toEqual(['m1', 'a1', 'e1', 'new', 'm3'])
+    },
+  )
 
   it.each([2, 100])(
     'of a message that waits in the queue, or left it, is refused (window of %i)',
@@ -255,6 +261,22 @@ describe('an edit', () => {
       ;(await rig.model.request(3)).say('two').stop()
       await client.end(3)
       await expectConversation(rig, id, ['e1', 'one', 'e2', 'two'])
+    })
+
+    it('takes nothing else out when what it replaces is gone by then, in a session longer than memory holds', async () => {
+      const { rig, id, client } = await conversation(3, { settings: { windowMessages: 4 } })
+      await client.say('m4', 'm4')
+      await edit(client, 'm3', 'e1')
+      await edit(client, 'm3', 'e2')
+      ;(await rig.model.request(3)).stop()
+      ;(await rig.model.request(4)).say('one').stop()
+      const last = await rig.model.request(5)
+      expect(last.request.messages.map(({ content }) => content)).toEqual(['e1', 'one', 'e2'])
+      last.say('two').stop()
+      await client.end(5)
+      expect(client.types.filter((type) => type === 'CUSTOM')).toHaveLength(1)
+      const texts = (await rig.stored(id)).map(({ content }) => content)
+      expect(texts).toEqual(['m1', 'a1', 'm2', 'a2', 'e1', 'one', 'e2', 'two'])
     })
 
     it('replaces in the next process what it was queued to replace', async () => {

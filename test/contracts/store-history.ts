@@ -86,6 +86,8 @@ export function historyRules(make: MakeStore): void {
       )
       expect(await ids(row.id)).toBe('r1-0 r1-1 r4-0')
       expect(await ids(row.id, { ...ALL, before: 'r2-1' })).toBe('r1-0 r1-1')
+      for (const [id, superseded] of Object.entries({ r1: undefined, r2: true, r3: true, r4: undefined }))
+        expect((await store().findRun(row.id, id))?.superseded).toBe(superseded)
       expect(await store().load(row.id)).toMatchObject({ lastRun: { id: 'r4' }, lastPosition: 4 })
     })
 

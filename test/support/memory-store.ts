@@ -10,17 +10,17 @@ import type {
   OpenRun,
   Owner,
   RunRef,
-  RunRow,
   SessionStore,
   SessionSummary,
   SessionWrite,
+  StoredRun,
 } from '../../src/ports/store.ts'
 import type { UsageStore } from '../../src/ports/usage.ts'
 import { SESSION_VAULT } from '../../src/ports/vault.ts'
 import { type ErrorCode, ParleyError } from '../../src/protocol/errors.ts'
 import { utf8Length } from '../../src/protocol/text.ts'
 import { MemoryKeys } from './memory-keys.ts'
-import { MemoryWorld, type StoredRun, sameOwner } from './memory-world.ts'
+import { MemoryWorld, type StoredRun as RunInMemory, sameOwner } from './memory-world.ts'
 
 /** The store of one process, in memory, with the same rules as Postgres and handles to make it fail. */
 export function createMemoryStore(node?: string): MemoryStore {
@@ -192,9 +192,10 @@ export class MemoryStore extends MemoryKeys implements SessionStore, UsageStore,
     return stored && run && this.#world.openRun(stored, run.row, message)
   }
 
-  async findRun(sessionId: string, runId: string): Promise<RunRow | undefined> {
+  async findRun(sessionId: string, runId: string): Promise<StoredRun | undefined> {
     await this.#answer()
-    return this.#world.sessions.get(sessionId)?.runs.get(runId)?.row
+    const run = this.#world.sessions.get(sessionId)?.runs.get(runId)
+    return run && { ...run.row, ...(run.superseded ? { superseded: true } : {}) }
   }
 
   get others(): number {
@@ -255,7 +256,7 @@ export class MemoryStore extends MemoryKeys implements SessionStore, UsageStore,
   }
 }
 
-function byPosition(a: StoredRun, b: StoredRun): number {
+function byPosition(a: RunInMemory, b: RunInMemory): number {
   return (a.row.position ?? 0) - (b.row.position ?? 0)
 }
 

@@ -11,7 +11,7 @@ import type { History } from '../history.ts'
 import { reconcile, renew } from '../renew.ts'
 import { isOutrun, launch, startNext } from '../run-lifecycle.ts'
 import type { Session } from '../session.ts'
-import { currentApp, startRun } from '../start-run.ts'
+import { currentApp, isInHistory, startRun } from '../start-run.ts'
 import { stopRun } from '../stop-run.ts'
 import { firstWords } from '../title.ts'
 
@@ -218,9 +218,8 @@ async function isOpen({ core, id }: Session, runId: string): Promise<boolean> {
 /** Edit: the run of the message that is replaced; it may be older than the window, but neither gone nor still waiting. */
 async function replacedRun(session: Session, history: History, id: string | undefined): Promise<string | undefined> {
   if (id === undefined) return undefined
-  const older = history.hasMore ? await stored(session, id) : undefined
-  const row = history.find(id) ?? (older?.run.position === undefined ? undefined : older.userMessage)
-  if (row?.role !== 'user')
+  const row = history.find(id) ?? (history.hasMore ? (await stored(session, id))?.userMessage : undefined)
+  if (row?.role !== 'user' || !(await isInHistory(session, history, row.runId)))
     throw new ParleyError('not_found', { message: 'The message to replace is not in this session' })
   return row.runId
 }
