@@ -8,12 +8,11 @@ import { Audience, NOBODY, type Watcher, withOne, withoutOne } from './audience.
 import type { Core, Ticking } from './core.ts'
 import { orGone } from './gone.ts'
 import { History } from './history.ts'
-import { toWirePending, unanswered } from './open-calls.ts'
 import type { Run } from './run.ts'
 import { statusAfter, toLastRun } from './run-end.ts'
 import type { RunHost, SessionChange } from './run-plan.ts'
 import { leavesDoubt, pick, setElsewhere, touched } from './session-row.ts'
-import { toQueueItems } from './wire-messages.ts'
+import { toStatusFrame } from './status-frame.ts'
 
 /** Milliseconds between looks at a session that someone waits for. */
 const SETTLE_LOOK_MS = 10
@@ -187,16 +186,8 @@ export class Session implements RunHost, Ticking, LogReader {
     this.announce(this.statusFrame())
   }
 
-  statusFrame(): Extract<ControlFrame, { type: 'session.status' }> {
-    return {
-      type: 'session.status',
-      status: this.status,
-      queued: this.queue.length,
-      queue: toQueueItems(this.queue),
-      ...(unanswered(this.waiting).length === 0 ? {} : { pending: toWirePending(this.waiting, this.core.now()) }),
-      ...(this.runId === undefined ? {} : { runId: this.runId }),
-      ...(this.lastRun === undefined ? {} : { lastRun: this.lastRun }),
-    }
+  statusFrame(): ControlFrame {
+    return toStatusFrame(this, this.core.now())
   }
 
   /** Its copy is gone or wrong: its connections go, and the next who opens it reads the store. */
