@@ -18,7 +18,7 @@ export async function renew(session: Session): Promise<void> {
   const updated = updates(row, session.row)
   if (updated !== undefined) session.announce(updated)
   if (after.conversation !== before.conversation) return showAnew(session)
-  if (after.waiting !== before.waiting) session.announceStatus()
+  if (after.waiting !== before.waiting) session.announceQueue()
 }
 
 /**

@@ -186,6 +186,12 @@ export class Session implements RunHost, Ticking, LogReader {
     this.announce(this.statusFrame())
   }
 
+  /** The queue changed without an event: those who read only the log look again. */
+  announceQueue(): void {
+    this.announceStatus()
+    for (const watcher of this.watchers) watcher.moved?.()
+  }
+
   statusFrame(): ControlFrame {
     return toStatusFrame(this, this.core.now())
   }

@@ -52,8 +52,7 @@ async function dequeue(session: Session, command: RunCancel): Promise<string | u
     }
     session.queue = session.queue.filter((item) => !leaves(item))
     session.hidesSends = true
-    session.announceStatus()
-    for (const watcher of session.watchers) watcher.moved?.()
+    session.announceQueue()
     return leaving[0]?.run.id
   })
 }
