@@ -2,7 +2,7 @@ import { ParleyError } from '../protocol/errors.ts'
 import type { SessionUpdated } from '../protocol/frames.ts'
 import { endDeleted } from './gone.ts'
 import { reload } from './recover.ts'
-import type { Session } from './session.ts'
+import { NOTHING_UNTOLD, type Session } from './session.ts'
 
 /**
  * Takes what another process did to the session and tells its watchers what changed by it: a snapshot, the status, the
@@ -46,6 +46,7 @@ async function isOurs(session: Session): Promise<boolean> {
 /** The log has nothing of what happened elsewhere: who is at its head gets a snapshot (P-62), who comes later, too. */
 async function showAnew(session: Session): Promise<void> {
   session.log.skip()
+  session.untold = NOTHING_UNTOLD
   for (const watcher of session.watchers) watcher.replaced?.()
   if (session.audience.size === 0) return
   const history = await session.history()
@@ -53,11 +54,12 @@ async function showAnew(session: Session): Promise<void> {
   session.announceStatus()
 }
 
-/** What watchers were shown: runs move the conversation, sends that wait only the status. */
+/** What watchers were shown: runs and answers to open calls move the conversation, sends that wait only the status. */
 function pictureOf(session: Session): { readonly conversation: string; readonly waiting: string } {
   const { lastPosition, runId, lastRun, queue, status, waiting } = session
+  const open = waiting?.pending?.map(({ toolCallId }) => toolCallId) ?? []
   return {
-    conversation: [lastPosition, runId, lastRun?.runId, lastRun?.outcome].join(' '),
+    conversation: [lastPosition, runId, lastRun?.runId, lastRun?.outcome, ...open].join(' '),
     waiting: [status, ...queue.map(({ run }) => run.id), JSON.stringify(waiting?.pending)].join(' '),
   }
 }

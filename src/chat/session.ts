@@ -14,6 +14,7 @@ import type { RunHost, SessionChange } from './run-plan.ts'
 import { leavesDoubt, pick, setElsewhere, touched } from './session-row.ts'
 import { toStatusFrame } from './status-frame.ts'
 
+export const NOTHING_UNTOLD: ReadonlySet<string> = new Set()
 /** Milliseconds between looks at a session that someone waits for. */
 const SETTLE_LOOK_MS = 10
 
@@ -35,6 +36,8 @@ export class Session implements RunHost, Ticking, LogReader {
   lastPosition = 0
   /** The newest ended run, while calls of it are open. */
   waiting: RunRow | undefined
+  /** Messages' ids: results of calls of `waiting` that are stored, and that clients are told of when the next run begins. */
+  untold: ReadonlySet<string> = NOTHING_UNTOLD
   /** The store holds a row of it. */
   stored = false
   /** Connections attached, live or behind, and other followers, the oldest first. */
