@@ -32,13 +32,13 @@ export async function reconcile(session: Session): Promise<void> {
   if (session.retired) throw new ParleyError('session_not_found')
 }
 
-/** False: the store has no such session. */
+/** False: the store does not have it any more. One of another owner is ended. */
 async function isOurs(session: Session): Promise<boolean> {
   try {
     return await reload(session)
   } catch (thrown) {
     if (!(thrown instanceof ParleyError) || thrown.code !== 'session_not_found') throw thrown
-    session.retire(thrown)
+    endDeleted(session)
     return true
   }
 }
