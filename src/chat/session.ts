@@ -211,9 +211,9 @@ export class Session implements RunHost, Ticking, LogReader {
   tick(now: number): void {
     const run = this.active
     const grace = run?.plan.app.stopAfterDisconnectMs
-    // Where its App asks for it, a run that nobody watches any more is stopped after a grace (I4).
-    if (grace !== undefined && this.#leftAt !== undefined && now - this.#leftAt >= grace)
-      run?.stop({ kind: 'interrupted' })
+    // Where its App asks for it, a run that nobody watches any more is stopped after a grace (I4); each of a queue has its own.
+    if (run !== undefined && grace !== undefined && this.#leftAt !== undefined)
+      if (now - Math.max(this.#leftAt, run.startedAt) >= grace) run.stop({ kind: 'interrupted' })
     run?.tick(now)
     this.audience.sweep()
   }
