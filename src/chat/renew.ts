@@ -1,3 +1,4 @@
+import type { SessionRow } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { SessionUpdated } from '../protocol/frames.ts'
 import { endDeleted } from './gone.ts'
@@ -30,6 +31,14 @@ export async function reconcile(session: Session): Promise<void> {
   session.doubtful = false
   await renew(session)
   if (session.retired) throw new ParleyError('session_not_found')
+}
+
+/** Makes changes of the record durable. All of its row is written: not over a status that only the store knows. */
+export function changeRecord(session: Session, changes: Partial<SessionRow>): Promise<void> {
+  return session.exclusive(async () => {
+    await reconcile(session)
+    await session.change(changes, {}, session.core.settings.storeGiveUpMs)
+  })
 }
 
 /** False: the store does not have it any more. One of another owner is ended. */
