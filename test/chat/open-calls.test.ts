@@ -88,6 +88,17 @@ describe('P-46, P-79: a call that the browser executes', () => {
     expect((await next.model.request(0)).request.messages.at(-1)).toMatchObject({ role: 'tool', content: 'Bern' })
   })
 
+  it('I5: goes on with a history that begins with a person, also where its question is older than what memory holds', async () => {
+    const { rig, id } = await located({ settings: { windowBytes: 8 } })
+    const next = rig.crash()
+    await (await next.ready(id)).ask(answer('t1', 'Bern'))
+    expect((await next.model.request(0)).request.messages).toMatchObject([
+      { role: 'user', content: expect.stringContaining('left out') },
+      { role: 'assistant', content: 'I look' },
+      { role: 'tool', content: 'Bern' },
+    ])
+  })
+
   it('takes the first answer; a later one is a duplicate, one of an unknown call is refused', async () => {
     const { rig, client } = await located()
     await client.ask(answer('t1', 'Bern'))
