@@ -6,8 +6,9 @@ import type { Core } from './core.ts'
 import { assertAccepting } from './handlers/message-send.ts'
 import type { History } from './history.ts'
 import { type Answered, ResultRows, taken, unanswered } from './open-calls.ts'
-import { reconcile, renew } from './renew.ts'
-import { isOutrun, launch } from './run-lifecycle.ts'
+import { onNewest } from './outrun.ts'
+import { reconcile } from './renew.ts'
+import { launch } from './run-lifecycle.ts'
 import type { Session } from './session.ts'
 import { currentApp, startRun } from './start-run.ts'
 import type { ToolOutcome } from './tool-calls.ts'
@@ -30,16 +31,8 @@ export function answerCalls(
   runId: string = randomUUID(),
 ): Promise<Outcome> {
   const { session } = caller
-  return session.exclusive(async () => {
-    try {
-      return await answer(core, caller, answers, runId)
-    } catch (thrown) {
-      if (!isOutrun(thrown)) throw thrown
-      // Another process was first: what it stored decides.
-      await renew(session)
-      return answer(core, caller, answers, runId)
-    }
-  })
+  // Where another process was first, what it stored decides.
+  return session.exclusive(() => onNewest(session, () => answer(core, caller, answers, runId)))
 }
 
 async function answer(core: Core, caller: Caller, answers: readonly Answer[], runId: string): Promise<Outcome> {
@@ -90,6 +83,8 @@ async function stillWaits(core: Core, session: Session, history: History, answer
   const { run, results } = answered
   await session.change({}, { runs: [run], messages: results }, core.settings.storeGiveUpMs)
   history.put(results)
+  // P-71: no event stands outside of a run.
+  session.untold = new Set([...session.untold, ...results.map(({ id }) => id)])
   session.waiting = run
   session.announceStatus()
   return { ack: { duplicate: false } }

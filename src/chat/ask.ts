@@ -37,6 +37,8 @@ export interface AskHost {
  */
 const MAX_UNITS_PER_TOKEN = 16
 const MIN_ANSWER_LIMIT = 4 * 1024 * 1024
+/** Tool calls of one answer: above what any model makes (I7). */
+const MAX_CALLS = 128
 /** What does not change when the history has to be shorter. */
 type Answer = AsyncIterable<readonly ModelEvent[]>
 type Asked = Pick<ModelRequest, 'model' | 'apiKey' | 'standby'> & { readonly tools: readonly OfferedTool[] }
@@ -109,12 +111,14 @@ function requestOf(host: AskHost, { tools, ...asked }: Asked, contextTokens: num
 
 async function stream(host: AskHost, draft: Draft, answer: Answer): Promise<StopReason> {
   let room = Math.max(MIN_ANSWER_LIMIT, host.plan.app.model.maxOutputTokens * MAX_UNITS_PER_TOKEN)
+  let calls = 0
   for await (const events of answer) {
     for (const event of events) {
       if (host.ended) return 'end'
       host.heard(event)
       if ('delta' in event) room -= event.delta.length
-      if (room < 0) throw new ParleyError('run_limit')
+      if (event.type === 'tool.start') calls += 1
+      if (room < 0 || calls > MAX_CALLS) throw new ParleyError('run_limit')
       draft.apply(event)
       if (event.type === 'stop') return stopped(host, draft, event.reason)
     }

@@ -139,7 +139,7 @@ export class Connection implements SocketHandler, Attached {
     // No await from here on: the snapshot and the position it stands for belong together.
     session.active?.flush()
     const run = session.active
-    const page = history.page(run?.snapshotRows())
+    const page = history.page(run?.snapshotRows(), session.untold)
     const isNew = !session.stored && page.messages.length === 0
     this.outbox.socket.together(() => {
       this.tell(readyFrame(this.caller, this.#host.core.settings, session.log.head, isNew ? 'new' : 'snapshot'))

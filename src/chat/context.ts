@@ -11,6 +11,8 @@ const SHORT_RESULT_BYTES = 2 * 1024
 /** What a model reads after an answer that a person stopped. */
 const INTERRUPTED_MARK = '[This answer was interrupted here.]'
 const NO_RESULTS: ReadonlyMap<string | undefined, MessageRow> = new Map()
+/** What it reads in the place of a question that is older than what memory holds: APIs want a person to begin. */
+const OLDER_QUESTION = '[The beginning of this conversation is left out here.]'
 const CUT_MARK = '\n[shortened]'
 
 /** The result of a call that has none because its process died: it must never be executed again. */
@@ -24,6 +26,17 @@ export type ContextLimits = { readonly contextTokens: number; readonly toolResul
  * alone is too long its results are shortened and its oldest rounds leave, never what the person said.
  */
 export function buildContext(
+  rows: readonly MessageRow[],
+  system: string,
+  tools: readonly ToolSpec[],
+  limits: ContextLimits,
+): ModelMessage[] {
+  const messages = withinBudget(rows, system, tools, limits)
+  // A run that goes on from a long one, in a process that did not hear its question.
+  return messages[0]?.role === 'assistant' ? [{ role: 'user', content: OLDER_QUESTION }, ...messages] : messages
+}
+
+function withinBudget(
   rows: readonly MessageRow[],
   system: string,
   tools: readonly ToolSpec[],

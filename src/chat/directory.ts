@@ -2,7 +2,7 @@ import { MAX_USER_SESSIONS, type SessionDirectory, type UserDeletion, type UserO
 import type { Owner, SessionSummary } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { Core } from './core.ts'
-import { renew } from './renew.ts'
+import { changeRecord, renew } from './renew.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 
@@ -35,7 +35,7 @@ export class Directory implements SessionDirectory {
 
   async rename(owner: Owner, sessionId: string, title: string): Promise<void> {
     const session = await this.#existing(owner, sessionId)
-    await session.exclusive(() => session.change({ title, titleBy: 'person' }, {}, this.#core.settings.storeGiveUpMs))
+    await changeRecord(session, { title, titleBy: 'person' })
     session.announce({ type: 'session.updated', title })
   }
 

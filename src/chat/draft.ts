@@ -20,6 +20,8 @@ import type { EventBuffer } from './event-buffer.ts'
 /** UTF-16 units of an open item above which a snapshot leaves it out and the opening says it in deltas: a snapshot may cut. */
 const MAX_SNAPSHOT_TEXT = 32 * 1024
 const MAX_SNAPSHOT_ARGUMENTS = 4 * 1024
+/** Characters of a tool's name that every provider takes. */
+const MAX_TOOL_NAME = 64
 
 /** What the draft must know of its run. */
 export type DraftHost = ItemOwner & { nextIndex(): number }
@@ -157,7 +159,7 @@ export class Draft {
 
   #startCall(id: string, name: string): void {
     const item = this.#openAssistant()
-    const call = { id: toStorable(id), name: toStorable(name), arguments: '', half: '', open: true }
+    const call = { id: toStorable(id), name: toToolName(name), arguments: '', half: '', open: true }
     item.calls.push(call)
     this.#buffer.push(callStart(call, item.id))
   }
@@ -202,6 +204,11 @@ export class Draft {
     this.#half = half
     return delta
   }
+}
+
+/** A name that no tool can have would make a history that providers refuse for good, and may be far longer than a frame. */
+function toToolName(name: string): string {
+  return name.slice(0, MAX_TOOL_NAME).replaceAll(/[^A-Za-z0-9_-]/g, '_') || '_'
 }
 
 function reasoningOpening(messageId: string): Event[] {

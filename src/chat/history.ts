@@ -92,10 +92,11 @@ export class History {
     return toPage(this.runRows(runId), this.#hasMore || this.#rows[0]?.runId !== runId)
   }
 
-  /** The newest messages that fit one frame, with what a run has so far after them. */
-  page(partial: readonly MessageRow[] = []): WirePage {
+  /** The newest messages that fit one frame, but for those of the ids `without`, and with what a run has so far after them. */
+  page(partial: readonly MessageRow[] = [], without: ReadonlySet<string> = new Set()): WirePage {
     const ids = new Set(partial.map((row) => row.id))
-    return toPage([...this.#rows.filter((row) => !ids.has(row.id)), ...partial], this.#hasMore)
+    const rows = this.#rows.filter(({ id }) => !ids.has(id) && !without.has(id))
+    return toPage([...rows, ...partial], this.#hasMore)
   }
 }
 

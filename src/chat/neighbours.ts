@@ -66,12 +66,17 @@ export class Neighbours {
 
   #changed(id: string): void {
     const opening = this.#sessions.opening(id)
-    // It may have been read before the change.
-    if (opening !== undefined) return void opening.then(() => this.#changed(id)).catch(() => undefined)
+    if (opening !== undefined) return void opening.then(() => this.#changedWhileRead(id)).catch(() => undefined)
     const session = this.#sessions.find(id)
     if (session === undefined) this.#sessions.changedAway(id)
     else if (session.pinned) this.#renew(session)
     else this.#sessions.drop(session, new ParleyError('internal_error'))
+  }
+
+  /** It may have been read before the change, and somebody is about to use it. */
+  #changedWhileRead(id: string): void {
+    const session = this.#sessions.find(id)
+    if (session !== undefined && !session.retired) this.#renew(session)
   }
 
   #renew(session: Session): void {

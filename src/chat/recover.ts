@@ -6,6 +6,7 @@ import { OUTCOME_UNKNOWN } from './context.ts'
 import { closeAll } from './open-calls.ts'
 import { toLastRun } from './run-end.ts'
 import type { Session } from './session.ts'
+import { isOutrun } from './session-row.ts'
 
 /**
  * Brings a session that was just loaded into a state from which it can go on: queued sends come back into the queue; a run
@@ -14,6 +15,20 @@ import type { Session } from './session.ts'
  * the store was away) is queued.
  */
 export async function recover(session: Session, loaded: LoadedSession): Promise<void> {
+  try {
+    await mend(session, loaded)
+  } catch (thrown) {
+    if (!isOutrun(thrown)) throw thrown
+    // Of processes that find a dead one's run in the same moment one ends it; the others take what that one stored.
+    const mended = await session.core.store.load(session.id)
+    if (mended === undefined) throw new ParleyError('session_not_found')
+    session.activity = NOTHING
+    session.adopt(mended)
+    await mend(session, mended)
+  }
+}
+
+async function mend(session: Session, loaded: LoadedSession): Promise<void> {
   const running = loaded.openRuns.find(({ run }) => run.status === 'running' && run.id !== session.active?.runId)
   session.queue = queueOf(loaded)
   if (running === undefined) return
@@ -24,7 +39,7 @@ export async function recover(session: Session, loaded: LoadedSession): Promise<
 
 /**
  * Takes the store's word over ours, within `session.exclusive`; of a session whose run is on here only what others may have
- * changed meanwhile. False: the store has no such session. When it fails the session is as it was, and in doubt.
+ * changed meanwhile. False: the store does not have it any more. When it fails the session is as it was, and in doubt.
  */
 export async function reload(session: Session): Promise<boolean> {
   const before = session.activity
@@ -33,6 +48,7 @@ export async function reload(session: Session): Promise<boolean> {
     if (loaded === undefined) return false
     if (!session.isOwnedBy(loaded.session)) throw new ParleyError('session_not_found')
     if (session.activity.kind === 'running' || session.activity.kind === 'saving') {
+      if (await isMadeAnew(session, loaded)) return false
       session.learn(loaded.session)
       session.queue = queueOf(loaded)
       return true
@@ -46,6 +62,12 @@ export async function reload(session: Session): Promise<boolean> {
     session.doubtful = true
     throw thrown
   }
+}
+
+/** Our session was deleted, and there is another of its id: it has not our run. Of one that two processes made at once it has. */
+async function isMadeAnew({ core, id, row, active }: Session, { session }: LoadedSession): Promise<boolean> {
+  if (active === undefined || session.createdAt === row.createdAt) return false
+  return (await core.store.findRun(id, active.runId)) === undefined
 }
 
 /** What the store holds, read while no run of ours began or ended: else its rows are older than what is in memory. */

@@ -1,8 +1,9 @@
+import type { SessionRow } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { SessionUpdated } from '../protocol/frames.ts'
 import { endDeleted } from './gone.ts'
 import { reload } from './recover.ts'
-import type { Session } from './session.ts'
+import { NOTHING_UNTOLD, type Session } from './session.ts'
 
 /**
  * Takes what another process did to the session and tells its watchers what changed by it: a snapshot, the status, the
@@ -18,7 +19,7 @@ export async function renew(session: Session): Promise<void> {
   const updated = updates(row, session.row)
   if (updated !== undefined) session.announce(updated)
   if (after.conversation !== before.conversation) return showAnew(session)
-  if (after.waiting !== before.waiting) session.announceStatus()
+  if (after.waiting !== before.waiting) session.announceQueue()
 }
 
 /**
@@ -32,13 +33,21 @@ export async function reconcile(session: Session): Promise<void> {
   if (session.retired) throw new ParleyError('session_not_found')
 }
 
-/** False: the store has no such session. */
+/** Makes changes of the record durable. All of its row is written: not over a status that only the store knows. */
+export function changeRecord(session: Session, changes: Partial<SessionRow>): Promise<void> {
+  return session.exclusive(async () => {
+    await reconcile(session)
+    await session.change(changes, {}, session.core.settings.storeGiveUpMs)
+  })
+}
+
+/** False: the store does not have it any more. One of another owner is ended. */
 async function isOurs(session: Session): Promise<boolean> {
   try {
     return await reload(session)
   } catch (thrown) {
     if (!(thrown instanceof ParleyError) || thrown.code !== 'session_not_found') throw thrown
-    session.retire(thrown)
+    endDeleted(session)
     return true
   }
 }
@@ -46,6 +55,7 @@ async function isOurs(session: Session): Promise<boolean> {
 /** The log has nothing of what happened elsewhere: who is at its head gets a snapshot (P-62), who comes later, too. */
 async function showAnew(session: Session): Promise<void> {
   session.log.skip()
+  session.untold = NOTHING_UNTOLD
   for (const watcher of session.watchers) watcher.replaced?.()
   if (session.audience.size === 0) return
   const history = await session.history()
@@ -53,11 +63,12 @@ async function showAnew(session: Session): Promise<void> {
   session.announceStatus()
 }
 
-/** What watchers were shown: runs move the conversation, sends that wait only the status. */
+/** What watchers were shown: runs and answers to open calls move the conversation, sends that wait only the status. */
 function pictureOf(session: Session): { readonly conversation: string; readonly waiting: string } {
   const { lastPosition, runId, lastRun, queue, status, waiting } = session
+  const open = waiting?.pending?.map(({ toolCallId }) => toolCallId) ?? []
   return {
-    conversation: [lastPosition, runId, lastRun?.runId, lastRun?.outcome].join(' '),
+    conversation: [lastPosition, runId, lastRun?.runId, lastRun?.outcome, ...open].join(' '),
     waiting: [status, ...queue.map(({ run }) => run.id), JSON.stringify(waiting?.pending)].join(' '),
   }
 }

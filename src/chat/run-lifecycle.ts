@@ -10,6 +10,7 @@ import { endFacts, failedWith, type RunEnd, terminalEvent } from './run-end.ts'
 import { resultEvent } from './run-events.ts'
 import { logFence } from './run-plan.ts'
 import type { Session } from './session.ts'
+import { isOutrun } from './session-row.ts'
 import { currentApp, isInHistory, startRun } from './start-run.ts'
 import { improveTitle } from './title.ts'
 
@@ -189,11 +190,6 @@ async function takeNext(session: Session): Promise<Run | undefined> {
     await renew(session)
     return undefined
   }
-}
-
-/** Refused because another process did something first: a run of the session is on, or has this position or this fence. */
-export function isOutrun(thrown: unknown): boolean {
-  return thrown instanceof ParleyError && (thrown.code === 'conflict' || thrown.code === 'overloaded')
 }
 
 /** The queue was emptied after the last run had ended: the store still says that there is work. */

@@ -9,6 +9,11 @@ export function leavesDoubt(thrown: unknown): boolean {
   return thrown instanceof ParleyError && DOUBTS.has(thrown.code)
 }
 
+/** Refused because another process did something first: a run of the session is on, or has this position or this fence. */
+export function isOutrun(thrown: unknown): boolean {
+  return thrown instanceof ParleyError && (thrown.code === 'conflict' || thrown.code === 'overloaded')
+}
+
 /** `row` for a session that exists: what this process did not set is another's to keep. Without the wallet: unbound, if it was set. */
 export function touched(row: SessionRow, changes: Partial<SessionRow>): Pick<SessionWrite, 'session' | 'known'> {
   const { title: _title, titleBy: _by, wallet: _wallet, model: _model, archived: _archived, ...others } = row

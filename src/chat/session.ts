@@ -8,13 +8,13 @@ import { Audience, NOBODY, type Watcher, withOne, withoutOne } from './audience.
 import type { Core, Ticking } from './core.ts'
 import { orGone } from './gone.ts'
 import { History } from './history.ts'
-import { toWirePending, unanswered } from './open-calls.ts'
 import type { Run } from './run.ts'
 import { statusAfter, toLastRun } from './run-end.ts'
 import type { RunHost, SessionChange } from './run-plan.ts'
 import { leavesDoubt, pick, setElsewhere, touched } from './session-row.ts'
-import { toQueueItems } from './wire-messages.ts'
+import { toStatusFrame } from './status-frame.ts'
 
+export const NOTHING_UNTOLD: ReadonlySet<string> = new Set()
 /** Milliseconds between looks at a session that someone waits for. */
 const SETTLE_LOOK_MS = 10
 
@@ -36,6 +36,8 @@ export class Session implements RunHost, Ticking, LogReader {
   lastPosition = 0
   /** The newest ended run, while calls of it are open. */
   waiting: RunRow | undefined
+  /** Messages' ids: results of calls of `waiting` that are stored, and that clients are told of when the next run begins. */
+  untold: ReadonlySet<string> = NOTHING_UNTOLD
   /** The store holds a row of it. */
   stored = false
   /** Connections attached, live or behind, and other followers, the oldest first. */
@@ -187,16 +189,14 @@ export class Session implements RunHost, Ticking, LogReader {
     this.announce(this.statusFrame())
   }
 
-  statusFrame(): Extract<ControlFrame, { type: 'session.status' }> {
-    return {
-      type: 'session.status',
-      status: this.status,
-      queued: this.queue.length,
-      queue: toQueueItems(this.queue),
-      ...(unanswered(this.waiting).length === 0 ? {} : { pending: toWirePending(this.waiting, this.core.now()) }),
-      ...(this.runId === undefined ? {} : { runId: this.runId }),
-      ...(this.lastRun === undefined ? {} : { lastRun: this.lastRun }),
-    }
+  /** The queue changed without an event: those who read only the log look again. */
+  announceQueue(): void {
+    this.announceStatus()
+    for (const watcher of this.watchers) watcher.moved?.()
+  }
+
+  statusFrame(): ControlFrame {
+    return toStatusFrame(this, this.core.now())
   }
 
   /** Its copy is gone or wrong: its connections go, and the next who opens it reads the store. */
@@ -211,9 +211,9 @@ export class Session implements RunHost, Ticking, LogReader {
   tick(now: number): void {
     const run = this.active
     const grace = run?.plan.app.stopAfterDisconnectMs
-    // Where its App asks for it, a run that nobody watches any more is stopped after a grace (I4).
-    if (grace !== undefined && this.#leftAt !== undefined && now - this.#leftAt >= grace)
-      run?.stop({ kind: 'interrupted' })
+    // Where its App asks for it, a run that nobody watches any more is stopped after a grace (I4); each of a queue has its own.
+    if (run !== undefined && grace !== undefined && this.#leftAt !== undefined)
+      if (now - Math.max(this.#leftAt, run.startedAt) >= grace) run.stop({ kind: 'interrupted' })
     run?.tick(now)
     this.audience.sweep()
   }

@@ -6,7 +6,7 @@ import type { History } from './history.ts'
 import { type Answered, closeAll, DECLINED_BY_MESSAGE } from './open-calls.ts'
 import { Run } from './run.ts'
 import type { RunPlan } from './run-plan.ts'
-import type { Session } from './session.ts'
+import { NOTHING_UNTOLD, type Session } from './session.ts'
 
 /** When a client may send again to a session whose copy was old: at once, by the clock of people. */
 const STALE_RETRY_MS = 100
@@ -63,6 +63,7 @@ async function storeStart(
   // Calls that nobody answered are declined by whatever starts next.
   const before = continues ?? closeAll(core, session.waiting, history, DECLINED_BY_MESSAGE)
   const results = before?.results ?? []
+  const untold = history.rows.filter(({ id }) => session.untold.has(id))
   const said = message === undefined ? [] : [message]
   const runs = before === undefined ? [row] : [before.run, row]
   const write = { runs, messages: [...results, ...said], ...supersede }
@@ -73,6 +74,7 @@ async function storeStart(
     })
   session.lastPosition++
   session.waiting = undefined
+  session.untold = NOTHING_UNTOLD
   history.put(results)
   const removed = row.replaces === undefined ? [] : history.removeFrom(row.replaces)
   history.put(said)
@@ -82,7 +84,7 @@ async function storeStart(
     ...(message === undefined ? {} : { userMessage: message }),
     app,
     // Those of calls that left history need not be told.
-    results: results.filter((result) => !removed.includes(result)),
+    results: [...untold, ...results].filter((result) => !removed.includes(result)),
     ...(continues?.run.pending === undefined ? {} : { approved: new ApprovedCalls(core, continues.run, history) }),
     ...(from === undefined ? {} : { rewindFrom: from }),
     ...(release === undefined ? {} : { release }),
@@ -90,11 +92,17 @@ async function storeStart(
   return reserve(session, plan, history)
 }
 
-/** The position was taken: our copy is old, and nothing is wrong with the request. The next command reads the store first. */
+/**
+ * The position was taken, or open calls were answered: our copy is old, and nothing is wrong with the request. The next command
+ * reads the store first.
+ */
 async function wentOnElsewhere(session: Session, thrown: unknown): Promise<ParleyError | undefined> {
   if (!(thrown instanceof ParleyError) || thrown.code !== 'conflict') return undefined
   const loaded = await session.core.store.load(session.id)
-  if (loaded === undefined || loaded.lastPosition <= session.lastPosition) return undefined
+  const { lastPosition, waiting } = session
+  if (loaded === undefined) return undefined
+  const isAnswered = waiting !== undefined && loaded.lastRun?.fence !== waiting.fence
+  if (loaded.lastPosition <= lastPosition && !isAnswered) return undefined
   session.doubtful = true
   return new ParleyError('overloaded', {
     message: 'The session went on in another process',

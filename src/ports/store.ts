@@ -123,8 +123,7 @@ export type SessionWrite = {
 export type CommitOptions = {
   /**
    * Milliseconds this write may wait for a store that is away before it is refused with `store_unavailable`; the write may
-   * then have been stored all the same. `'never'` keeps it queued, outside the bound, until it is stored: what was already
-   * promised or shown.
+   * then have been stored all the same. `'never'` keeps it queued, outside the bound, until it is stored: what was promised or shown.
    */
   readonly giveUpAfterMs: number | 'never'
 }

@@ -275,4 +275,14 @@ describe('I9: every command', () => {
     expect(await other.say('m1')).toMatchObject({ state: 'started' })
     expect(one.events).toEqual([])
   })
+
+  it('I9: of a key that is revoked between the verdict and the open socket is never heard', async () => {
+    const rig = new ChatRig({ identify: async () => ({ ...ANYONE, kind: 'key', keyId: 'k1' }) })
+    const verdict = await rig.handshake(randomUUID())
+    rig.revoke('k1')
+    const late = rig.open(verdict)
+    await turns()
+    expect(late.closedWith).toMatchObject({ code: 4401 })
+    expect(late.controls('session.ready')).toEqual([])
+  })
 })

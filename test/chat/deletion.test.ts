@@ -123,6 +123,30 @@ it('a session that was deleted while the only process could hear nothing is drop
   expect(rig.sockets.map(({ closedWith }) => closedWith?.code)).toEqual([4404, undefined])
 })
 
+describe('a session that was deleted and made anew elsewhere before this process looks', () => {
+  async function remade(owner: object) {
+    const { rig, id, client, stream, other } = await begin()
+    const at = Date.now() + 5
+    await other.store.delete(id)
+    const session = { id, app: 'default', ...owner, status: 'idle', createdAt: at, updatedAt: at } as const
+    await other.store.commit({ sessionId: id, session }, { giveUpAfterMs: 1000 })
+    // It reads the store before its next command decides.
+    rig.store.refuseNext('store_unavailable')
+    await client.ask({ type: 'session.update', title: 'lost' })
+    void client.ask({ type: 'session.update', title: 'late' })
+    expect(await client.closed()).toMatchObject({ code: 4404 })
+    return { rig, id, stream }
+  }
+
+  it.each([{}, { user: 'bob' }])('gets nothing of the old one, whose run is stopped (owner: %o)', async (owner) => {
+    const { rig, id, stream } = await remade(owner)
+    expect(stream.signal.aborted).toBe(true)
+    await rig.pass(3000)
+    expect(await rig.stored(id)).toEqual([])
+    expect((await rig.store.load(id))?.session).not.toHaveProperty('title')
+  })
+})
+
 describe('the deletion of a user', () => {
   it('takes every session of theirs and no other', async () => {
     const rig = new ChatRig({ identify: async () => ANN })

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Principal } from '../../src/ports/access.ts'
+import { ParleyError } from '../../src/protocol/errors.ts'
 import { ANYONE, ChatRig, type RigOptions, stopClock } from '../support/chat-rig.ts'
 import { turns } from '../support/turns.ts'
 
@@ -33,6 +34,20 @@ describe('a rename', () => {
     await client.end()
     await turns()
     expect((await rig.store.load(id))?.session).toMatchObject({ title: 'Mine', titleBy: 'person' })
+  })
+
+  it('does not write over the status of a run that only the store knows of', async () => {
+    const { rig, id, client, stream } = await begin()
+    stream.stop()
+    await client.end()
+    const commit = rig.store.commit.bind(rig.store)
+    vi.spyOn(rig.store, 'commit').mockImplementationOnce(async (write, options) => {
+      await commit(write, options)
+      throw new ParleyError('store_unavailable')
+    })
+    expect(await client.say('m2')).toMatchObject({ code: 'store_unavailable' })
+    await rig.chat.directory.rename(OWNER, id, 'Mine')
+    expect((await rig.store.load(id))?.session).toMatchObject({ title: 'Mine', status: 'processing' })
   })
 
   it('of a session that nobody has open works, and it is the same session for who opens it meanwhile', async () => {

@@ -88,6 +88,17 @@ describe('P-46, P-79: a call that the browser executes', () => {
     expect((await next.model.request(0)).request.messages.at(-1)).toMatchObject({ role: 'tool', content: 'Bern' })
   })
 
+  it('I5: goes on with a history that begins with a person, also where its question is older than what memory holds', async () => {
+    const { rig, id } = await located({ settings: { windowBytes: 8 } })
+    const next = rig.crash()
+    await (await next.ready(id)).ask(answer('t1', 'Bern'))
+    expect((await next.model.request(0)).request.messages).toMatchObject([
+      { role: 'user', content: expect.stringContaining('left out') },
+      { role: 'assistant', content: 'I look' },
+      { role: 'tool', content: 'Bern' },
+    ])
+  })
+
   it('takes the first answer; a later one is a duplicate, one of an unknown call is refused', async () => {
     const { rig, client } = await located()
     await client.ask(answer('t1', 'Bern'))
@@ -138,6 +149,69 @@ describe('P-46, P-79: a call that the browser executes', () => {
       '3',
       '4',
     ])
+  })
+
+  it('P-58: answered one after the other, every result is told once, in the run that goes on', async () => {
+    const { rig, client, stream } = await begin([LOCATE])
+    stream.call('t1', 'locate', {}).call('t2', 'locate', {}).call('t3', 'locate', {}).stop('tools')
+    await client.end()
+    for (const id of ['t2', 't1', 't3']) await client.ask(answer(id, `for ${id}`))
+    ;(await rig.model.request(1)).stop()
+    await client.end(1)
+    const told = client.events.flatMap((event) => (event.type === 'TOOL_CALL_RESULT' ? [event.content] : []))
+    expect(told).toEqual(['for t2', 'for t1', 'for t3'])
+  })
+
+  it('P-58: what was answered is told beside what a new message declines', async () => {
+    const { rig, client, stream } = await begin([LOCATE])
+    stream.call('t1', 'locate', {}).call('t2', 'locate', {}).stop('tools')
+    await client.end()
+    await client.ask(answer('t2', 'Bern'))
+    await client.say('m2')
+    ;(await rig.model.request(1)).stop()
+    await client.end(1)
+    const told = client.events.flatMap((event) => (event.type === 'TOOL_CALL_RESULT' ? [event.toolCallId] : []))
+    expect(told).toEqual(['t2', 't1'])
+  })
+
+  describe('of which another process took some of the answers', () => {
+    async function half() {
+      const begun = await begin([LOCATE])
+      begun.stream.call('t1', 'locate', {}).call('t2', 'locate', {}).stop('tools')
+      await begun.client.end()
+      const watcher = await begun.rig.fork().ready(begun.id)
+      return { ...begun, watcher, take: () => watcher.ask(answer('t1', 'Bern')) }
+    }
+
+    it('shows them here', async () => {
+      const { client, take } = await half()
+      await take()
+      await turns()
+      const shown = client.last('session.snapshot')?.messages.map(({ role, content }) => [role, content])
+      expect(shown?.at(-1)).toEqual(['tool', 'Bern'])
+      expect(pendingOf(client)).toMatchObject([{ toolCallId: 't2' }])
+    })
+
+    it('I2: takes a send on a copy that did not hear of it yet', async () => {
+      const { rig, client, take } = await half()
+      rig.store.goDeaf()
+      await take()
+      expect(await client.say('m2')).toMatchObject({ type: 'ack', state: 'started' })
+      expect((await rig.model.request(1)).request.messages.slice(2)).toMatchObject([
+        { toolCallId: 't1', content: 'Bern' },
+        { toolCallId: 't2', isError: true },
+        { role: 'user', content: 'text of m2' },
+      ])
+    })
+
+    it('asks for a retry on such a copy once more', async () => {
+      const { rig, client, runId, take } = await half()
+      rig.store.goDeaf()
+      await take()
+      const retry = { type: 'run.retry' as const, runId }
+      expect(await client.ask(retry)).toMatchObject({ code: 'overloaded', retryable: true })
+      expect(await client.ask(retry)).toMatchObject({ type: 'ack' })
+    })
   })
 
   it('with arguments that are no JSON waits for nobody', async () => {

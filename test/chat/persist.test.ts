@@ -295,6 +295,20 @@ describe('I4, P-36: a connection that leaves', () => {
       expect(stream.signal.aborted).toBe(true)
     })
 
+    it('gives one that waited in the queue as much time as any', async () => {
+      stopClock()
+      const { rig, client, stream } = await begin({ app })
+      await client.say('m2')
+      client.cut()
+      await rig.pass(5100)
+      expect(stream.signal.aborted).toBe(true)
+      const next = await rig.model.request(1)
+      await rig.pass(4000)
+      expect(next.signal.aborted).toBe(false)
+      await rig.pass(1200)
+      expect(next.signal.aborted).toBe(true)
+    })
+
     it('does not stop it when someone is back in time', async () => {
       stopClock()
       const { rig, id, client, stream } = await begin({ app })

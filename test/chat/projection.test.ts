@@ -83,6 +83,21 @@ describe('a session that is polled', () => {
     expect([status, messages.filter(({ role }) => role === 'user').length]).toEqual(['processing', 3])
   })
 
+  it('ends the feed of a send that another process takes out of the queue', async () => {
+    const rig = new ChatRig()
+    const id = randomUUID()
+    const conversation = await rig.chat.conversations.open(id, OWNER)
+    await conversation.send(SENDER, 'one')
+    const { runId, feed } = await conversation.send(SENDER, 'two', true)
+    const heard: unknown[] = []
+    void feed?.next().then((events) => heard.push(events))
+    await turns()
+    const elsewhere = await rig.fork().chat.conversations.open(id, OWNER)
+    await elsewhere.cancel([runId])
+    await turns(10)
+    expect(heard).toEqual([undefined])
+  })
+
   it('that another process removed in between is not found', async () => {
     const rig = new ChatRig()
     const other = rig.fork()

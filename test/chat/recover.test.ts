@@ -42,6 +42,21 @@ describe('a session whose process died', () => {
     expect(await client.end()).toMatchObject({ outcome: { type: 'success' } })
   })
 
+  it('I1: is opened by several at once; one ends its run, and all show it', async () => {
+    const { rig, id, stream } = await begin()
+    stream.say('half')
+    await rig.pass(1500)
+    const next = rig.crash()
+    const others = [next, next.fork(), next.fork()]
+    const clients = await Promise.all(others.map((one) => one.connect(id)))
+    await turns(10)
+    for (const client of clients) {
+      expect(client.closedWith).toBeUndefined()
+      expect(client.last('session.ready')).toMatchObject({ status: 'interrupted', lastRun: { outcome: 'interrupted' } })
+      expect(client.last('session.snapshot')?.messages[1]?.metadata).toMatchObject({ interrupted: true })
+    }
+  })
+
   it('I5: answers calls without a result by "outcome unknown" and never executes them again', async () => {
     const tool = new SlowTool()
     const { rig, id, stream } = await begin({ tools: [tool, ECHO] })

@@ -112,7 +112,8 @@ export class ChatRig {
   /** What the Apps port gives; undefined: the App was removed. */
   app: App | undefined
   readonly #options: RigOptions
-  readonly #revoked: ((keyId: string) => void)[] = []
+  readonly #onRevoked: ((keyId: string) => void)[] = []
+  readonly #revoked = new Set<string>()
   #finished = false
 
   constructor(options: RigOptions = {}) {
@@ -195,7 +196,8 @@ export class ChatRig {
   }
 
   revoke(keyId: string): void {
-    for (const listener of this.#revoked) listener(keyId)
+    this.#revoked.add(keyId)
+    for (const listener of this.#onRevoked) listener(keyId)
   }
 
   /** The conversation as the store has it. */
@@ -247,7 +249,8 @@ export class ChatRig {
       reconnectToken: async ({ session }) => session && `back to ${session}`,
       holder: () => ANYONE,
       appsOf: async () => ['default'],
-      require: ({ scopes }, scope) => {
+      require: ({ keyId, scopes }, scope) => {
+        if (keyId !== undefined && this.#revoked.has(keyId)) throw new ParleyError('unauthorized')
         if (!scopes.includes(scope)) throw new ParleyError('forbidden')
       },
       addressOf: ({ address }) => ({ address, forwarded: false }),
@@ -259,7 +262,7 @@ export class ChatRig {
       admitChange: async () => {},
       admitRun: admitRun ?? (async () => () => {}),
       admitConnection: admitConnection ?? (() => () => {}),
-      onRevoked: (listener) => void this.#revoked.push(listener),
+      onRevoked: (listener) => void this.#onRevoked.push(listener),
     }
   }
 }

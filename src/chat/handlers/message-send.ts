@@ -8,9 +8,11 @@ import type { QueuedSend } from '../activity.ts'
 import { askedBy, type Caller, type Outcome } from '../caller.ts'
 import type { Core } from '../core.ts'
 import type { History } from '../history.ts'
-import { reconcile, renew } from '../renew.ts'
-import { isOutrun, launch, startNext } from '../run-lifecycle.ts'
+import { onNewest } from '../outrun.ts'
+import { reconcile } from '../renew.ts'
+import { launch, startNext } from '../run-lifecycle.ts'
 import type { Session } from '../session.ts'
+import { isOutrun } from '../session-row.ts'
 import { currentApp, isInHistory, startRun } from '../start-run.ts'
 import { stopRun } from '../stop-run.ts'
 import { firstWords } from '../title.ts'
@@ -21,30 +23,11 @@ import { firstWords } from '../title.ts'
  */
 export async function messageSend(core: Core, caller: Caller, command: MessageSend, runId?: string): Promise<Outcome> {
   if (!fitsUtf8(command.content, core.settings.messageBytes)) throw new ParleyError('message_too_large')
-  return caller.session.exclusive(() => send(core, caller, command, runId))
+  const { session } = caller
+  return session.exclusive(() => onNewest(session, () => send(core, caller, command, runId)))
 }
 
-/** A copy that another process went ahead of is refused by the store: the send is tried once more on what is there. */
 async function send(core: Core, caller: Caller, command: MessageSend, runId: string | undefined): Promise<Outcome> {
-  try {
-    return await trySend(core, caller, command, runId)
-  } catch (thrown) {
-    if (!isOutrun(thrown)) throw thrown
-    const isNewer = await isBehind(caller.session)
-    if (caller.session.retired) throw new ParleyError('session_not_found')
-    if (!isNewer) throw thrown
-    return trySend(core, caller, command, runId)
-  }
-}
-
-/** True when the store had more than this copy, which it now has, too. */
-async function isBehind(session: Session): Promise<boolean> {
-  const { lastPosition, runId } = session
-  await renew(session)
-  return session.lastPosition !== lastPosition || session.runId !== runId
-}
-
-async function trySend(core: Core, caller: Caller, command: MessageSend, runId: string | undefined): Promise<Outcome> {
   const { session } = caller
   assertAccepting(core, session)
   await reconcile(session)

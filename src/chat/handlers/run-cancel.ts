@@ -2,8 +2,9 @@ import type { RunCancel } from '../../protocol/commands.ts'
 import type { QueuedSend } from '../activity.ts'
 import type { Outcome } from '../caller.ts'
 import { renew } from '../renew.ts'
-import { isOutrun, startNext } from '../run-lifecycle.ts'
+import { startNext } from '../run-lifecycle.ts'
 import type { Session } from '../session.ts'
+import { isOutrun } from '../session-row.ts'
 import { stopRun } from '../stop-run.ts'
 
 /**
@@ -52,8 +53,7 @@ async function dequeue(session: Session, command: RunCancel): Promise<string | u
     }
     session.queue = session.queue.filter((item) => !leaves(item))
     session.hidesSends = true
-    session.announceStatus()
-    for (const watcher of session.watchers) watcher.moved?.()
+    session.announceQueue()
     return leaving[0]?.run.id
   })
 }

@@ -2,7 +2,7 @@ import type { BoundWallet, SessionRow } from '../../ports/store.ts'
 import type { SessionUpdate } from '../../protocol/commands.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import type { Caller, Outcome } from '../caller.ts'
-import { reconcile } from '../renew.ts'
+import { changeRecord } from '../renew.ts'
 import { toWireWallet } from '../session-row.ts'
 
 /** `proven` comes from within only: the wire has no such field. */
@@ -27,11 +27,7 @@ export async function sessionUpdate(
     ...(model === undefined ? {} : { model }),
   }
   if (Object.keys(changes).length === 0) return { ack: {} }
-  await session.exclusive(async () => {
-    // The whole row is written: not over a status that only the store knows.
-    await reconcile(session)
-    await session.change(changes, {}, session.core.settings.storeGiveUpMs)
-  })
+  await changeRecord(session, changes)
   session.announce({
     type: 'session.updated',
     ...(title === undefined ? {} : { title }),

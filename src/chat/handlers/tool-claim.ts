@@ -5,27 +5,23 @@ import { nothingPending } from '../answer-calls.ts'
 import type { Caller, Outcome } from '../caller.ts'
 import type { Core } from '../core.ts'
 import { taken, unanswered } from '../open-calls.ts'
-import { reconcile, renew } from '../renew.ts'
-import { isOutrun } from '../run-lifecycle.ts'
+import { onNewest } from '../outrun.ts'
+import { reconcile } from '../renew.ts'
 import { assertAccepting } from './message-send.ts'
 
 /** Names of connections that claimed something: few do. */
 const names = new WeakMap<Caller, string>()
 
 /** A lease on a call that waits for the browser: of several tabs, in whatever process, one executes it. Claimed again, it is longer. */
-export function toolClaim(core: Core, caller: Caller, command: ToolClaim): Promise<Outcome> {
-  return caller.session.exclusive(async () => {
-    try {
-      return await claim(core, caller, command)
-    } catch (thrown) {
-      if (!isOutrun(thrown) || isTaken(thrown)) throw thrown
-      await renew(caller.session)
-      return claim(core, caller, command)
-    }
-  })
+export async function toolClaim(core: Core, caller: Caller, command: ToolClaim): Promise<Outcome> {
+  const { session } = caller
+  const outcome = await session.exclusive(() => onNewest(session, () => claim(core, caller, command)))
+  if (outcome instanceof ParleyError) throw outcome
+  return outcome
 }
 
-async function claim(core: Core, caller: Caller, { toolCallId }: ToolClaim): Promise<Outcome> {
+/** Another's lease is an answer: it is no reason to ask the store what is newer. */
+async function claim(core: Core, caller: Caller, { toolCallId }: ToolClaim): Promise<Outcome | ParleyError> {
   const { session } = caller
   assertAccepting(core, session)
   await reconcile(session)
@@ -33,7 +29,7 @@ async function claim(core: Core, caller: Caller, { toolCallId }: ToolClaim): Pro
   const call = unanswered(run).find((open) => open.toolCallId === toolCallId && open.kind === 'client')
   if (run === undefined || call === undefined) throw nothingPending()
   const [by, now] = [nameOf(caller), core.now()]
-  if (call.claim !== undefined && call.claim.by !== by && call.claim.until > now) throw leased(call.claim.until - now)
+  if (call.claim !== undefined && call.claim.by !== by && call.claim.until > now) return leased(call.claim.until - now)
   const { toolLeaseMs } = core.settings
   const claimed = { ...call, claim: { by, until: now + toolLeaseMs } }
   const row = taken(core, run, run.pending?.map((open) => (open === call ? claimed : open)) ?? [])
@@ -43,14 +39,8 @@ async function claim(core: Core, caller: Caller, { toolCallId }: ToolClaim): Pro
   return { ack: { expiresInMs: toolLeaseMs } }
 }
 
-const LEASED = 'Another connection executes this call'
-
 function leased(forMs: number): ParleyError {
-  return new ParleyError('overloaded', { message: LEASED, retryAfterMs: forMs })
-}
-
-function isTaken(thrown: unknown): boolean {
-  return thrown instanceof ParleyError && thrown.message === LEASED
+  return new ParleyError('overloaded', { message: 'Another connection executes this call', retryAfterMs: forMs })
 }
 
 function nameOf(caller: Caller): string {

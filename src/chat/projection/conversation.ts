@@ -16,7 +16,7 @@ import { runCancel } from '../handlers/run-cancel.ts'
 import { sessionUpdate } from '../handlers/session-update.ts'
 import type { History } from '../history.ts'
 import { unanswered } from '../open-calls.ts'
-import { reconcile } from '../renew.ts'
+import { changeRecord } from '../renew.ts'
 import type { Session } from '../session.ts'
 import { currentApp } from '../start-run.ts'
 import { cap } from '../tool-calls.ts'
@@ -140,10 +140,7 @@ export class SessionConversation implements Conversation {
     await sessionUpdate({ session, app }, { type: 'session.update', ...change })
     if (archived === undefined && vault === undefined) return
     const own = { ...(archived === undefined ? {} : { archived }), ...(vault === undefined ? {} : { vault }) }
-    await session.exclusive(async () => {
-      await reconcile(session)
-      await session.change(own, {}, session.core.settings.storeGiveUpMs)
-    })
+    await changeRecord(session, own)
   }
 
   /** Throws `forbidden`. */
