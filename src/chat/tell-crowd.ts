@@ -6,8 +6,9 @@ import type { TurnQueue } from './turn-queue.ts'
 const CROWD = 8
 /** UTF-16 units that one frame to a crowd hands to all its sockets together, unless its frames would get shorter than LEAST_UNITS. */
 const FRAME_UNITS = 1024 * 1024
-/** A frame's own cost, some microseconds a socket, is that of so many units. */
 const LEAST_UNITS = 8 * 1024
+/** What a frame costs beside its text, some microseconds a socket, is what so many units cost. */
+const OWN_UNITS = 2 * 1024
 
 /**
  * Hands over what a run said. A crowd is told a frame at a time, in turns that all crowds share: a fast answer to a thousand is
@@ -23,7 +24,7 @@ export function tellCrowd(buffer: EventBuffer, size: number, turns: TurnQueue): 
   return new Promise((resolve, reject) => {
     const tellOne = (): void => {
       try {
-        turns.spend(buffer.flushFrame(most) * size)
+        turns.spend((buffer.flushFrame(most) + OWN_UNITS) * size)
         if (buffer.empty) resolve()
         else turns.add(tellOne)
       } catch (thrown) {
