@@ -29,6 +29,8 @@ export interface AskHost {
   heard(event: ModelEvent): void
   /** Shows what the draft said. */
   flush(): void
+  /** As `flush`, where many watch it in turns of the loop; then when that is done. */
+  show(): Promise<void> | undefined
 }
 
 /**
@@ -122,7 +124,8 @@ async function stream(host: AskHost, draft: Draft, answer: Answer): Promise<Stop
       draft.apply(event)
       if (event.type === 'stop') return stopped(host, draft, event.reason)
     }
-    host.flush()
+    const told = host.show()
+    if (told !== undefined) await told
   }
   throw new ParleyError('provider_error', { message: 'The model stopped in the middle of its answer' })
 }

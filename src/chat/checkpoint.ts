@@ -26,8 +26,11 @@ export class Checkpoint {
     if (this.#state !== 'dirty' || now - this.#at < checkpointMs) return
     this.#at = now
     this.#state = 'saving'
-    void this.#save(checkpointMs).finally(() => {
-      this.#state = this.#state === 'saving-dirty' ? 'dirty' : 'clean'
+    // Runs that waited for the same write are due together, and one of a fast model has half a megabyte to save.
+    this.#session.core.turns.run(() => {
+      void this.#save(checkpointMs).finally(() => {
+        this.#state = this.#state === 'saving-dirty' ? 'dirty' : 'clean'
+      })
     })
   }
 

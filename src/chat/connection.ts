@@ -24,13 +24,13 @@ const MAX_PENDING_COMMANDS = 64
 /**
  * One socket's peer, attached to one session. It alone writes frames and closes; handlers return outcomes.
  * Opening: it waits for its history and may only be refused. Live: at the head, in its session's audience. Behind: it reads
- * the log as its socket drains.
+ * the log as its socket drains. Next: as behind, and its turn to read is due.
  */
 export class Connection implements SocketHandler, Attached {
   readonly caller: Caller
   readonly #host: ConnectionHost
   #outbox: Outbox | undefined
-  #state: 'opening' | 'live' | 'behind' | 'closed' = 'opening'
+  #state: 'opening' | 'live' | 'behind' | 'next' | 'closed' = 'opening'
   #release: (() => void) | undefined
   heardAt = 0
   pingedAt = 0
@@ -86,7 +86,7 @@ export class Connection implements SocketHandler, Attached {
   }
 
   drained(): void {
-    if (this.#state === 'behind') this.#pump()
+    if (this.#state === 'behind') this.#goOn('run')
   }
 
   closed(code: number): void {
@@ -155,7 +155,7 @@ export class Connection implements SocketHandler, Attached {
     const result = this.outbox.pump()
     if (result === 'caught-up') return this.#join()
     this.#state = 'behind'
-    if (result === 'more') this.#goOn()
+    if (result === 'more') this.#goOn('add')
   }
 
   /** The tail after the cursor, when the log still has it. */
@@ -166,7 +166,7 @@ export class Connection implements SocketHandler, Attached {
     this.tell(readyFrame(this.caller, this.#host.core.settings, cursor, 'tail'))
     this.#state = 'behind'
     this.outbox.fallBehind(cursor)
-    this.#pump()
+    this.#goOn('run')
     return true
   }
 
@@ -174,7 +174,7 @@ export class Connection implements SocketHandler, Attached {
   #pump(): void {
     const result = this.outbox.pump()
     if (result === 'gap') this.slow()
-    if (result === 'more') this.#goOn()
+    if (result === 'more') this.#goOn('add')
     if (result !== 'caught-up') return
     const { session, app } = this.caller
     this.tell(updatedFrame(session, app))
@@ -182,8 +182,14 @@ export class Connection implements SocketHandler, Attached {
     this.#join()
   }
 
-  #goOn(): void {
-    this.#host.core.turns.add(() => this.drained())
+  /** Many sockets drain at once: each has its turn. */
+  #goOn(how: 'add' | 'run'): void {
+    this.#state = 'next'
+    this.#host.core.turns[how](() => {
+      if (this.#state !== 'next') return
+      this.#state = 'behind'
+      this.#pump()
+    })
   }
 
   #join(): void {

@@ -1,4 +1,4 @@
-import type { DeltaEvent, Event } from '../protocol/events.ts'
+import { type DeltaEvent, type Event, isDelta } from '../protocol/events.ts'
 import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
 import { deltaEvent, deltaEvents } from './deltas.ts'
 
@@ -16,6 +16,8 @@ export class EventBuffer {
   #type: DeltaType | undefined
   #item = ''
   #delta = ''
+  /** UTF-16 units up to which deltas are joined. */
+  #most = MAX_DELTA_BYTES
 
   constructor(sink: (events: readonly Event[]) => void) {
     this.#sink = sink
@@ -27,22 +29,45 @@ export class EventBuffer {
   }
 
   delta(type: DeltaType, item: string, delta: string): void {
-    if (this.#type !== type || this.#item !== item || this.#delta.length + delta.length > MAX_DELTA_BYTES) {
+    if (this.#type !== type || this.#item !== item || this.#delta.length + delta.length > this.#most) {
       this.#seal()
       this.#type = type
       this.#item = item
     }
     this.#delta += delta
-    if (this.#delta.length > MAX_DELTA_BYTES) this.#seal()
+    if (this.#delta.length > this.#most) this.#seal()
+  }
+
+  get empty(): boolean {
+    return this.#type === undefined && this.#events.length === 0
   }
 
   /** Hands everything over now. */
   flush(): void {
+    this.#most = MAX_DELTA_BYTES
     this.#seal()
     if (this.#events.length === 0) return
     const events = this.#events
     this.#events = []
     this.#sink(events)
+  }
+
+  /**
+   * Hands over the next events, with no more text than one of them where all are of `most` UTF-16 units at most; from now on
+   * deltas are joined up to there only. Gives how many units that text has.
+   */
+  flushFrame(most: number): number {
+    this.#most = most
+    this.#seal()
+    let [count, units] = [0, 0]
+    for (const event of this.#events) {
+      const more = isDelta(event) ? event.delta.length : 0
+      if (count > 0 && units + more > most) break
+      units += more
+      count++
+    }
+    if (count > 0) this.#sink(this.#events.splice(0, count))
+    return units
   }
 
   #seal(): void {

@@ -39,5 +39,7 @@ export interface RunHost {
   readonly log: SessionLog
   readonly row: SessionRow
   readonly pinnedHistory: History
+  /** Who is at the head of its log. */
+  readonly audience: { readonly size: number }
   save(change: SessionChange, giveUpAfterMs: number | 'never'): Promise<void>
 }

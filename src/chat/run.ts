@@ -12,7 +12,9 @@ import { ModelLine } from './model-line.ts'
 import { divide, offeredTools } from './offered-tools.ts'
 import { failedWith, isWhole, type RunEnd } from './run-end.ts'
 import { resultEvent, startedEvent } from './run-events.ts'
+import type { RunPhase } from './run-phase.ts'
 import { logFence, type RunHost, type RunPlan } from './run-plan.ts'
+import { tellCrowd } from './tell-crowd.ts'
 import { STOPPED } from './tool-calls.ts'
 import { callsWithoutResult, resultRow, runCalls, type ToolHost } from './tool-round.ts'
 import { UsageMeter } from './usage.ts'
@@ -20,13 +22,6 @@ import { UsageMeter } from './usage.ts'
 const MS_PER_SECOND = 1000
 /** One for all runs: an error of its own would take its stack in the moment that somebody waits for. */
 const ABORTED = new Error('the run has ended')
-
-/** What it is doing: `waiting` to be begun, hearing a `model` (since when the last event came), or `working` on tools and saves. */
-type Phase =
-  | { readonly kind: 'waiting' }
-  | { readonly kind: 'model'; readonly askedAt: number; heardAt: number }
-  | { readonly kind: 'working' }
-  | { readonly kind: 'ended'; readonly end: RunEnd }
 
 /**
  * One stretch of model work and its tool calls. Its end is decided once, by whoever comes first: the model, a person, a
@@ -47,7 +42,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
   readonly #settling: MessageRow[] = []
   #draft: Draft | undefined
   #nextIndex: number
-  #phase: Phase = { kind: 'waiting' }
+  #phase: RunPhase = { kind: 'waiting' }
   #onEnd: ((end: RunEnd) => void) | undefined
 
   constructor(session: RunHost, plan: RunPlan) {
@@ -55,7 +50,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
     this.core = session.core
     this.#session = session
     this.#buffer = new EventBuffer((events) => session.log.append(events, logFence(plan.row)))
-    this.#checkpoint = new Checkpoint(session, this.startedAt, () => this.#draft?.unsaved())
+    this.#checkpoint = new Checkpoint(session, this.startedAt, () => (this.ended ? undefined : this.#draft?.unsaved()))
     this.#nextIndex = plan.userMessage === undefined ? 0 : plan.userMessage.index + 1
     const { model } = plan.app
     this.#line = new ModelLine(session.core.providers, plan.row.model ?? model.default, model.fallbacks ?? [])
@@ -123,6 +118,10 @@ export class Run implements DraftHost, ToolHost, AskHost {
   /** Hands what was said since the last time to the log. */
   flush(): void {
     this.#buffer.flush()
+  }
+
+  show(): Promise<void> | undefined {
+    return tellCrowd(this.#buffer, this.#session.audience.size, this.core.turns)
   }
 
   /** Announces the run and lets it work. Resolves when its end is decided; the session then saves and tells it. */

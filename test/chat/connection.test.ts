@@ -202,6 +202,22 @@ describe('signs of life', () => {
   })
 })
 
+describe('I7: many who die together', () => {
+  it('P-90: are closed in turns, so that others have theirs in between', async () => {
+    stopClock()
+    const rig = new ChatRig()
+    const crowd = await Promise.all(Array.from({ length: 12 }, () => rig.ready()))
+    const closed = () => crowd.filter(({ closedWith }) => closedWith?.code === 4408).length
+    let now = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => now++)
+    while (closed() === 0) vi.advanceTimersByTime(1000)
+    expect(closed()).toBeLessThan(6)
+    await turns(12)
+    expect(closed()).toBe(12)
+    vi.restoreAllMocks()
+  })
+})
+
 describe('signs of life that are asked for more often than the server looks', () => {
   it('P-90: are waited for from the ping on: who answers each one stays, who does not is closed with 4408', async () => {
     stopClock()

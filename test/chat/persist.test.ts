@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Tool } from '../../src/ports/tool.ts'
 import { ChatRig, ECHO, type RigOptions, SlowTool, stopClock } from '../support/chat-rig.ts'
 import { turns } from '../support/turns.ts'
@@ -125,6 +125,27 @@ describe('I3: persist, then publish', () => {
     const checkpoints = rig.store.commits.length - before
     expect(checkpoints).toBeGreaterThanOrEqual(2)
     expect(checkpoints).toBeLessThanOrEqual(4)
+  })
+
+  it('saves nothing more of a run that has ended before the turn of its checkpoint', async () => {
+    stopClock()
+    const { rig, id, client, stream } = await begin({ settings: { checkpointMs: 1000 } })
+    stream.say('half')
+    await turns()
+    let now = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += 5))
+    const before = rig.store.commits.length
+    vi.advanceTimersByTime(1200)
+    expect(rig.store.commits).toHaveLength(before)
+    await client.ask({ type: 'run.cancel' })
+    await turns(12)
+    vi.restoreAllMocks()
+    await client.end()
+    const writes = rig.store.commits
+      .slice(before)
+      .map(({ messages }) => messages?.map(({ interrupted }) => interrupted))
+    expect(writes).toEqual([[true]])
+    expect(await rig.stored(id)).toMatchObject([{ role: 'user' }, { content: 'half', interrupted: true }])
   })
 
   it('goes on when a checkpoint fails, and saves all of it with the next', async () => {

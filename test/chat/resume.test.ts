@@ -33,6 +33,7 @@ describe('I6: a client that comes back with its cursor', () => {
     const all = numbered(client)
     for (const [nth, { id: cursor }] of all.entries()) {
       const back = await rig.ready(id, { cursor: cursor ?? '' })
+      await turns()
       expect(back.last('session.ready')).toMatchObject({ resumed: 'tail', seq: Number(cursor?.split('-')[1]) })
       const missed = all.slice(nth + 1)
       expect(outline(numbered(back))).toEqual(outline(missed))
@@ -97,6 +98,7 @@ describe('I6: a client that comes back with its cursor', () => {
     const answers = []
     for (const cursor of client.ids.slice(0, -1)) {
       const back = await rig.ready(id, { cursor })
+      await turns()
       const ready = back.last('session.ready')?.resumed
       answers.push(ready)
       const seen =
@@ -184,6 +186,7 @@ describe('I6: a client that joins in the middle', () => {
       stream.say('three').stop()
       await client.end()
       const back = await rig.ready(id, { cursor: `${epoch}-${seq}` })
+      await turns()
       expect([delay, before + back.text]).toEqual([delay, 'one two three'])
     }
   })

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { ChatRig, type RigOptions, stopClock } from '../support/chat-rig.ts'
 import type { FakeSocket } from '../support/fake-socket.ts'
 import { turns } from '../support/turns.ts'
@@ -207,6 +207,55 @@ describe('I7: many who join a long answer at once', () => {
     await turns(200)
     for (const client of crowd) expect(client.text === watch.fast.text).toBe(true)
     expect(watch.rig.groups.sizeOf(watch.id)).toBe(12)
+  })
+})
+
+describe('I7: many who fell behind and read again at once', () => {
+  it('catch up in turns, so that others have theirs in between', async () => {
+    const watch = await watched()
+    const crowd = await Promise.all(Array.from({ length: 12 }, () => watch.rig.ready(watch.id)))
+    for (const client of crowd) client.stalled = true
+    await pour(watch, 60)
+    await watch.rig.pass(SWEEP_MS)
+    await pour(watch, 60)
+    const whole = () => crowd.filter(({ text }) => text === watch.fast.text).length
+    let now = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => now++)
+    for (const client of crowd) client.read()
+    expect(whole()).toBeLessThan(6)
+    await turns(24)
+    vi.restoreAllMocks()
+    expect(whole()).toBe(12)
+  })
+})
+
+describe('I7: a crowd that watches a fast answer', () => {
+  it('is told in turns, and a model that is faster waits for it; who watches another answer does not', async () => {
+    stopClock()
+    const rig = new ChatRig()
+    const [crowded, id] = [randomUUID(), randomUUID()]
+    const crowd = await Promise.all(Array.from({ length: 8 }, () => rig.ready(crowded)))
+    const [asker, other] = [crowd[0], await rig.ready(id)]
+    await asker?.say('m1')
+    const fast = await rig.model.request(0)
+    await other.say('m2')
+    const calm = await rig.model.request(1)
+    await turns()
+    const KIB_SAID = 640
+    for (let said = 0; said < KIB_SAID; said += 32) fast.say(`${said}`.padEnd(32 * KIB, '.'))
+    calm.say('calm')
+    let [most, calmAt] = [0, Number.POSITIVE_INFINITY]
+    for (let turn = 0, before = 0; turn < 20 && before < KIB_SAID * KIB; turn++) {
+      await turns(1)
+      const told = asker?.text.length ?? 0
+      most = Math.max(most, told - before)
+      before = told
+      if (other.text === 'calm') calmAt = Math.min(calmAt, turn)
+    }
+    expect(calmAt).toBeLessThan(2)
+    // Two MiB, and the frame that went beyond.
+    expect(most * crowd.length).toBeLessThanOrEqual(2 * 1024 * KIB + crowd.length * 32 * KIB)
+    for (const client of crowd) expect(client.text.length).toBe(KIB_SAID * KIB)
   })
 })
 

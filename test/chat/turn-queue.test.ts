@@ -1,6 +1,15 @@
-import { expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { TurnQueue } from '../../src/chat/turn-queue.ts'
 import { turns } from '../support/turns.ts'
+
+let now = 0
+beforeEach(() => {
+  now = 0
+  vi.spyOn(performance, 'now').mockImplementation(() => now)
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+})
 
 test('pieces have their turn in the order in which they came, and what a piece adds comes after them', async () => {
   const queue = new TurnQueue()
@@ -16,14 +25,12 @@ test('pieces have their turn in the order in which they came, and what a piece a
 })
 
 test('a turn ends when its time is over; what is left has the next one, before what was added meanwhile', async () => {
-  let now = 0
-  vi.spyOn(performance, 'now').mockImplementation(() => now)
   const queue = new TurnQueue()
   const done: string[] = []
   for (const name of ['a', 'b', 'c'])
     queue.add(() => {
       done.push(name)
-      now += 8
+      now += 3
       if (name === 'a') queue.add(() => done.push('late'))
     })
   setImmediate(() => done.push('|'))
@@ -31,5 +38,23 @@ test('a turn ends when its time is over; what is left has the next one, before w
   expect(done).toEqual(['a', 'b', '|'])
   await turns(3)
   expect(done).toEqual(['a', 'b', '|', 'c', 'late'])
-  vi.restoreAllMocks()
+})
+
+test('a turn ends when as much as it may hand over was handed over, and says so to what could be done at once', async () => {
+  const queue = new TurnQueue()
+  const done: string[] = []
+  const spend = (name: string) => () => {
+    done.push(name)
+    queue.spend(1024 * 1024)
+  }
+  for (const name of ['a', 'b', 'c', 'd', 'e']) queue.run(spend(name))
+  expect(done).toEqual(['a', 'b'])
+  setImmediate(() => done.push('|'))
+  await turns(1)
+  expect(done).toEqual(['a', 'b', 'c', 'd', '|'])
+  queue.run(spend('f'))
+  await turns(3)
+  expect(done).toEqual(['a', 'b', 'c', 'd', '|', 'e', 'f'])
+  queue.run(spend('g'))
+  expect(done.at(-1)).toBe('g')
 })

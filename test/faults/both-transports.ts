@@ -1,9 +1,6 @@
-import type { FaultOptions, Findings } from './fault.ts'
+import { type FaultOptions, type Findings, TRANSPORTS, type TransportName } from './fault.ts'
 import { Databases, type OwnDatabase } from './own-database.ts'
 import { WatchedServer } from './watched-server.ts'
-
-const TRANSPORTS = ['ws', 'uws'] as const
-export type TransportName = (typeof TRANSPORTS)[number]
 
 /** What one transport's part found: figures and what did not hold, by what the part is called. */
 export class Notes {
@@ -45,11 +42,11 @@ export type Stage = {
 }
 
 /**
- * Plays a fault against a server on each transport: at once in the short form, where only what is right or wrong counts; one
+ * Plays a fault against a server on each transport, unless only one is asked for: at once in the short form, where only what is right or wrong counts; one
  * after the other in the full one, whose figures are not to take each other's time.
  */
 export async function onBothTransports(
-  { size, databaseUrl }: FaultOptions,
+  { size, databaseUrl, transport: only }: FaultOptions,
   settings: Readonly<Record<string, string>>,
   play: (stage: Stage) => Promise<void>,
 ): Promise<Findings> {
@@ -68,8 +65,9 @@ export async function onBothTransports(
     }
   }
   try {
-    if (size === 'short') await allSettled(TRANSPORTS.map(playOn))
-    else for (const transport of TRANSPORTS) await playOn(transport)
+    const transports = only === undefined ? TRANSPORTS : [only]
+    if (size === 'short') await allSettled(transports.map(playOn))
+    else for (const transport of transports) await playOn(transport)
   } finally {
     await databases.drop()
   }

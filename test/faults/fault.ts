@@ -1,3 +1,6 @@
+export const TRANSPORTS = ['ws', 'uws'] as const
+export type TransportName = (typeof TRANSPORTS)[number]
+
 /** How much of a fault is asked for: `short` is what every change is held against, `full` what a release is. */
 export type Size = 'short' | 'full'
 
@@ -5,10 +8,12 @@ export type FaultOptions = {
   /** The same seed plays the same fault. */
   readonly seed: number
   readonly size: Size
-  /** Cycles, frames or minutes instead of the size's own number. */
+  /** Cycles, frames, minutes or slow clients instead of the size's own number. */
   readonly count: number | undefined
   /** A Postgres server (`DATABASE_URL`) instead of the embedded one. */
   readonly databaseUrl: string | undefined
+  /** The only transport, for faults that are played on both. */
+  readonly transport: TransportName | undefined
   /** Progress, a line each. */
   readonly say: (line: string) => void
 }

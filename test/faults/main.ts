@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { clients } from './clients.ts'
 import { crash } from './crash.ts'
 import { drain } from './drain.ts'
-import type { Fault, FaultOptions, Findings } from './fault.ts'
+import { type Fault, type FaultOptions, type Findings, TRANSPORTS, type TransportName } from './fault.ts'
 import { floods } from './floods.ts'
 import { frames } from './frames.ts'
 import { slow } from './slow.ts'
@@ -12,10 +12,11 @@ import { upstream } from './upstream.ts'
 
 const FAULTS: readonly Fault[] = [crash, clients, drain, frames, floods, store, upstream, soak, slow]
 
-const HELP = `npm run faults -- [fault...] [+ fault...] [--short] [--seed 1] [--count N] [--database postgres://...]
+const HELP = `npm run faults -- [fault...] [+ fault...] [--short] [--seed 1] [--count N] [--transport ws|uws] [--database postgres://...]
 faults: ${FAULTS.map(({ name }) => name).join(', ')}; all when none is named; those on both sides of a + at the same time
 --short     what every change is held against; without it, what a release is
---count     cycles, frames or minutes of the faults that are named
+--count     cycles, frames, minutes or slow clients of the faults that are named
+--transport only one of them, for faults that are played on both
 --database  a Postgres server instead of the embedded one; each fault makes databases of its own there`
 
 const { values: given, positionals } = parseArgs({
@@ -25,6 +26,7 @@ const { values: given, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     count: { type: 'string' },
     database: { type: 'string' },
+    transport: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -35,6 +37,13 @@ function whole(name: string, text: string): number {
   const value = Number(text)
   if (!Number.isInteger(value) || value < 1) throw new Error(`--${name}: a whole number above 0\n${HELP}`)
   return value
+}
+
+function transportOf(name: string | undefined): TransportName | undefined {
+  if (name === undefined) return undefined
+  const known = TRANSPORTS.find((each) => each === name)
+  if (known === undefined) throw new Error(`no transport ${name}\n${HELP}`)
+  return known
 }
 
 function chosen(): readonly Fault[] {
@@ -70,6 +79,7 @@ async function main(): Promise<boolean> {
     size: given.short ? 'short' : 'full',
     count: given.count === undefined ? undefined : whole('count', given.count),
     databaseUrl: given.database,
+    transport: transportOf(given.transport),
     say: (line) => console.log(`   ${line}`),
   }
   let held = 0

@@ -50,6 +50,14 @@ export const slow: Fault = {
   },
 }
 
+/** So many slow clients, and of those that never read as many as they are of the size's own number. */
+function crowdSize(size: Size, count: number | undefined): CrowdSize {
+  const crowd = CROWDS[size]
+  if (count === undefined) return crowd
+  const watchers = Math.max(1, Math.floor((count - crowd.own) / crowd.sessions))
+  return { ...crowd, watchers, nevers: Math.floor((crowd.nevers * watchers) / crowd.watchers) }
+}
+
 /** The same answers for people who read them. */
 async function listenCalmly(stage: Stage, model: SlowModel, watch: Watch, name: string, size: Size): Promise<Figures> {
   const { own, sessions } = CROWDS[size]
@@ -62,7 +70,7 @@ async function listenCalmly(stage: Stage, model: SlowModel, watch: Watch, name: 
   return figures
 }
 
-async function play(stage: Stage, model: SlowModel, { size, say, seed }: FaultOptions): Promise<void> {
+async function play(stage: Stage, model: SlowModel, { size, say, seed, count }: FaultOptions): Promise<void> {
   const { server, transport, notes } = stage
   const healthy = await Healthy.start(server.port, HEALTHY)
   const watch = new Watch(stage, healthy)
@@ -71,7 +79,7 @@ async function play(stage: Stage, model: SlowModel, { size, say, seed }: FaultOp
     await listenCalmly(stage, model, watch, `${transport}${seed}warm`, size)
     const before = await listenCalmly(stage, model, watch, `${transport}${seed}calm`, size)
     say(`${transport}: the long answers were told to those who read them`)
-    const crowd = new Crowd(stage, model, `${transport}${seed}slow`, CROWDS[size])
+    const crowd = new Crowd(stage, model, `${transport}${seed}slow`, crowdSize(size, count))
     await crowd.gather()
     await watch.take()
     await crowd.listen()
