@@ -4,12 +4,13 @@
 //   src/cli/main.ts         -> dist/cli.js             executable
 //   src/storage/migrations  -> dist/migrations         found by `new URL('./migrations/', import.meta.url)`, as in src/
 //   src/documents/pdf-worker.mjs -> dist/pdf-worker.mjs   found likewise, as a thread's own file
+//   src/access/proof-worker.mjs  -> dist/proof-worker.mjs
 //   clients/page, widget    -> dist/public             page.js (a module), page.css, widget.js (a classic script), html
 //
 // An entry that is not in the tree is named and left out; an entry that is there and does not build fails the build.
 
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
-import { extname, join } from 'node:path'
+import { basename, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
@@ -18,7 +19,7 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const DIST = 'dist'
 const PUBLIC = join(DIST, 'public')
 const CLI = join(DIST, 'cli.js')
-const PDF_WORKER = 'src/documents/pdf-worker.mjs'
+const WORKERS = ['src/documents/pdf-worker.mjs', 'src/access/proof-worker.mjs']
 const WIDGET_CSS = 'clients/widget/widget.css'
 /** What a page may load beside its scripts. */
 const STATIC = new Set(['.html', '.ico', '.png', '.svg', '.webmanifest'])
@@ -72,7 +73,7 @@ try {
 if (existsSync(CLI)) chmodSync(CLI, 0o755)
 if (existsSync('src/storage/migrations'))
   cpSync('src/storage/migrations', join(DIST, 'migrations'), { recursive: true })
-if (existsSync(PDF_WORKER)) cpSync(PDF_WORKER, join(DIST, 'pdf-worker.mjs'))
+for (const worker of WORKERS) if (existsSync(worker)) cpSync(worker, join(DIST, basename(worker)))
 copyStatic('clients/page')
 
 for (const entry of missing) console.log(`left out of the build: ${entry.from} is not there`)

@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { QuietProofs } from './access/quiet-proofs.ts'
 import { type Config, ConfigError, readConfig, unknownNames } from './config.ts'
 import { Log } from './log.ts'
 import type { Provider } from './ports/provider.ts'
@@ -49,7 +50,9 @@ export async function start(config: Config): Promise<Running> {
 }
 
 async function listen(config: Config, log: Log, storage: OpenedStorage, transport: ChosenTransport): Promise<Running> {
+  const proofs = new QuietProofs({ most: config.access.hashesAtOnce })
   const server = createServer({
+    prove: proofs.prove,
     store: storage.store,
     administration: { reads: storage.store, auditKeepMs: config.access.auditKeepMs },
     documents: storage.store,
@@ -71,6 +74,7 @@ async function listen(config: Config, log: Log, storage: OpenedStorage, transpor
   let closing: Promise<void> | undefined
   const closeAll = async (drainMs: number): Promise<void> => {
     await server.close(drainMs)
+    await proofs.close()
     await storage.close()
     await log.flush()
   }

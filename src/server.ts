@@ -1,7 +1,7 @@
 import { type AccessSettings, createAccess, type RunningAccess } from './access/access.ts'
 import { createActLimit } from './access/acts.ts'
 import { Hosts } from './access/hosts.ts'
-import { mintKey } from './access/keys.ts'
+import { mintKey, type Prove } from './access/keys.ts'
 import { plainNetwork } from './access/networks.ts'
 import { createVault } from './access/vault.ts'
 import { createWalletProofs } from './access/wallet-proofs.ts'
@@ -54,6 +54,8 @@ export type ServerPorts = {
   readonly httpTool?: MakeHttpTool
   /** Absent: Apps have no tools of MCP servers. Closed with the server. */
   readonly mcp?: McpTools
+  /** Absent: on the threads that Node keeps for such things. */
+  readonly prove?: Prove
   readonly telemetry: Telemetry
   readonly metricsText: () => Promise<string>
   /** Makes the transport around the handlers; called once. */
@@ -128,6 +130,7 @@ class AssembledServer implements Server {
       changes: store,
       hosts,
       telemetry,
+      ...(ports.prove === undefined ? {} : { prove: ports.prove }),
       settings: settings.access,
     })
     const vault = createVault(store, ports.sealingKey)

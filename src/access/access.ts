@@ -12,7 +12,7 @@ import { type AllowanceSettings, Allowances } from './allowances.ts'
 import { Guesses, type GuessLimits } from './guesses.ts'
 import { holderOf } from './holders.ts'
 import type { Hosts } from './hosts.ts'
-import { sha256 } from './keys.ts'
+import { type Prove, provesSecret, sha256 } from './keys.ts'
 import { isWithin } from './networks.ts'
 import { checkOrigin, presentedKey } from './presented.ts'
 import { ANONYMOUS, DEFAULT_APP, type Verdict } from './principals.ts'
@@ -40,6 +40,8 @@ export type AccessParts = {
   readonly changes: ChangeFeed
   readonly hosts: Hosts
   readonly telemetry: Telemetry
+  /** Default: on the threads that Node keeps for such things. */
+  readonly prove?: Prove
   readonly settings: AccessSettings
 }
 
@@ -63,12 +65,12 @@ class Gate extends Allowances implements RunningAccess {
 
   constructor(parts: AccessParts) {
     super(parts)
-    const { keys, apps, changes, hosts, telemetry, settings } = parts
+    const { keys, apps, changes, hosts, telemetry, prove = provesSecret, settings } = parts
     this.#apps = apps
     this.#hosts = hosts
     this.#settings = settings
     this.#addresses = new Addresses(settings.trustedProxies)
-    this.#verdicts = new Verdicts(keys, new Guesses(settings), settings.verdicts)
+    this.#verdicts = new Verdicts(keys, new Guesses(settings), prove, settings.verdicts)
     this.#revocations = new Revocations(keys, changes, this.#verdicts, telemetry)
     this.#tickets = new Tickets(keys, settings)
   }

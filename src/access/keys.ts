@@ -46,6 +46,9 @@ export function keyTag(id: string, secret: string): number {
   return Number.parseInt(cryptoHash('sha256', `parley key tag ${id} ${secret}`, 'hex').slice(0, TAG_DIGITS), 16)
 }
 
+/** Does the secret belong to the stored hash of a secret key? */
+export type Prove = (stored: string, secret: string) => Promise<boolean>
+
 /** Takes about 24 ms of CPU off the loop. False, too, when `stored` is no argon2 hash. */
 export async function provesSecret(stored: string, secret: string): Promise<boolean> {
   try {

@@ -3,7 +3,7 @@ import type { Principal } from '../ports/access.ts'
 import type { KeyRow, KeyStore } from '../ports/keys.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { Guesses } from './guesses.ts'
-import { keyTag, type PresentedKey, parseKey, provesPublishable, provesSecret } from './keys.ts'
+import { keyTag, type PresentedKey, type Prove, parseKey, provesPublishable } from './keys.ts'
 import { isLive, type Verdict, verdictOf } from './principals.ts'
 
 /** Entries: refused keys that are not looked up again. About 150 bytes each. */
@@ -22,6 +22,7 @@ const MAX_GONE = 50_000
 export class Verdicts {
   readonly #keys: KeyStore
   readonly #guesses: Guesses
+  readonly #proves: Prove
   readonly #byDigest: LRUCache<string, Verdict>
   readonly #digests = new Map<string, string>()
   /** By digest; those that only ask who let someone in, by the key's id. */
@@ -36,7 +37,8 @@ export class Verdicts {
   /** Steps with every change of any key: what was read before a step is read again. */
   #generation = 0
 
-  constructor(keys: KeyStore, guesses: Guesses, max: number) {
+  constructor(keys: KeyStore, guesses: Guesses, proves: Prove, max: number) {
+    this.#proves = proves
     this.#keys = keys
     this.#guesses = guesses
     this.#issuers = new LRUCache({ max })
@@ -190,7 +192,7 @@ export class Verdicts {
     if (row.kind === 'publishable') return provesPublishable(row.hash, presented.secret)
     if (row.tag !== undefined) this.#tags.set(row.id, row.tag)
     if (this.#isWrong(presented, digest)) throw this.#miss(presented, digest, address)
-    return this.#guesses.attempt(row.id, address, () => provesSecret(row.hash, presented.secret))
+    return this.#guesses.attempt(row.id, address, () => this.#proves(row.hash, presented.secret))
   }
 
   #refuse(digest: string): ParleyError {

@@ -71,11 +71,12 @@ export async function guessKeys({ server, size, dice, notes, openDatabase }: Flo
 }
 
 async function takeTags(openDatabase: Flood['openDatabase'], ids: readonly string[]): Promise<void> {
-  const { sql, close } = await openDatabase()
+  const database = await openDatabase()
   try {
+    const { sql } = database
     await sql`update keys set tag = null where id in ${sql(ids)}`
   } finally {
-    await close()
+    await database.close()
   }
 }
 
