@@ -68,9 +68,8 @@ export interface Conversation {
   snapshot(wants: (version: string) => boolean): Promise<Snapshot>
   /**
    * A person's message: durable once this resolves, then run at once or queued (I2). Rejects as `message.send` is refused.
-   * `listen`: with the feed of its run.
    */
-  send(sender: Sender, content: string, listen?: boolean): Promise<Sent>
+  send(sender: Sender, content: string, options?: SendOptions): Promise<Sent>
   /**
    * Answers open calls as `tool.result` does: durable once this resolves, the first answer of a call counts, and the run goes on
    * when none is left. Rejects with `not_found` for calls that this session never made.
@@ -84,6 +83,13 @@ export interface Conversation {
   update(change: RecordChange): Promise<void>
   /** Resolves when nothing is on or waits, or after `withinMs`. */
   idle(withinMs: number): Promise<void>
+}
+
+export type SendOptions = {
+  /** With the feed of its run. */
+  readonly listen?: boolean
+  /** Called once the message is durable; a run that starts at once begins after it, and fails as it does. */
+  readonly before?: () => Promise<void>
 }
 
 export type Sent = { readonly runId: string; readonly state: 'started' | 'queued'; readonly feed?: RunFeed }

@@ -30,6 +30,15 @@ class Listener implements Follower {
   }
 }
 
+/** Something to wait for, until the test opens it. */
+function opening(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve: () => void = () => undefined
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}
+
 describe('a session that is polled', () => {
   it('is watched as long as polls come: only then an answer is stopped for want of a watcher', async () => {
     stopClock()
@@ -88,7 +97,7 @@ describe('a session that is polled', () => {
     const id = randomUUID()
     const conversation = await rig.chat.conversations.open(id, OWNER)
     await conversation.send(SENDER, 'one')
-    const { runId, feed } = await conversation.send(SENDER, 'two', true)
+    const { runId, feed } = await conversation.send(SENDER, 'two', { listen: true })
     const heard: unknown[] = []
     void feed?.next().then((events) => heard.push(events))
     await turns()
@@ -96,6 +105,38 @@ describe('a session that is polled', () => {
     await elsewhere.cancel([runId])
     await turns(10)
     expect(heard).toEqual([undefined])
+  })
+
+  it('a run begins after what it has to wait for, and fails as that does', async () => {
+    const rig = new ChatRig()
+    const conversation = await rig.chat.conversations.open(randomUUID(), OWNER)
+    const first = opening()
+    await conversation.send(SENDER, 'hello', { before: () => first.promise })
+    await turns()
+    expect([rig.model.streams.length, (await conversation.runs()).length]).toEqual([0, 1])
+    first.resolve()
+    const model = await rig.model.request(0)
+    model.say('Hi').stop()
+    await conversation.idle(1000)
+    const away = new ParleyError('store_unavailable')
+    const { feed } = await conversation.send(SENDER, 'again', { listen: true, before: () => Promise.reject(away) })
+    const events = [await feed?.next(), await feed?.next()].flatMap((some) => some ?? [])
+    expect(events.at(-1)).toMatchObject({ type: 'RUN_ERROR', code: 'store_unavailable' })
+    expect(rig.model.streams).toHaveLength(1)
+    const { lastRun } = await conversation.snapshot(() => false)
+    expect(lastRun).toMatchObject({ outcome: 'error', code: 'store_unavailable' })
+  })
+
+  it('a stop of a run that waits to begin is its end', async () => {
+    const rig = new ChatRig()
+    const conversation = await rig.chat.conversations.open(randomUUID(), OWNER)
+    const waits = opening()
+    const { runId } = await conversation.send(SENDER, 'hello', { before: () => waits.promise })
+    await conversation.cancel([runId])
+    waits.resolve()
+    await conversation.idle(1000)
+    expect(await conversation.snapshot(() => false)).toMatchObject({ status: 'interrupted', lastRun: { runId } })
+    expect(rig.model.streams).toHaveLength(0)
   })
 
   it('that another process removed in between is not found', async () => {

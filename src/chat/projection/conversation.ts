@@ -5,6 +5,7 @@ import type {
   OpenCall,
   RecordChange,
   Sender,
+  SendOptions,
   Sent,
   Snapshot,
 } from '../../ports/conversations.ts'
@@ -17,6 +18,7 @@ import { sessionUpdate } from '../handlers/session-update.ts'
 import type { History } from '../history.ts'
 import { unanswered } from '../open-calls.ts'
 import { changeRecord } from '../renew.ts'
+import { failedWith } from '../run-end.ts'
 import type { Session } from '../session.ts'
 import { currentApp } from '../start-run.ts'
 import { cap } from '../tool-calls.ts'
@@ -83,7 +85,7 @@ export class SessionConversation implements Conversation {
     return { ...facts, messages, ...(growing === undefined ? {} : { growing }) }
   }
 
-  async send({ principal, from }: Sender, content: string, listen = false): Promise<Sent> {
+  async send({ principal, from }: Sender, content: string, { listen, before }: SendOptions = {}): Promise<Sent> {
     const session = this.#session
     const { core } = session
     const caller = await this.#caller({ principal, from }, 'message.send')
@@ -95,11 +97,22 @@ export class SessionConversation implements Conversation {
       policy: 'enqueue',
     })
     const { runId = '', state } = ack
-    const feed = listen ? { feed: new LogRunFeed(session, runId) } : {}
+    const feed = listen === true ? { feed: new LogRunFeed(session, runId) } : {}
     // Who listens is told first that the message was heard: a run that begins takes the loop for milliseconds.
-    if (listen) setImmediate(() => after?.())
+    if (listen === true || before !== undefined) setImmediate(() => void this.#begin(runId, before, after))
     else after?.()
     return { runId, state: state === 'queued' ? 'queued' : 'started', ...feed }
+  }
+
+  /** The session is reserved for the run: a stop in the meantime is its end. */
+  async #begin(runId: string, before: SendOptions['before'], after: (() => void) | undefined): Promise<void> {
+    const { active } = this.#session
+    try {
+      await before?.()
+    } catch (thrown) {
+      if (active?.runId === runId) active.stop(failedWith(thrown))
+    }
+    after?.()
   }
 
   async answer(sender: Sender, answers: readonly CallAnswer[]): Promise<void> {

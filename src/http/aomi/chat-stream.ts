@@ -1,4 +1,4 @@
-import type { Conversation, RunFeed, Sender } from '../../ports/conversations.ts'
+import type { Conversation, RunFeed, Sender, SendOptions } from '../../ports/conversations.ts'
 import { ParleyError, toParleyError } from '../../protocol/errors.ts'
 import type { Event } from '../../protocol/events.ts'
 import type { Aomi } from './parts.ts'
@@ -10,8 +10,9 @@ export async function streamRun(
   conversation: Conversation,
   sender: Sender,
   content: string,
+  options: SendOptions,
 ): Promise<Response> {
-  const { feed } = await conversation.send(sender, content, true)
+  const { feed } = await conversation.send(sender, content, { ...options, listen: true })
   if (feed === undefined) throw new TypeError('a feed was asked for')
   const events = new RunEvents()
   let revoked = false

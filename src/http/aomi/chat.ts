@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { Conversation, Sender } from '../../ports/conversations.ts'
+import type { Conversation, Sender, SendOptions } from '../../ports/conversations.ts'
 import { check } from '../../protocol/check.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import { UserContentSchema } from '../../protocol/messages.ts'
@@ -13,7 +13,7 @@ import { appOf, clientIdOf, publicKeyOf, sessionIdOf } from './request.ts'
 import { answerSnapshot } from './state.ts'
 import { notice } from './system.ts'
 import { readUserState, walletIn } from './user-state.ts'
-import { bindVault } from './vaults.ts'
+import { setVault, vaultFor } from './vaults.ts'
 import { claimed } from './wallet-proof.ts'
 
 /** Milliseconds that a chat waits for its answer: a quick one needs no poll, and no person feels it. */
@@ -38,9 +38,22 @@ export async function chat(c: HttpContext, aomi: Aomi): Promise<Response> {
   aomi.memos.keepState(id, said)
   if (conversation.stored) await bindWallet(conversation, wallet)
   aomi.memos.keepClient(id, clientIdOf(c))
-  await bindVault(aomi.vault, conversation, sender.principal, clientIdOf(c))
-  if (byBody && !wantsJson(c)) return streamRun(aomi, conversation, sender, content)
-  return snapshotAfter(c, aomi, conversation, sender, content)
+  const options = await withVault(conversation, vaultFor(aomi.vault, conversation, sender.principal, clientIdOf(c)))
+  if (byBody && !wantsJson(c)) return streamRun(aomi, conversation, sender, content, options)
+  return snapshotAfter(c, aomi, conversation, sender, content, options)
+}
+
+/**
+ * The run uses the vault and no other, yet its message need not wait for the look at which one: a run that starts at once begins
+ * after it. One that waits starts by itself, so the vault is bound before.
+ */
+async function withVault(conversation: Conversation, vault: Promise<string>): Promise<SendOptions> {
+  // A send that is refused leaves nobody to hear of it.
+  vault.catch(() => undefined)
+  const bind = async (): Promise<void> => setVault(conversation, await vault)
+  if ((await conversation.runs()).length === 0) return { before: bind }
+  await bind()
+  return {}
 }
 
 async function snapshotAfter(
@@ -49,8 +62,9 @@ async function snapshotAfter(
   conversation: Conversation,
   sender: Sender,
   content: string,
+  options: SendOptions,
 ): Promise<Response> {
-  const { state } = await conversation.send(sender, content)
+  const { state } = await conversation.send(sender, content, options)
   if (state === 'queued') notice(aomi, conversation.id, QUEUED)
   else await conversation.idle(HOLD_MS)
   return answerSnapshot(c, aomi, conversation)

@@ -20,17 +20,20 @@ function digest(...parts: readonly string[]): string {
   return createHash('sha256').update(parts.join('\0')).digest('base64url')
 }
 
-/** The runs of a session use the secrets of the client that sent to it last, else those left for the session itself. */
-export async function bindVault(
+/**
+ * The vault for the runs of a session: that of the client that sent to it last, else what was left for the session itself. Empty:
+ * neither holds anything.
+ */
+export async function vaultFor(
   vault: Vault,
   conversation: Conversation,
   principal: Principal,
   clientId: string,
-): Promise<void> {
+): Promise<string> {
   const own = clientId === '' ? [] : [vaultOfClient(principal, clientId)]
   const choices = [...own, vaultOfSession(conversation.id)]
   const holding = await vault.holding(choices)
-  await setVault(conversation, choices.find((choice) => holding.includes(choice)) ?? '')
+  return choices.find((choice) => holding.includes(choice)) ?? ''
 }
 
 /** Saved only where it is another one than before. */
