@@ -82,13 +82,15 @@ export async function discard(sql: Sql): Promise<void> {
 }
 
 /**
- * The driver goes on counting rows where an answer was cut: once it has reconnected, the first rows of the next answer stand
- * behind holes, and a reader of the first row would take it for absent.
+ * The rows of an answer, out of the driver's array: its query lives on for some collections of young objects after nobody has
+ * it any more, and all that it holds would be copied by each. The driver also goes on counting rows where an answer was cut: once
+ * it has reconnected, the first rows of the next answer stand behind holes, and a reader of the first row would take it for absent.
  */
-function withoutHoles<T extends readonly (object | undefined)[]>(rows: T): T {
-  const first = rows.findIndex((_, at) => at in rows)
-  if (first > 0) Array.prototype.splice.call(rows, 0, first)
-  return rows
+export function taken<T>(rows: T[]): T[] {
+  // Passes over holes.
+  const own = rows.filter(() => true)
+  rows.length = 0
+  return own
 }
 
 export type PoolOptions = {
@@ -109,12 +111,12 @@ export class Pool {
   }
 
   /** Rejects with ParleyError `store_unavailable`, `conflict`, `invalid_value` or `internal_error`. */
-  async query<T extends readonly (object | undefined)[]>(build: (sql: Sql) => PendingQuery<T>): Promise<T> {
+  async query<T extends object>(build: (sql: Sql) => PendingQuery<T[]>): Promise<T[]> {
     const sql = this.#sql
     try {
       const rows = await within(build(sql), this.#options.patience.answerMs)
       this.#options.health.answered()
-      return withoutHoles(rows)
+      return taken(rows)
     } catch (error) {
       throw this.#failed(sql, error)
     }

@@ -1,5 +1,5 @@
 import type { PendingQuery, Sql } from 'postgres'
-import { type Connection, connect, discard, type Patience, within } from './connection.ts'
+import { type Connection, connect, discard, type Patience, taken, within } from './connection.ts'
 import { StoreFault, toFault } from './faults.ts'
 
 export type LineOptions = {
@@ -24,11 +24,11 @@ export class Line {
   }
 
   /** Rejects with a StoreFault. After `away` and `timeout` the next query starts on a new connection. */
-  async query<T extends readonly (object | undefined)[]>(build: (sql: Sql) => PendingQuery<T>): Promise<T> {
+  async query<T extends object>(build: (sql: Sql) => PendingQuery<T[]>): Promise<T[]> {
     let sql: Sql | undefined
     try {
       sql = await this.#ready()
-      return await within(build(sql), this.#options.patience.answerMs)
+      return taken(await within(build(sql), this.#options.patience.answerMs))
     } catch (error) {
       const fault = toFault(error)
       if (sql && (fault.kind === 'away' || fault.kind === 'timeout')) this.#drop(sql)

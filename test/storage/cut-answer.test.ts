@@ -67,3 +67,25 @@ it('I2: after an answer that was cut behind its first row, the next answer has a
   expect(rows[0]).toEqual({ n: 1 })
   expect([...rows]).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }])
 })
+
+it('I7: an answer leaves the query that brought it: the driver keeps that longer than anybody needs', async () => {
+  const database = await createTestDatabase()
+  const pool = new Pool({
+    connection: database.connection,
+    max: 1,
+    patience: PATIENCE,
+    health: new Health(new Recorder()),
+  })
+  onTestFinished(async () => {
+    await pool.close()
+    await database.drop()
+  })
+  const asked: PromiseLike<readonly { n: number }[]>[] = []
+  const rows = await pool.query((sql) => {
+    const query = sql<{ n: number }[]>`select n from generate_series(1, 3) n`
+    asked.push(query)
+    return query
+  })
+  expect(rows).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }])
+  expect(await asked[0]).toHaveLength(0)
+})
