@@ -20,7 +20,7 @@ export type EncodedWrite = {
   readonly tails: ReadonlyMap<string, string>
   /** A run of it has ended. */
   readonly ends: boolean
-  /** By run id: what the stored run is held against before anything of its session is written. */
+  /** Runs that are not among `runs`, but something of them, by id: what the stored one is held against before anything of its session is written. */
   readonly guards: ReadonlyMap<string, string>
   readonly supersede?: string
   readonly rows: number
@@ -28,12 +28,13 @@ export type EncodedWrite = {
   readonly bytes: number
 }
 
-/** `node` is this process: a message whose run is not in the write may only go to an open run that no other process has. */
+/**
+ * `node` is this process: a message whose run is not in the write may only go to an open run that no other process has. A run that
+ * is in it is held against the stored one by its own fence.
+ */
 export function encodeWrite(write: SessionWrite, node: string): EncodedWrite {
   const { sessionId, session, known = false, runs = [], messages = [], tails = [], supersedeFromRun: from } = write
-  const guards = new Map<string, string>()
-  for (const { runId } of [...messages, ...tails]) guards.set(runId, JSON.stringify({ sessionId, runId, node }))
-  for (const { id, fence, node } of runs) guards.set(id, JSON.stringify({ sessionId, runId: id, fence, node }))
+  const others = [...messages, ...tails].filter(({ runId }) => runs.every(({ id }) => id !== runId))
   const keep = runs.map((run) => run.id)
   return measure({
     sessionId,
@@ -43,7 +44,7 @@ export function encodeWrite(write: SessionWrite, node: string): EncodedWrite {
     messages: new Map(messages.map((message) => [message.id, JSON.stringify(message)])),
     tails: new Map(tails.map((tail) => [tail.id, JSON.stringify({ sessionId, ...tail })])),
     ends: runs.some(({ status }) => status !== 'queued' && status !== 'running'),
-    guards,
+    guards: new Map(others.map(({ runId }) => [runId, JSON.stringify({ sessionId, runId, node })])),
     ...(from === undefined ? {} : { supersede: JSON.stringify({ sessionId, from, keep }) }),
   })
 }
@@ -63,18 +64,16 @@ export function mergeWrites(earlier: EncodedWrite, later: EncodedWrite): Encoded
     earlier.session === undefined || later.session === undefined
       ? (later.session ?? earlier.session)
       : { ...earlier.session, ...defined(later.session) }
-  const guards = new Map(earlier.guards)
-  // The guard of a run's own row says more than that of its messages.
-  for (const [id, guard] of later.guards) if (later.runs.has(id) || !guards.has(id)) guards.set(id, guard)
+  const runs = new Map([...earlier.runs, ...later.runs])
   return measure({
     sessionId: later.sessionId,
     ...(session === undefined ? {} : { session }),
     known: [earlier, later].every((write) => write.session === undefined || write.known),
-    runs: new Map([...earlier.runs, ...later.runs]),
+    runs,
     messages: new Map([...earlier.messages, ...later.messages]),
     ends: earlier.ends || later.ends,
     tails: new Map([...earlier.tails].filter(([id]) => !later.messages.has(id))),
-    guards,
+    guards: new Map([...earlier.guards, ...later.guards].filter(([id]) => !runs.has(id))),
   })
 }
 

@@ -55,7 +55,8 @@ describe('GroupCommit: what goes with a flush', () => {
     expect([...(merged?.messages.keys() ?? [])]).toEqual(['r1-0', 'r1-1'])
     expect(JSON.parse(merged?.messages.get('r1-1') ?? '')).toMatchObject({ content: 'longer' })
     // The run's own fence counts, not the weaker guard of the last write, which has messages only.
-    expect(JSON.parse(merged?.guards.get('r1') ?? '')).toMatchObject({ fence: 1 })
+    expect(JSON.parse(merged?.runs.get('r1') ?? '')).toMatchObject({ fence: 1 })
+    expect(merged?.guards.size).toBe(0)
     one.done()
     await Promise.all(all)
   })
