@@ -61,7 +61,7 @@ async function* exportItems(sql: Sql, sessionId: string): AsyncGenerator<ExportL
     for (const { run, message, tail: rest } of records) {
       if (run.id !== runId) yield runLine(toRun(run), run.superseded)
       runId = run.id
-      if (message !== null) yield messageLine(toMessage(message), rest ?? '')
+      if (message !== null) yield messageLine(toMessage(message.session_id, message), rest ?? '')
     }
 }
 

@@ -13,8 +13,8 @@ import type {
 import type { Usage } from '../protocol/events.ts'
 import type { SessionStatus } from '../protocol/frames.ts'
 
-/** Rows as the driver and `to_jsonb` give them; a time is a Date in a column and ISO 8601 inside JSON. */
-export type Time = Date | string
+/** Rows as the driver and `to_jsonb` give them; a time is a Date in a column, ISO 8601 inside JSON, or was made milliseconds by the query. */
+export type Time = Date | string | number
 
 export type SessionRecord = {
   readonly id: string
@@ -61,8 +61,8 @@ export type MessageRecord = {
   readonly content: string
   readonly tool_calls: readonly StoredToolCall[] | null
   readonly tool_call_id: string | null
-  readonly is_error: boolean
-  readonly interrupted: boolean
+  readonly is_error: boolean | null
+  readonly interrupted: boolean | null
   readonly blocks: ProviderBlocks | null
   readonly created_at: Time
 }
@@ -70,6 +70,7 @@ export type MessageRecord = {
 export type OpenRunRecord = { readonly run: RunRecord; readonly message: MessageRecord | null; readonly alive: boolean }
 
 export function toMillis(time: Time): number {
+  if (typeof time === 'number') return time
   return (typeof time === 'string' ? new Date(time) : time).getTime()
 }
 
@@ -112,23 +113,27 @@ export function toRun(record: RunRecord): RunRow {
   }
 }
 
-export function toMessage(record: MessageRecord): MessageRow {
+export function toMessage(sessionId: string, record: Omit<MessageRecord, 'session_id'>): MessageRow {
   return {
     id: record.id,
-    sessionId: record.session_id,
+    sessionId,
     runId: record.run_id,
     index: record.index,
     role: record.role,
     content: record.content,
     ...(record.tool_calls === null ? {} : { toolCalls: record.tool_calls }),
     ...(record.tool_call_id === null ? {} : { toolCallId: record.tool_call_id }),
-    ...(record.is_error ? { isError: true } : {}),
+    ...(record.is_error === true ? { isError: true } : {}),
     ...(record.blocks === null ? {} : { blocks: record.blocks }),
-    ...(record.interrupted ? { interrupted: true } : {}),
+    ...(record.interrupted === true ? { interrupted: true } : {}),
     createdAt: toMillis(record.created_at),
   }
 }
 
 export function toOpenRun({ run, message, alive }: OpenRunRecord): OpenRun {
-  return { run: toRun(run), ...(message === null ? {} : { userMessage: toMessage(message) }), nodeAlive: alive }
+  return {
+    run: toRun(run),
+    ...(message === null ? {} : { userMessage: toMessage(message.session_id, message) }),
+    nodeAlive: alive,
+  }
 }

@@ -85,11 +85,12 @@ export function selectRunMessages(sql: Sql, runs: readonly RunRef[]): PendingQue
     order by m.session_id, m.index, m.id`
 }
 
-export type HistoryRecord = GrowingRecord & { readonly total: number }
+/** Only the newest has `total`: each value of each row costs the driver about as much as a short text. */
+export type HistoryRecord = Omit<GrowingRecord, 'session_id'> & { readonly total: number | null }
 
 /**
- * Walks the runs from the newest down and stops at the limit; the inner limit keeps the planner from joining in another way,
- * which takes the square of the session's length. Sizes come from the head of a long text, not from the text.
+ * Walks the runs from the newest down and stops at the limit; `offset 0` keeps the planner from joining in another way, which
+ * takes the square of the session's length. Sizes come from the head of a long text, not from the text.
  * `total` counts the rows before the cut by bytes, one more than `maxMessages` at most.
  */
 export function selectHistory(sql: Sql, sessionId: string, query: HistoryQuery): PendingQuery<HistoryRecord[]> {
@@ -103,7 +104,10 @@ export function selectHistory(sql: Sql, sessionId: string, query: HistoryQuery):
   ) before on run.position <= before.position`
   const older = before === undefined ? sql`` : sql`and (run.position < before.position or m.index < before.index)`
   return sql<HistoryRecord[]>`
-    select * from (
+    select id, run_id, index, role, content, tail, tool_calls, tool_call_id, nullif(is_error, false) as is_error,
+      nullif(interrupted, false) as interrupted, blocks, floor(extract(epoch from created_at) * 1000)::float8 as created_at,
+      case when number = 1 then total end as total
+    from (
       select page.*, count(*) over () ::integer as total,
         row_number() over newest_first as number, sum(octet_length(content)) over newest_first as bytes
       from (
@@ -112,8 +116,7 @@ export function selectHistory(sql: Sql, sessionId: string, query: HistoryQuery):
         ${start}
         cross join lateral (
           select m.*, case when run.status = 'running' then ${tail(sql)} end as tail
-          from messages m where m.session_id = run.session_id and m.run_id = run.id ${older}
-          order by m.index desc, m.id desc limit ${maxMessages + 1}
+          from messages m where m.session_id = run.session_id and m.run_id = run.id ${older} offset 0
         ) message
         where run.session_id = ${sessionId} and run.position is not null and not run.superseded
         order by run.position desc, message.index desc, message.id desc

@@ -47,7 +47,8 @@ export function createSessionStore({
     load: async (sessionId) => (UUID.test(sessionId) ? loads.get(sessionId) : undefined),
     async history(sessionId, query) {
       const records = await pool.query((sql) => selectHistory(sql, sessionId, query))
-      return { messages: records.map(toWhole), hasMore: (records[0]?.total ?? 0) > records.length }
+      const messages = records.map((record) => toWhole(sessionId, record))
+      return { messages, hasMore: (records.at(-1)?.total ?? 0) > records.length }
     },
     async findSend(sessionId, clientMessageId): Promise<OpenRun | undefined> {
       const [record] = await pool.query((sql) => selectSend(sql, sessionId, clientMessageId, node))
@@ -100,8 +101,9 @@ function bySession(records: readonly GrowingRecord[]): ReadonlyMap<string, reado
   const found = new Map<string, MessageRow[]>()
   for (const record of records) {
     const rows = found.get(record.session_id)
-    if (rows === undefined) found.set(record.session_id, [toWhole(record)])
-    else rows.push(toWhole(record))
+    const row = toWhole(record.session_id, record)
+    if (rows === undefined) found.set(record.session_id, [row])
+    else rows.push(row)
   }
   return found
 }
@@ -115,7 +117,7 @@ function toLoaded(record: LoadedRecord): LoadedSession {
   }
 }
 
-function toWhole(record: GrowingRecord): MessageRow {
-  const message = toMessage(record)
+function toWhole(sessionId: string, record: Omit<GrowingRecord, 'session_id'>): MessageRow {
+  const message = toMessage(sessionId, record)
   return record.tail === null ? message : { ...message, content: message.content + record.tail }
 }
