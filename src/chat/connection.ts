@@ -12,6 +12,8 @@ import type { Caller } from './caller.ts'
 import { dispatch } from './dispatch.ts'
 import { errorFrame, refOf } from './error-frame.ts'
 import { FrameLimits } from './frame-limits.ts'
+import type { History } from './history.ts'
+import { look } from './look.ts'
 import { Outbox } from './outbox.ts'
 import { openingFrames, readyFrame, updatedFrame } from './ready.ts'
 import { takePlace } from './take-place.ts'
@@ -133,10 +135,13 @@ export class Connection implements SocketHandler, Attached {
   /** Says `session.ready`, brings the client to the head and makes it live. */
   async #attach(): Promise<void> {
     const { session, cursor } = this.caller
-    if (this.#resume(cursor)) return
-    const history = await session.history()
+    if (!this.#resume(cursor)) await look(session, (history) => this.#show(history))
+  }
+
+  /** The snapshot and the position it stands for belong together. */
+  #show(history: History): void {
     if (this.#state === 'closed') return
-    // No await from here on: the snapshot and the position it stands for belong together.
+    const { session } = this.caller
     session.active?.flush()
     const run = session.active
     const page = history.page(run?.snapshotRows(), session.untold)

@@ -132,6 +132,7 @@ describe('history.get (P-48, P-60)', () => {
 
   it('is refused as store_unavailable while the store is away; what memory has is shown still', async () => {
     const { rig, id, client } = await stored(talk(1))
+    await rig.ready(id)
     rig.store.goAway()
     expect(await client.ask({ type: 'history.get' })).toMatchObject({ code: 'store_unavailable', retryable: true })
     expect((await rig.ready(id)).last('session.snapshot')?.messages).toHaveLength(2)

@@ -1,0 +1,31 @@
+import { MAX_PAGE_MESSAGES } from '../protocol/limits.ts'
+import { History } from './history.ts'
+import type { Session } from './session.ts'
+
+/**
+ * Shows the conversation to one who has come; `show` must not wait, so that what it sees belongs to the log's head. Who comes
+ * first mostly reads and says nothing: of a session at rest that is not in memory a page is read, and not kept.
+ */
+export async function look(session: Session, show: (history: History) => void): Promise<void> {
+  const { row } = session
+  const page = mayPeek(session) ? await readPage(session) : undefined
+  // Every change of what is stored makes a new row, and one that is under way holds the session.
+  const isCurrent = page !== undefined && session.row === row && isAtRest(session)
+  show(isCurrent ? page : await session.history())
+}
+
+function mayPeek(session: Session): boolean {
+  return session.watchers.length <= 1 && isAtRest(session) && session.core.histories.get(session.id) === undefined
+}
+
+function isAtRest({ activity, busy }: Session): boolean {
+  return activity.kind === 'none' && !busy
+}
+
+/** What a snapshot may hold of it: as in the window that is kept, but for the number of messages. */
+async function readPage({ core, id, stored }: Session): Promise<History> {
+  if (!stored) return new History({ messages: [], hasMore: false })
+  const { windowBytes, windowMessages } = core.settings
+  const maxMessages = Math.min(windowMessages, MAX_PAGE_MESSAGES)
+  return new History(await core.store.history(id, { maxMessages, maxBytes: windowBytes }))
+}
