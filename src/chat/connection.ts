@@ -4,7 +4,7 @@ import { decodeCommand, encodeControl, type FrameRef } from '../protocol/codec.t
 import type { Command } from '../protocol/commands.ts'
 import { ParleyError, toParleyError } from '../protocol/errors.ts'
 import type { Event } from '../protocol/events.ts'
-import type { Ack, ControlFrame } from '../protocol/frames.ts'
+import type { ControlFrame } from '../protocol/frames.ts'
 import type { Cursor } from '../protocol/ids.ts'
 import { fitsUtf8 } from '../protocol/text.ts'
 import type { Attached, ConnectionHost } from './attached.ts'
@@ -219,7 +219,7 @@ export class Connection implements SocketHandler, Attached {
   async #answer(command: Command, ref: FrameRef): Promise<void> {
     try {
       const outcome = await dispatch(this.#host.core, this.caller, command)
-      this.#acknowledge(outcome.ack, command.id)
+      this.tell({ type: 'ack', ...(command.id === undefined ? {} : { ref: command.id }), ...outcome.ack })
       outcome.after?.()
     } catch (thrown) {
       this.#refuse(toParleyError(thrown), ref)
@@ -227,10 +227,6 @@ export class Connection implements SocketHandler, Attached {
       this.#pending--
       void tellStanding(this.#host.core, this, command.type)
     }
-  }
-
-  #acknowledge(ack: Omit<Ack, 'type' | 'ref'>, ref: string | undefined): void {
-    this.tell({ type: 'ack', ...(ref === undefined ? {} : { ref }), ...ack })
   }
 
   #refuse(error: ParleyError, ref: FrameRef): void {
