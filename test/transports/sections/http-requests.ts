@@ -46,7 +46,6 @@ export function httpRequests(rig: () => Rig): void {
       "/a?b='c'",
       '/a?{"b":"c"}',
       '/a#b',
-      '/ä?ö',
       '/a;b=c,d',
     ])('has its URL as the URL standard writes it: %s', async (target) => {
       let seen: Request | undefined
@@ -58,8 +57,7 @@ export function httpRequests(rig: () => Rig): void {
       raw.write(Buffer.from(`GET ${target} HTTP/1.1\r\nHost: LOCALHOST:80\r\n\r\n`))
       await raw.until('\r\n\r\n')
       raw.socket.destroy()
-      if (seen !== undefined) expect(new URL(seen.url).href).toBe(seen.url)
-      if (/^[\x21-\x7e]+$/.test(target)) expect(seen?.url).toBe(new URL(`http://localhost${target}`).href)
+      expect(seen?.url).toBe(new URL(`http://localhost${target}`).href)
     })
 
     it('is one of the platform to who asks for more of it', async () => {

@@ -115,12 +115,11 @@ export function httpResponses(rig: () => Rig): void {
       ['nothing, of a status without a body', null, 204, null, ''],
     ])('of %s that is at hand has its length', async (_what, content, status, length, body) => {
       rig().fetch = async () => ({ status, headers: [['x-one', '1']], content })
-      for (const method of ['GET', 'HEAD']) {
-        const answer = await fetch(rig().http, { method })
-        expect([answer.status, answer.headers.get('x-one')]).toEqual([status, '1'])
-        if (method === 'GET') expect(answer.headers.get('content-length')).toBe(length)
-        expect(await answer.text()).toBe(method === 'GET' ? body : '')
-      }
+      const answer = await fetch(rig().http)
+      expect([answer.status, answer.headers.get('x-one')]).toEqual([status, '1'])
+      expect([answer.headers.get('content-length'), await answer.text()]).toEqual([length, body])
+      const head = await fetch(rig().http, { method: 'HEAD' })
+      expect([head.status, head.headers.get('x-one'), await head.text()]).toEqual([status, '1', ''])
     })
 
     it('of events begins before there is any, and each comes by itself', async () => {
