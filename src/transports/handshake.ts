@@ -1,5 +1,5 @@
 import type { Telemetry } from '../ports/telemetry.ts'
-import type { HandshakeVerdict, TransportHandlers } from '../ports/transport.ts'
+import type { Answer, HandshakeVerdict, Refusal, TransportHandlers } from '../ports/transport.ts'
 import { toParleyError } from '../protocol/errors.ts'
 import { handshakeFault, type RequestHead, toHandshake } from './http-request.ts'
 import { errorResponse } from './http-response.ts'
@@ -13,17 +13,22 @@ export async function decide(
   head: RequestHead,
   draining: () => boolean,
   telemetry: Telemetry,
-): Promise<Accepted | Response> {
+): Promise<Accepted | Answer> {
   const fault = handshakeFault(head)
   if (fault !== undefined) return errorResponse(fault)
   if (draining()) return drainingResponse()
   try {
     const verdict = await handlers.upgrade(toHandshake(head))
-    if (!verdict.accept) return new Response(verdict.refusal.body, verdict.refusal)
+    if (!verdict.accept) return refusalOf(verdict.refusal)
     // The drain may have begun while the verdict was awaited.
     return draining() ? drainingResponse() : verdict
   } catch (thrown) {
     telemetry.log('error', 'handshake handler threw', {}, thrown)
     return errorResponse(toParleyError(thrown))
   }
+}
+
+/** Made without the platform's objects: a flood of refusals is paid for by who is served meanwhile. */
+function refusalOf({ status, headers, body }: Refusal): Answer {
+  return { status, headers: Object.entries(headers), content: body }
 }

@@ -98,8 +98,9 @@ async function pump(
   sink.finish()
 }
 
-export function errorResponse(error: ParleyError): Response {
-  return Response.json(toErrorBody(error), { status: error.status, headers: { 'cache-control': 'no-store' } })
+export function errorResponse(error: ParleyError): Answer {
+  const headers = [['content-type', 'application/json'] as const, ['cache-control', 'no-store'] as const]
+  return { status: error.status, headers, content: JSON.stringify(toErrorBody(error)) }
 }
 
 function headOf(status: number, statusText: string, all: Iterable<HeaderPair>): ResponseHead {

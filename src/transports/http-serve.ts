@@ -54,6 +54,6 @@ async function answer(
 }
 
 /** What a draining transport answers to anything new. */
-export function drainingResponse(): Response {
+export function drainingResponse(): Answer {
   return errorResponse(new ParleyError('draining'))
 }

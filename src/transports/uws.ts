@@ -158,7 +158,7 @@ class UwsTransport implements Transport {
   async #judge(head: RequestHead, res: HttpResponse, context: us_socket_context_t): Promise<void> {
     const sink = new UwsSink(res, () => this.#draining)
     const decision = await decide(this.#handlers, head, () => this.#draining, this.#telemetry)
-    if (decision instanceof Response) return sendResponse(decision, sink, head.method)
+    if (!('accept' in decision)) return sendResponse(decision, sink, head.method)
     if (!sink.gone) this.#enter({ res, sink, head, context, verdict: decision })
   }
 

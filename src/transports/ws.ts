@@ -128,7 +128,7 @@ class WsTransport implements Transport {
     const decision = await decide(this.#handlers, head, () => this.#draining, this.#telemetry)
     const rest = waiting.release()
     if (waiting.gone) return
-    if (decision instanceof Response) return sendResponse(decision, sinkOnSocket(req, socket), head.method)
+    if (!('accept' in decision)) return sendResponse(decision, sinkOnSocket(req, socket), head.method)
     socket.off('close', forget)
     forget()
     this.#enter(req, socket, rest, decision)
