@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, constants, setPriority } from 'node:os'
 import { pidOf } from './contender.ts'
 import type { Counted } from './crowd.ts'
 import { Latencies } from './latencies.ts'
@@ -24,6 +24,11 @@ export class Load {
 
   get pids(): readonly number[] {
     return this.#children.map(pidOf)
+  }
+
+  /** It gets the core when nobody else wants it: what it sends must not delay what another load measures. */
+  giveWay(): void {
+    for (const pid of this.pids) setPriority(pid, constants.priority.PRIORITY_LOW)
   }
 
   /** The processes' answers as one. */

@@ -63,6 +63,7 @@ export const flood: Scenario = {
   measure: async (rig, start) => {
     const contender = await start({ upstreamUrl: rig.upstreamUrl, outDir: rig.outDir, env: HEADERS_FROM_PROXIES })
     const [people, attackers] = [rig.startLoad(), rig.startLoad()]
+    attackers.giveWay()
     try {
       return await measure(rig, contender, people, attackers)
     } finally {

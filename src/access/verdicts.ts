@@ -15,6 +15,9 @@ const MAX_TAGS = 10_000
 /** Entries: keys that are gone, so that a connection which was let in just before is still stopped. About 100 bytes each. */
 const MAX_GONE = 50_000
 
+/** One for all: an error of its own would take its stack each time, and wrong keys come in floods. */
+const UNAUTHORIZED = new ParleyError('unauthorized')
+
 /**
  * Which presented keys are good, by the SHA-256 of the key. A verdict lives until it is evicted or its key is gone, so that
  * a handshake costs a digest and a lookup; only what can change (revoked, expired, Apps lost) is read again.
@@ -59,7 +62,7 @@ export class Verdicts {
   /** Looks the key up and proves it; all who present the same key at once wait for one hash. Throws `unauthorized`. */
   async prove(key: string, digest: string, address: string): Promise<Verdict> {
     const presented = this.#refused.has(digest) ? undefined : parseKey(key)
-    if (presented === undefined) throw new ParleyError('unauthorized')
+    if (presented === undefined) throw UNAUTHORIZED
     const known = this.#flights.get(digest)
     if (known !== undefined) return known
     if (this.#isWrong(presented, digest)) throw this.#miss(presented, digest, address)
@@ -197,6 +200,6 @@ export class Verdicts {
 
   #refuse(digest: string): ParleyError {
     this.#refused.set(digest, true)
-    return new ParleyError('unauthorized')
+    return UNAUTHORIZED
   }
 }

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
 /** Ids of one query. Keeps a storm of reconnects in statements of milliseconds. */
 const MAX_BATCH = 500
 
@@ -9,11 +11,14 @@ type Caller<T> = { readonly resolve: (value: T | undefined) => void; readonly re
  */
 export class Batcher<T> {
   readonly #fetch: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>
+  readonly #restMs: number
   readonly #waiting = new Map<string, Caller<T>[]>()
   #busy = false
 
-  constructor(fetch: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>) {
+  /** @param restMs milliseconds from the end of a fetch to the next: what comes in a flood goes together */
+  constructor(fetch: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>, restMs = 0) {
     this.#fetch = fetch
+    this.#restMs = restMs
   }
 
   /** Undefined when the fetch did not bring the id; rejects as the fetch does. */
@@ -38,6 +43,7 @@ export class Batcher<T> {
       } catch (error) {
         for (const [, callers] of batch) for (const { reject } of callers) reject(error)
       }
+      if (this.#restMs > 0) await sleep(this.#restMs)
     }
     this.#busy = false
   }

@@ -23,6 +23,9 @@ export type KeyRecord = {
   readonly tag: number | null
 }
 
+/** Milliseconds between look-ups of keys that are not in memory: who guesses at ids makes a hundred queries a second, however many they are. */
+const LOOK_UP_REST_MS = 10
+
 const toDate = (millis: number | undefined) => (millis === undefined ? null : new Date(millis))
 
 export const selectKeys = (sql: ISql) => sql`
@@ -30,7 +33,6 @@ export const selectKeys = (sql: ISql) => sql`
   from keys k`
 
 export function createKeyStore(pool: Pool): KeyStore {
-  // Who guesses at ids asks for many.
   const finds = new Batcher<KeyRow>(async (ids) => {
     const records = await pool.query((sql) => {
       return sql<KeyRecord[]>`
@@ -38,7 +40,7 @@ export function createKeyStore(pool: Pool): KeyStore {
         where k.id in (select value from json_array_elements_text(${JSON.stringify(ids)}::text::json))`
     })
     return new Map(records.map((record) => [record.id, toKey(record)]))
-  })
+  }, LOOK_UP_REST_MS)
   return {
     findKey: (id) => finds.get(id),
     async createKey(row) {

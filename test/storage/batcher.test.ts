@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Batcher } from '../../src/storage/batcher.ts'
 
 /** A fetch that answers when it is told to. */
-function manual() {
+function manual(restMs?: number) {
   const calls: { ids: readonly string[]; answer: (found?: Error) => void }[] = []
   const batcher = new Batcher<string>((ids) => {
     return new Promise((resolve, reject) => {
@@ -10,7 +10,7 @@ function manual() {
         error ? reject(error) : resolve(new Map(ids.filter((id) => id !== 'no').map((id) => [id, `the ${id}`])))
       calls.push({ ids, answer })
     })
-  })
+  }, restMs)
   const call = async (index: number) => {
     await expect.poll(() => calls.length).toBeGreaterThan(index)
     const found = calls[index]
@@ -42,6 +42,24 @@ describe('Batcher', () => {
     expect(two.ids).toEqual(['a', 'b'])
     two.answer()
     expect(await Promise.all(later)).toEqual(['the a', 'the b'])
+    expect(calls).toHaveLength(2)
+  })
+
+  it('rests where it is told to: what comes one by one after a fetch goes together', async () => {
+    const { batcher, calls, call } = manual(50)
+    const first = batcher.get('a')
+    const one = await call(0)
+    one.answer()
+    await first
+    const later = []
+    for (const id of ['b', 'c', 'd']) {
+      later.push(batcher.get(id))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const two = await call(1)
+    expect(two.ids).toEqual(['b', 'c', 'd'])
+    two.answer()
+    expect(await Promise.all(later)).toEqual(['the b', 'the c', 'the d'])
     expect(calls).toHaveLength(2)
   })
 
