@@ -71,6 +71,11 @@ const ROUTES: Readonly<Record<string, Methods>> = {
   '/health': { GET: () => new WholeResponse('OK', { headers: { ...API_HEADERS, 'content-type': 'text/plain' } }) },
 }
 
+/** Methods and paths that are served, aliases too: each has its cell in the access matrix. */
+export function aomiRouteNames(): readonly string[] {
+  return Object.entries(ROUTES).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`))
+}
+
 /** The HTTP that Aomi's widget, client and command line speak, as a projection of the sessions that the WebSocket serves. */
 export function aomiRoutes(parts: AomiParts): Hono<HttpEnv> {
   const aomi: Aomi = { ...parts, memos: new Memos(), texts: new SnapshotTexts(), streams: new Streams() }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { aomiRouteNames } from '../../../src/http/aomi/routes.ts'
 import { AomiClient, addKeyedApp, snapshotOf } from '../../support/aomi-client.ts'
 import { LiveServer } from '../../support/live-server.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
@@ -56,8 +57,39 @@ describe('who may do what by Aomi’s contract', () => {
     ['POST', '/api/sessions/{id}/archive', [401, 403, 200]],
     ['POST', '/api/sessions/{id}/unarchive', [401, 403, 200]],
     ['POST', '/api/control/model?rig=scripted/demo', [401, 403, 200]],
+    ['GET', '/api/control/provider-keys', [401, 401, 401]],
+    ['DELETE', '/api/control/provider-keys/anthropic', [401, 401, 401]],
     ['DELETE', '/api/sessions/{id}', [401, 403, 403]],
   ]
+
+  /** Those that name no session, or are no capability of who holds its id: what they ask for stands in the tests named here. */
+  const ELSEWHERE: Readonly<Record<string, string>> = {
+    'POST /api/chat': 'below, in each column: 401',
+    'GET /api/sessions': 'sessions.test.ts',
+    'GET /api/control/apps': 'state.test.ts',
+    'GET /api/control/namespaces': 'state.test.ts',
+    'GET /api/session/apps': 'state.test.ts',
+    'POST /api/control/provider-keys': 'secrets.test.ts',
+    'POST /api/simulate': 'simulate.test.ts',
+    'POST /api/wallet/challenge': 'wallet-proof.test.ts',
+    'POST /api/wallet/bind': 'wallet-proof.test.ts',
+    'POST /api/secrets': 'secrets.test.ts',
+    'DELETE /api/secrets': 'secrets.test.ts',
+    'DELETE /api/secrets/:name': 'secrets.test.ts',
+    'POST /api/memory-mode': 'not served',
+    'GET /health': 'open to all',
+  }
+  /** Later generations' names of the same handlers. */
+  const ALIAS = /\/api\/(?:session|thread|threads)(?:\/|$)/
+  const FIRST_OF_ALIASES = new Set(['GET /api/session/apps'])
+
+  it('every request that is served has its cell', () => {
+    const named = (name: string) =>
+      name.replace('{id}', ':id').replace('provider-keys/anthropic', 'provider-keys/:provider')
+    const cells = CELLS.map(([method, path]) => named(`${method} ${path.split('?')[0]}`))
+    const served = aomiRouteNames().filter((name) => FIRST_OF_ALIASES.has(name) || !ALIAS.test(name))
+    expect([...cells, ...Object.keys(ELSEWHERE)].sort()).toEqual([...served].sort())
+  })
 
   /** The statuses that `client` gets without a key, in the order of the cells. */
   async function statusesOf(client: AomiClient): Promise<number[]> {
