@@ -55,7 +55,17 @@ export function encodeWrite(write: SessionWrite, node: string): EncodedWrite {
  * share one.
  */
 export function canMerge(earlier: EncodedWrite, later: EncodedWrite): boolean {
-  return earlier.supersede === undefined && later.supersede === undefined && later.tails.size === 0
+  if (earlier.supersede !== undefined || later.supersede !== undefined || later.tails.size > 0) return false
+  return areOfOneLife(earlier, later)
+}
+
+/**
+ * A session may be deleted and made anew while the last words of the old one wait: as one write with the first of the new one
+ * they would become a part of it. A write that begins a session shares a statement with what is surely of the same one only.
+ */
+function areOfOneLife(earlier: EncodedWrite, later: EncodedWrite): boolean {
+  if (later.session === undefined || (later.known && earlier.session === undefined)) return true
+  return earlier.session?.createdAt === later.session.createdAt
 }
 
 /** The same outcome as `earlier` and then `later`, both of one session. */

@@ -165,20 +165,20 @@ export class GroupCommit {
   #take(): Pending[] {
     const batch: Pending[] = []
     const rest: Pending[] = []
-    const taken = new Map<string, EncodedWrite>()
+    const taken = new Map<string, EncodedWrite[]>()
     const blocked = new Set<string>()
     let [room, bytes] = [this.#statements.fit(this.#limits.flushRows), this.#limits.flushBytes]
     for (const pending of this.#waiting) {
       if (pending.settled) continue
       const { encoded, sessionId } = pending
-      const earlier = taken.get(sessionId)
+      const earlier = taken.get(sessionId) ?? []
       const fits = batch.length === 0 || (encoded.rows <= room && encoded.bytes <= bytes)
-      if (!fits || blocked.has(sessionId) || (earlier && !canMerge(earlier, encoded))) {
+      if (!fits || blocked.has(sessionId) || earlier.some((write) => !canMerge(write, encoded))) {
         blocked.add(sessionId)
         rest.push(pending)
         continue
       }
-      taken.set(sessionId, encoded)
+      taken.set(sessionId, [...earlier, encoded])
       batch.push(pending)
       room -= encoded.rows
       bytes -= encoded.bytes

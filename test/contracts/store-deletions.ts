@@ -96,6 +96,32 @@ export function deletionRules(make: MakeStore): void {
       expect((await store().load(kept.row.id))?.lastRun?.status).toBe('finished')
     })
 
+    it.each([
+      ['before', LATE],
+      // A send without its session's row is told from one of the new session by nothing.
+      ['after', LATE.filter(([name]) => name !== 'a send that waits')],
+    ] as const)(
+      'let what comes late of the old one have no part in a new one that this process makes in the same moment: %s it',
+      async (when, lates) => {
+        for (const [, late] of lates) {
+          const begun = await begin()
+          await other().store.delete(begun.row.id)
+          const anew = { ...begun.row, title: 'new', createdAt: NOW + 1000, updatedAt: NOW + 1000 }
+          const first = run(anew.id, 'n1', { status: 'finished', position: 1 })
+          const write = { sessionId: anew.id, session: anew, runs: [first], messages: [message(first, 0)] }
+          const both = when === 'before' ? [late(begun), write] : [write, late(begun)]
+          const settled = await Promise.allSettled(both.map((each) => store().commit(each, SOON)))
+          const reasons: unknown[] = settled.map((one) => (one.status === 'rejected' ? one.reason : undefined))
+          expect(reasons.filter((reason) => reason !== undefined)).toMatchObject([refusal('conflict')])
+          expect(reasons[both.indexOf(write)]).toBeUndefined()
+          expect((await store().load(anew.id))?.session).toEqual(anew)
+          const page = await store().history(anew.id, { maxMessages: 9, maxBytes: 999 })
+          expect(page.messages).toEqual(write.messages)
+          for (const gone of ['r1', 'r2']) expect(await store().findRun(anew.id, gone)).toBeUndefined()
+        }
+      },
+    )
+
     it('let a new session of the same id be, which what comes late of the old one does not touch', async () => {
       const begun = await begin()
       await other().store.delete(begun.row.id)
