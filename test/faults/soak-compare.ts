@@ -13,7 +13,7 @@ const EXTERNAL_ALLOWANCE = 2 * MIB
  * takes 1 KiB and a run more: what keeps one object of every run is over this at once.
  */
 const BYTES_PER_RUN = 100
-const NOISE = 1.25 * MIB
+const NOISE = MIB
 
 /** The default pool, what writes, what listens and what proves that the process lives. */
 const MOST_BACKENDS = 8

@@ -18,7 +18,7 @@ const SECONDS_PER_MINUTE = 60
 const SHORT_SECONDS = 4
 const FULL_MINUTES = 10
 /** Milliseconds of load before the figures count: code is compiled, pools are filled. */
-const WARM_UP_MS = { short: 3000, full: 20_000 }
+const WARM_UP_MS = { short: 6000, full: 20_000 }
 /** Visitors at a time: the server is busy and no limit of an address is met. */
 const VISITORS = 16
 /** Runs after which memory has to be where it was (P9). */
