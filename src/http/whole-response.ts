@@ -1,3 +1,4 @@
+import { PlainBody } from '../ports/plain-body.ts'
 import { PlainHeaders } from '../ports/plain-headers.ts'
 
 type Init = { readonly status?: number; readonly headers: Readonly<Record<string, string>> }
@@ -9,7 +10,7 @@ const [FIRST_OK, FIRST_NOT_OK] = [200, 300]
  * A response of a text that is at hand, or of no body (null): headers, whose names are in lower case, and text go to the transport
  * as they are. The platform's, with its stream, is made when it is asked for.
  */
-export class WholeResponse implements Response {
+export class WholeResponse extends PlainBody implements Response {
   readonly status: number
   readonly statusText = ''
   readonly headers: PlainHeaders
@@ -21,6 +22,7 @@ export class WholeResponse implements Response {
   #made: Response | undefined
 
   constructor(content: string | null, { status = OK, headers }: Init) {
+    super()
     this.status = status
     this.headers = new PlainHeaders(Object.entries(headers))
     this.content = content
@@ -40,38 +42,18 @@ export class WholeResponse implements Response {
   }
 
   get body() {
-    return this.#whole.body
+    return this.whole.body
   }
 
   get bodyUsed(): boolean {
     return this.#made?.bodyUsed === true
   }
 
-  arrayBuffer() {
-    return this.#whole.arrayBuffer()
-  }
-
-  blob() {
-    return this.#whole.blob()
-  }
-
-  formData() {
-    return this.#whole.formData()
-  }
-
-  json() {
-    return this.#whole.json()
-  }
-
-  text() {
-    return this.#whole.text()
-  }
-
   clone() {
-    return this.#whole.clone()
+    return this.whole.clone()
   }
 
-  get #whole(): Response {
+  protected get whole(): Response {
     this.#made ??= new Response(this.content, { status: this.status, headers: [...this.headers] })
     return this.#made
   }

@@ -1,3 +1,4 @@
+import { PlainBody } from '../ports/plain-body.ts'
 import { type HeaderPair, PlainHeaders } from '../ports/plain-headers.ts'
 
 type PlainRequestParts = {
@@ -10,7 +11,7 @@ type PlainRequestParts = {
 }
 
 /** A request as handlers mostly read it: method, URL, headers and body. The platform's, which costs more than most answers, is made when anything else is asked for. */
-export class PlainRequest implements Request {
+export class PlainRequest extends PlainBody implements Request {
   readonly method: string
   readonly url: string
   readonly headers: PlainHeaders
@@ -18,6 +19,7 @@ export class PlainRequest implements Request {
   #made: Request | undefined
 
   constructor(parts: PlainRequestParts) {
+    super()
     this.method = parts.method
     this.url = parts.url
     this.headers = new PlainHeaders(parts.headers)
@@ -29,7 +31,7 @@ export class PlainRequest implements Request {
   }
 
   get bodyUsed(): boolean {
-    return this.#whole.bodyUsed
+    return this.whole.bodyUsed
   }
 
   get signal(): AbortSignal {
@@ -37,70 +39,50 @@ export class PlainRequest implements Request {
   }
 
   get cache() {
-    return this.#whole.cache
+    return this.whole.cache
   }
 
   get credentials() {
-    return this.#whole.credentials
+    return this.whole.credentials
   }
 
   get destination() {
-    return this.#whole.destination
+    return this.whole.destination
   }
 
   get duplex() {
-    return this.#whole.duplex
+    return this.whole.duplex
   }
 
   get integrity() {
-    return this.#whole.integrity
+    return this.whole.integrity
   }
 
   get keepalive() {
-    return this.#whole.keepalive
+    return this.whole.keepalive
   }
 
   get mode() {
-    return this.#whole.mode
+    return this.whole.mode
   }
 
   get redirect() {
-    return this.#whole.redirect
+    return this.whole.redirect
   }
 
   get referrer() {
-    return this.#whole.referrer
+    return this.whole.referrer
   }
 
   get referrerPolicy() {
-    return this.#whole.referrerPolicy
-  }
-
-  arrayBuffer() {
-    return this.#whole.arrayBuffer()
-  }
-
-  blob() {
-    return this.#whole.blob()
-  }
-
-  formData() {
-    return this.#whole.formData()
-  }
-
-  json() {
-    return this.#whole.json()
-  }
-
-  text() {
-    return this.#whole.text()
+    return this.whole.referrerPolicy
   }
 
   clone() {
-    return this.#whole.clone()
+    return this.whole.clone()
   }
 
-  get #whole(): Request {
+  protected get whole(): Request {
     const { body, signal } = this.#parts
     const carried = body === undefined ? {} : ({ body, duplex: 'half' } as const)
     this.#made ??= new Request(this.url, {
