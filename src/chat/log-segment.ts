@@ -6,9 +6,10 @@ import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
 /** Bytes that an event takes beside its text: its objects and their slots, measured on V8. */
 const EVENT_OVERHEAD_BYTES = 200
 /** Bytes that one more delta takes beside its text: a number. */
-const DELTA_OVERHEAD_BYTES = 8
-/** Deltas of one segment: its array stays small enough to grow and shift cheaply. */
+const DELTA_OVERHEAD_BYTES = 4
+/** Deltas of one segment, and how many it has room for at first. */
 const MAX_SEGMENT_DELTAS = 256
+const FIRST_DELTAS = 16
 
 /** Adjacent entries of a log that are kept as one thing. */
 export interface Segment {
@@ -20,6 +21,8 @@ export interface Segment {
   readonly bytes: number
   /** Takes one more event at position `seq`; false when it is of another item or the segment is full. */
   add(event: Event, seq: number): boolean
+  /** Nothing is added any more. */
+  close(): void
   /** The oldest `max` entries after position `seq`; undefined when that is inside an entry or before what is held. */
   after(seq: number, max: number): LogEntry[] | undefined
   /** Joins its oldest deltas until it has `surplus` entries less, or one left; none gets longer than a frame may carry. */
@@ -49,6 +52,8 @@ class Single implements Segment {
     return false
   }
 
+  close(): void {}
+
   after(seq: number, max: number): LogEntry[] | undefined {
     if (this.count === 0 || seq !== this.last - 1) return undefined
     return max > 0 ? [{ first: this.last, last: this.last, event: this.#event }] : []
@@ -66,8 +71,10 @@ class Deltas implements Segment {
   /** Says type and item; its own delta is in the text like all others. */
   readonly #shape: DeltaEvent
   readonly #text = new GrowingText()
-  /** Entry i ends before this unit of the text. */
-  readonly #ends: number[] = []
+  /** The deltas that were added end before these units of the text; entry 0 is the one at `#oldest`. */
+  #ends = new Uint32Array(FIRST_DELTAS)
+  #added = 0
+  #oldest = 0
   /** Where entry 0 begins in the text: what was let go before it goes with the segment. */
   #begin = 0
   /** The position before entry 0, and the last one that it covers; each later entry covers one. */
@@ -86,7 +93,7 @@ class Deltas implements Segment {
   }
 
   get count(): number {
-    return this.#ends.length
+    return this.#added - this.#oldest
   }
 
   get bytes(): number {
@@ -95,9 +102,14 @@ class Deltas implements Segment {
 
   add(event: Event): boolean {
     if (!isDelta(event) || !canJoin(this.#shape, event)) return false
-    if (this.count >= MAX_SEGMENT_DELTAS || this.#text.length + event.delta.length > MAX_DELTA_BYTES) return false
+    if (this.#added >= MAX_SEGMENT_DELTAS || this.#text.length + event.delta.length > MAX_DELTA_BYTES) return false
     this.#push(event.delta)
     return true
+  }
+
+  close(): void {
+    this.#text.trim()
+    this.#ends = this.#ends.slice(0, this.#added)
   }
 
   after(seq: number, max: number): LogEntry[] | undefined {
@@ -108,7 +120,7 @@ class Deltas implements Segment {
     const stop = Math.min(this.count, from + max)
     for (let index = from; index < stop; index++) {
       const last = this.#firstLast + index
-      const delta = text.slice(this.#ends[index - 1] ?? this.#begin, this.#ends[index])
+      const delta = text.slice(index === 0 ? this.#begin : this.#endOf(index - 1), this.#endOf(index))
       entries.push({ first: index === 0 ? this.#before + 1 : last, last, event: { ...this.#shape, delta } })
     }
     return entries
@@ -117,19 +129,29 @@ class Deltas implements Segment {
   /** The whole segment fits a frame, so any of its entries can be joined. */
   merge(surplus: number): void {
     const joins = Math.min(surplus, this.count - 1)
-    this.#ends.splice(0, joins)
+    this.#oldest += joins
     this.#firstLast += joins
   }
 
   shift(): void {
-    this.#begin = this.#ends.shift() ?? this.#begin
+    this.#begin = this.#endOf(0)
+    this.#oldest++
     this.#before = this.#firstLast
     this.#firstLast++
   }
 
   #push(delta: string): void {
     this.#text.append(delta)
-    this.#ends.push(this.#text.length)
+    if (this.#added === this.#ends.length) {
+      const larger = new Uint32Array(MAX_SEGMENT_DELTAS)
+      larger.set(this.#ends)
+      this.#ends = larger
+    }
+    this.#ends[this.#added++] = this.#text.length
+  }
+
+  #endOf(index: number): number {
+    return this.#ends[this.#oldest + index] ?? this.#text.length
   }
 }
 

@@ -144,6 +144,7 @@ class MemorySessionLog implements SessionLog {
     const before = open?.bytes ?? 0
     if (open?.add(event, this.#seq) === true) this.#bytes += open.bytes - before
     else {
+      open?.close()
       const segment = segmentOf(event, this.#seq)
       this.#segments.push(segment)
       this.#bytes += segment.bytes

@@ -1,13 +1,22 @@
-/** Pieces after which they are joined: a token's own string dies young, and the collector has little to copy. */
-const JOIN_PIECES = 4
+/** Units of a chunk, and those that a text has room for at first: many are short. */
+const CHUNK_UNITS = 2048
+const [FIRST_UNITS, GROWTH] = [64, 4]
+/** The last UTF-16 unit that one byte holds. */
+const LAST_OF_A_BYTE = 0xff
+
+type Units = Uint8Array | Uint16Array
 
 /**
- * A text that grows a token at a time and is read as a whole rarely. One string that is appended to would be made anew at every
- * reading, and until then keep two objects for each token.
+ * A text that grows a token at a time and is read as a whole rarely. What it keeps of a token is its characters, outside of what
+ * the collector copies: a string for each token would be copied twice before it is old. They take a byte a unit, two in a
+ * chunk with one that needs them.
  */
 export class GrowingText {
-  #chunks: string[] = []
-  #fresh: string[] = []
+  /** All are full but the last. */
+  readonly #chunks: Units[] = []
+  /** The last one, as far as `#filled`. */
+  #open: Units = new Uint8Array(0)
+  #filled = 0
   #length = 0
 
   /** UTF-16 units. */
@@ -16,35 +25,76 @@ export class GrowingText {
   }
 
   append(piece: string): void {
+    for (let start = 0; start < piece.length; ) {
+      if (this.#filled === this.#open.length) this.#makeRoom(piece.length - start)
+      const stop = Math.min(piece.length, start + this.#open.length - this.#filled)
+      this.#put(piece, start, stop)
+      start = stop
+    }
     this.#length += piece.length
-    if (this.#fresh.push(piece) >= JOIN_PIECES) this.#join()
   }
 
   /** What follows unit `start`; costs no more than what it gives. */
   from(start: number): string {
-    this.#join()
-    const parts: string[] = []
-    let at = this.#length
-    for (let index = this.#chunks.length - 1; index >= 0 && at > start; index--) {
-      const chunk = this.#chunks[index] ?? ''
-      at -= chunk.length
-      parts.push(chunk)
+    const first = Math.floor(start / CHUNK_UNITS)
+    let text = ''
+    for (let index = first; index < this.#chunks.length; index++) {
+      const chunk = this.#chunks[index] ?? this.#open
+      const stop = chunk === this.#open ? this.#filled : chunk.length
+      text += decode(chunk, index === first ? start % CHUNK_UNITS : 0, stop)
     }
-    return parts
-      .toReversed()
-      .join('')
-      .slice(start - at)
+    return text
   }
 
   toString(): string {
-    this.#join()
-    if (this.#chunks.length > 1) this.#chunks = [this.#chunks.join('')]
-    return this.#chunks[0] ?? ''
+    return this.from(0)
   }
 
-  #join(): void {
-    if (this.#fresh.length === 0) return
-    this.#chunks.push(this.#fresh.join(''))
-    this.#fresh = []
+  /** Nothing is appended for now: it takes no more room than its characters. */
+  trim(): void {
+    if (this.#filled < this.#open.length) this.#replace(this.#open.slice(0, this.#filled))
   }
+
+  /** There is room for them. */
+  #put(piece: string, start: number, stop: number): void {
+    let [open, at] = [this.#open, this.#filled]
+    for (let index = start; index < stop; index++) {
+      const unit = piece.charCodeAt(index)
+      if (unit > LAST_OF_A_BYTE && open.BYTES_PER_ELEMENT === 1) open = this.#replace(new Uint16Array(open))
+      open[at++] = unit
+    }
+    this.#filled = at
+  }
+
+  /** For so many more units, or a part of them: nothing gets longer than a chunk. */
+  #makeRoom(units: number): void {
+    const { length } = this.#open
+    if (length === 0 || length === CHUNK_UNITS) {
+      this.#open = new Uint8Array(roomFor(units, FIRST_UNITS))
+      this.#chunks.push(this.#open)
+      this.#filled = 0
+      return
+    }
+    const room = roomFor(length + units, length * GROWTH)
+    const larger = this.#open.BYTES_PER_ELEMENT === 1 ? new Uint8Array(room) : new Uint16Array(room)
+    larger.set(this.#open)
+    this.#replace(larger)
+  }
+
+  #replace(open: Units): Units {
+    this.#open = open
+    this.#chunks[this.#chunks.length - 1] = open
+    return open
+  }
+}
+
+function roomFor(units: number, least: number): number {
+  let room = least
+  while (room < units && room < CHUNK_UNITS) room *= GROWTH
+  return Math.min(room, CHUNK_UNITS)
+}
+
+function decode({ buffer, byteOffset, BYTES_PER_ELEMENT: size }: Units, start: number, stop: number): string {
+  const bytes = Buffer.from(buffer, byteOffset + start * size, (stop - start) * size)
+  return bytes.toString(size === 1 ? 'latin1' : 'utf16le')
 }

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { connectUpstream } from './upstream-connect.ts'
 import { type UpstreamBody, UpstreamExchange } from './upstream-exchange.ts'
 
 /** Bytes of an error's body that are read: more than any API error; a proxy's page may be longer. */
@@ -23,9 +24,10 @@ export type UpstreamFetch = {
  * Loaded on first use.
  */
 export async function createUpstreamFetch(): Promise<UpstreamFetch> {
-  const { Agent } = await import('undici')
+  const { Agent, buildConnector } = await import('undici')
   // Silence is judged by the run's stall watchdog, and how many requests are on by the provider: neither belongs here.
-  const dispatcher = new Agent({ bodyTimeout: 0, headersTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS })
+  const connect = connectUpstream(buildConnector)
+  const dispatcher = new Agent({ bodyTimeout: 0, headersTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS, connect })
   const bodies = new WeakMap<Response, UpstreamBody>()
   return {
     async fetch(input, init) {

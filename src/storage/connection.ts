@@ -82,12 +82,17 @@ export async function discard(sql: Sql): Promise<void> {
 }
 
 /**
- * The rows of an answer, out of the driver's array: its query lives on for some collections of young objects after nobody has
- * it any more, and all that it holds would be copied by each. The driver also goes on counting rows where an answer was cut: once
- * it has reconnected, the first rows of the next answer stand behind holes, and a reader of the first row would take it for absent.
+ * The rows of its answer, or a `timeout` fault. What the driver keeps of a query lives on for some collections of young objects after
+ * nobody has it any more, and all that it holds would be copied by each: so parameters and rows, which may be megabytes, leave it.
  */
-export function taken<T>(rows: T[]): T[] {
-  // Passes over holes.
+export async function answerOf<T extends object>(query: PendingQuery<T[]>, ms: number): Promise<T[]> {
+  const rows = await within(query, ms)
+  for (const name of ['args', 'parameters']) {
+    const held: unknown = Reflect.get(query, name)
+    if (Array.isArray(held)) held.length = 0
+  }
+  // Passes over holes. The driver goes on counting rows where an answer was cut: once it has reconnected, the first rows of the
+  // next answer stand behind them, and a reader of the first row would take it for absent.
   const own = rows.filter(() => true)
   rows.length = 0
   return own
@@ -114,9 +119,9 @@ export class Pool {
   async query<T extends object>(build: (sql: Sql) => PendingQuery<T[]>): Promise<T[]> {
     const sql = this.#sql
     try {
-      const rows = await within(build(sql), this.#options.patience.answerMs)
+      const rows = await answerOf(build(sql), this.#options.patience.answerMs)
       this.#options.health.answered()
-      return taken(rows)
+      return rows
     } catch (error) {
       throw this.#failed(sql, error)
     }

@@ -44,8 +44,11 @@ export class GroupCommit {
   readonly #statements: Flush
   /** Neither settled nor part of a flush, in order of arrival. */
   #waiting: Pending[] = []
-  /** All that is not settled. */
-  readonly #live = new Set<Pending>()
+  /**
+   * What the flush that is on took. With `#waiting` it is all that is not settled: a Set of that, emptied as fast as it is filled,
+   * would leave a chain of old tables that keep what they held until the next full collection.
+   */
+  #taken: readonly Pending[] = []
   #boundedWrites = 0
   #boundedBytes = 0
   /** Flushes that failed in a row because the store was away. */
@@ -58,7 +61,7 @@ export class GroupCommit {
     this.#options = options
     this.#limits = options.limits ?? GROUP_COMMIT_LIMITS
     this.#statements = new Flush(options)
-    options.telemetry.gauge('store_queue', () => this.#live.size)
+    options.telemetry.gauge('store_queue', () => this.#live().length)
   }
 
   /** As SessionStore.commit. */
@@ -80,7 +83,9 @@ export class GroupCommit {
   /** Settles once every write of the session that was committed before has settled. */
   async settled(sessionId: string): Promise<void> {
     await Promise.allSettled(
-      [...this.#live].filter((pending) => pending.sessionId === sessionId).map(({ done }) => done),
+      this.#live()
+        .filter((pending) => pending.sessionId === sessionId)
+        .map(({ done }) => done),
     )
   }
 
@@ -91,10 +96,14 @@ export class GroupCommit {
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, ms)
     })
-    await Promise.race([Promise.allSettled([...this.#live].map(({ done }) => done)), late])
+    await Promise.race([Promise.allSettled(this.#live().map(({ done }) => done)), late])
     clearTimeout(timer)
     clearTimeout(this.#retry)
-    for (const pending of this.#live) pending.fail(storeAway())
+    for (const pending of this.#live()) pending.fail(storeAway())
+  }
+
+  #live(): readonly Pending[] {
+    return [...this.#taken, ...this.#waiting].filter(({ settled }) => !settled)
   }
 
   #encode(write: SessionWrite): EncodedWrite {
@@ -107,13 +116,11 @@ export class GroupCommit {
 
   #enqueue(encoded: EncodedWrite, giveUpAfterMs: number | 'never'): Pending {
     const pending = new Pending(encoded, giveUpAfterMs)
-    this.#live.add(pending)
     this.#waiting.push(pending)
     const [writes, bytes] = pending.bounded ? [1, encoded.bytes] : [0, 0]
     this.#boundedWrites += writes
     this.#boundedBytes += bytes
     const leave = () => {
-      this.#live.delete(pending)
       this.#boundedWrites -= writes
       this.#boundedBytes -= bytes
     }
@@ -142,7 +149,9 @@ export class GroupCommit {
 
   async #flush(): Promise<void> {
     const batch = this.#take()
+    this.#taken = batch
     const left = batch.length === 0 ? [] : await this.#measured(batch)
+    this.#taken = []
     this.#flushing = false
     this.#waiting = [...left, ...this.#waiting]
     this.#failures = left.length === 0 ? 0 : this.#failures + 1

@@ -1,5 +1,5 @@
 import type { PendingQuery, Sql } from 'postgres'
-import { type Connection, connect, discard, type Patience, taken, within } from './connection.ts'
+import { answerOf, type Connection, connect, discard, type Patience, within } from './connection.ts'
 import { StoreFault, toFault } from './faults.ts'
 
 export type LineOptions = {
@@ -28,7 +28,7 @@ export class Line {
     let sql: Sql | undefined
     try {
       sql = await this.#ready()
-      return taken(await within(build(sql), this.#options.patience.answerMs))
+      return await answerOf(build(sql), this.#options.patience.answerMs)
     } catch (error) {
       const fault = toFault(error)
       if (sql && (fault.kind === 'away' || fault.kind === 'timeout')) this.#drop(sql)

@@ -5,7 +5,12 @@ import { GrowingText } from '../../src/protocol/growing-text.ts'
 describe('a growing text', () => {
   it('is what was appended, from any place, whenever it is asked', () => {
     const Step = fc.oneof(
-      { weight: 4, arbitrary: fc.record({ append: fc.string({ maxLength: 8 }) }) },
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          append: fc.oneof(fc.string({ maxLength: 8 }), fc.string({ unit: 'binary', maxLength: 200 })),
+        }),
+      },
       { weight: 1, arbitrary: fc.record({ readFrom: fc.double({ min: 0, max: 1, noNaN: true }) }) },
       { weight: 1, arbitrary: fc.constant('whole' as const) },
     )

@@ -1,0 +1,32 @@
+import type { Socket } from 'node:net'
+import { LRUCache } from 'lru-cache'
+import type { buildConnector } from 'undici'
+
+/** Bytes that one read of a socket may bring: what libuv takes, too. */
+const READ_BYTES = 64 * 1024
+/** Hosts whose TLS session is kept, for a shorter handshake the next time: Apps bring hosts of their own. */
+const TLS_SESSIONS = 100
+
+/**
+ * undici's way to open sockets, but all are read into one buffer, and what came is copied out of it at once. By itself each read gets
+ * 64 KiB that are cut down to what came: for a token that is more work than all else of reading it, and most of what young
+ * collections have to free.
+ */
+export function connectUpstream(build: typeof buildConnector): buildConnector.connector {
+  const buffer = new Uint8Array(READ_BYTES)
+  const sessions = new LRUCache<string, Buffer>({ max: TLS_SESSIONS })
+  return (options, callback) => {
+    const { hostname } = options
+    let socket: Socket | undefined
+    // A server of HTTP says nothing before it is asked, which is after the socket has opened.
+    const read = (count: number): boolean => socket?.push(Buffer.from(buffer.subarray(0, count))) ?? false
+    const session = sessions.get(hostname)
+    const connect = build({ onread: { buffer, callback: read }, ...(session === undefined ? {} : { session }) })
+    connect(options, (...[error, opened]) => {
+      if (error !== null) return callback(error, null)
+      socket = opened
+      opened.on('session', (one: Buffer) => sessions.set(hostname, one))
+      callback(null, opened)
+    })
+  }
+}
