@@ -4,7 +4,7 @@ import { absolute, atMost, measuring, type Scenario } from './scenario.ts'
 /** What comes at once: as many as a load side of one address and the usual limit of open files allow. */
 const STORM = 10_000
 /** Before it: the key's verdict is in memory, the code is compiled. */
-const WARM_UP = 1000
+const WARM_UP = 6000
 const PER_THOUSAND = 1000
 
 /** P5: a storm of clients with a key that was seen before, each on a session of its own. */

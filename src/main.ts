@@ -1,9 +1,9 @@
 import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { QuietProofs } from './access/quiet-proofs.ts'
+import { tuneCollector } from './collector.ts'
 import { type Config, ConfigError, readConfig, unknownNames } from './config.ts'
 import { Log } from './log.ts'
-import { collectOnOneCore } from './one-core.ts'
 import type { Provider } from './ports/provider.ts'
 import type { Telemetry } from './ports/telemetry.ts'
 import type { TlsFiles, TransportOptions } from './ports/transport.ts'
@@ -236,7 +236,7 @@ function explain(thrown: unknown): string {
 }
 
 if (basename(process.argv[1] ?? '') === 'main.js') {
-  collectOnOneCore()
+  tuneCollector()
   serve(process.env, (line) => void process.stdout.write(`${line}\n`)).then(
     () => process.exit(0),
     (thrown: unknown) => {

@@ -1,5 +1,5 @@
+import { GrowingText } from '../ports/growing-text.ts'
 import type { MessageRow, MessageTail, ProviderBlocks } from '../ports/store.ts'
-import { GrowingText } from '../protocol/growing-text.ts'
 import { countCharacters, toStorable } from '../protocol/text.ts'
 
 /** How much of an item's text the store holds, in UTF-16 units and in characters. */

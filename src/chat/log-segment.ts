@@ -1,6 +1,6 @@
 import type { LogEntry } from '../ports/event-log.ts'
+import { GrowingText } from '../ports/growing-text.ts'
 import { canJoin, type DeltaEvent, type Event, isDelta } from '../protocol/events.ts'
-import { GrowingText } from '../protocol/growing-text.ts'
 import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
 
 /** Bytes that an event takes beside its text: its objects and their slots, measured on V8. */

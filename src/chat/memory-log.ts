@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { EventLog, LogBounds, LogEntry, LogRead, LogReader, LogSize, SessionLog } from '../ports/event-log.ts'
 import { canJoin, type Event, isDelta } from '../protocol/events.ts'
 import type { Cursor } from '../protocol/ids.ts'
 import { type Segment, segmentOf } from './log-segment.ts'
 
-/** Random bytes in an epoch's name: no two lives of a log share one. */
-const EPOCH_BYTES = 6
+/** Characters of an epoch's name, 48 random bits: no two lives of a log share one. */
+const EPOCH_LENGTH = 12
 /** A compaction goes down to this share of a bound, so that its cost is spread over many appends. */
 const COMPACT_TO = 0.75
 const NO_ENTRIES: readonly LogEntry[] = []
@@ -69,7 +69,8 @@ class MemorySessionLog implements SessionLog {
   settledAt: number | undefined
   readonly #bounds: LogBounds
   readonly #onSettled: (log: MemorySessionLog) => void
-  readonly epoch = randomBytes(EPOCH_BYTES).toString('hex')
+  /** The last part of a UUID: Node draws many of those at once, which takes a tenth of the time. */
+  readonly epoch = randomUUID().slice(-EPOCH_LENGTH)
   #seq = 0
   #segments = NO_SEGMENTS
   #count = 0

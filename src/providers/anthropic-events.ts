@@ -7,11 +7,11 @@ import type {
   RawMessageStreamEvent,
   ToolUseBlock,
 } from '@anthropic-ai/sdk/resources/messages'
+import { GrowingText } from '../ports/growing-text.ts'
 import type { ModelEvent, StopReason } from '../ports/provider.ts'
 import type { ProviderBlocks } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { Usage } from '../protocol/events.ts'
-import { GrowingText } from '../protocol/growing-text.ts'
 import { isBlank, isStorable, toStorable } from '../protocol/text.ts'
 import { ANTHROPIC, parseInput } from './anthropic-messages.ts'
 

@@ -12,7 +12,7 @@ type Caller<T> = { readonly resolve: (value: T | undefined) => void; readonly re
 export class Batcher<T> {
   readonly #fetch: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>
   readonly #restMs: number
-  readonly #waiting = new Map<string, Caller<T>[]>()
+  #waiting = new Map<string, Caller<T>[]>()
   #busy = false
 
   /** @param restMs milliseconds from the end of a fetch to the next: what comes in a flood goes together */
@@ -35,8 +35,7 @@ export class Batcher<T> {
 
   async #run(): Promise<void> {
     while (this.#waiting.size > 0) {
-      const batch = [...this.#waiting].slice(0, MAX_BATCH)
-      for (const [id] of batch) this.#waiting.delete(id)
+      const batch = this.#take()
       try {
         const found = await this.#fetch(batch.map(([id]) => id))
         for (const [id, callers] of batch) for (const { resolve } of callers) resolve(found.get(id))
@@ -46,5 +45,12 @@ export class Batcher<T> {
       if (this.#restMs > 0) await sleep(this.#restMs)
     }
     this.#busy = false
+  }
+
+  /** A map that is emptied as fast as it is filled leaves a chain of old tables, which keep what they held: so the next is a new one. */
+  #take(): readonly (readonly [string, Caller<T>[]])[] {
+    const all = [...this.#waiting]
+    this.#waiting = new Map(all.slice(MAX_BATCH))
+    return all.slice(0, MAX_BATCH)
   }
 }

@@ -189,6 +189,8 @@ export class GroupCommit {
       }
       taken.set(sessionId, [...earlier, encoded])
       batch.push(pending)
+      // One that is too large for any flush goes with the first, and takes no room from the small ones: they would wait for all such.
+      if (encoded.rows > room || encoded.bytes > bytes) continue
       room -= encoded.rows
       bytes -= encoded.bytes
     }

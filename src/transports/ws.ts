@@ -18,6 +18,11 @@ import { Lines } from './lines.ts'
 import { WaitingPeer } from './waiting-peer.ts'
 import { LinkedWebSocket, type WsShared, WsSocket } from './ws-socket.ts'
 
+/**
+ * Connections that the kernel may take in before we do; it has a most of its own (`net.core.somaxconn`). Node's 511 are less than come
+ * at once after a restart, and whoever finds no room comes a second later, or three, or seven.
+ */
+const BACKLOG = 4096
 /** Milliseconds between looks for handshakes that take too long: a tenth of the default bound. */
 const TIMEOUT_SWEEP_MS = 1000
 /** Milliseconds that an idle HTTP connection is kept: as long as the other transport keeps it. */
@@ -80,7 +85,7 @@ class WsTransport implements Transport {
     await new Promise<void>((resolve, reject) => {
       const { server } = this.#lines
       server.once('error', reject)
-      server.listen(port, host, () => {
+      server.listen(port, host, BACKLOG, () => {
         server.off('error', reject)
         resolve()
       })

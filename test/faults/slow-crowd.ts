@@ -5,8 +5,8 @@ import { LongAnswer, type SlowModel } from './slow-model.ts'
 import { type Habit, SlowReader } from './slow-reader.ts'
 import { within } from './watched-server.ts'
 
-/** Milliseconds for what takes seconds on a machine that has nothing else to do. */
-const PATIENCE_MS = 60_000
+/** Milliseconds for what takes less than a minute on a machine that has nothing else to do: a long answer takes 45 s. */
+const PATIENCE_MS = 120_000
 const TICK_MS = 1000
 /** PARLEY_DEAD_AFTER and PARLEY_PING_INTERVAL of the fault, the sweep, the 5 s of a closing socket, and the noise of the machine. */
 const CUT_WITHIN_MS = 30_000

@@ -100,6 +100,22 @@ describe('GroupCommit: what goes with a flush', () => {
     await Promise.all(all)
   })
 
+  it('lets small writes go with one that is too large for a flush, and not behind several such', async () => {
+    const { commits, flush } = manual({ flushBytes: 10_000 })
+    const large = [answered(), answered()].map((write) => titled(write, 'x'.repeat(20_000)))
+    const small = [answered(), answered()]
+    const all = [...large, ...small].map((write) => commits.commit(write, SOON))
+    const [first, second] = [await flush(0), large[1]]
+    expect(first.writes.map(({ sessionId }) => sessionId)).toEqual(
+      [large[0], ...small].map((write) => write?.sessionId),
+    )
+    first.done()
+    const last = await flush(1)
+    expect(last.writes.map(({ sessionId }) => sessionId)).toEqual([second?.sessionId])
+    last.done()
+    await Promise.all(all)
+  })
+
   it('finds the guilty write of a batch by halves, and stores the others', async () => {
     const { commits, flushes } = manual()
     const writes = Array.from({ length: 8 }, () => answered())

@@ -46,7 +46,12 @@ const ROOMS: Readonly<Record<string, Room>> = {
   config: { rooms: CONTRACT, packages: ['valibot', 'ipaddr.js'], builtins: 'all' },
   'log.ts': { rooms: [...CONTRACT, 'log'], packages: ['pino'], builtins: 'all' },
   log: { rooms: CONTRACT, packages: ['prom-client'], builtins: 'all' },
-  'main.ts': { rooms: [...ASSEMBLED, ...ADAPTERS, 'server.ts', 'config.ts', 'log.ts'], packages: [], builtins: 'all' },
+  'collector.ts': { rooms: [], packages: [], builtins: 'all' },
+  'main.ts': {
+    rooms: [...ASSEMBLED, ...ADAPTERS, 'server.ts', 'config.ts', 'log.ts', 'collector.ts'],
+    packages: [],
+    builtins: 'all',
+  },
   cli: {
     rooms: [...ASSEMBLED, ...ADAPTERS, 'documents', 'server.ts', 'config.ts', 'log.ts', 'main.ts'],
     packages: ['valibot', 'ws'],

@@ -6,16 +6,20 @@ const LAST_OF_A_BYTE = 0xff
 
 type Units = Uint8Array | Uint16Array
 
+const EMPTY: Units = new Uint8Array(0)
+
 /**
  * A text that grows a token at a time and is read as a whole rarely. What it keeps of a token is its characters, outside of what
  * the collector copies: a string for each token would be copied twice before it is old. They take a byte a unit, two in a
  * chunk with one that needs them.
  */
 export class GrowingText {
+  /** As far as it was read as a whole: many may ask for the same. The chunks follow it. */
+  #read = ''
   /** All are full but the last. */
-  readonly #chunks: Units[] = []
+  #chunks: Units[] = []
   /** The last one, as far as `#filled`. */
-  #open: Units = new Uint8Array(0)
+  #open: Units = EMPTY
   #filled = 0
   #length = 0
 
@@ -36,18 +40,18 @@ export class GrowingText {
 
   /** What follows unit `start`; costs no more than what it gives. */
   from(start: number): string {
-    const first = Math.floor(start / CHUNK_UNITS)
-    let text = ''
-    for (let index = first; index < this.#chunks.length; index++) {
-      const chunk = this.#chunks[index] ?? this.#open
-      const stop = chunk === this.#open ? this.#filled : chunk.length
-      text += decode(chunk, index === first ? start % CHUNK_UNITS : 0, stop)
-    }
-    return text
+    const before = this.#read.length
+    return start < before ? this.#read.slice(start) + this.#decoded(0) : this.#decoded(start - before)
   }
 
   toString(): string {
-    return this.from(0)
+    if (this.#chunks.length > 0) {
+      this.#read += this.#decoded(0)
+      this.#chunks = []
+      this.#open = EMPTY
+      this.#filled = 0
+    }
+    return this.#read
   }
 
   /** Nothing is appended for now: it takes no more room than its characters. */
@@ -79,6 +83,18 @@ export class GrowingText {
     const larger = this.#open.BYTES_PER_ELEMENT === 1 ? new Uint8Array(room) : new Uint16Array(room)
     larger.set(this.#open)
     this.#replace(larger)
+  }
+
+  /** What follows unit `start` of the chunks. */
+  #decoded(start: number): string {
+    const first = Math.floor(start / CHUNK_UNITS)
+    let text = ''
+    for (let index = first; index < this.#chunks.length; index++) {
+      const chunk = this.#chunks[index] ?? EMPTY
+      const stop = chunk === this.#open ? this.#filled : chunk.length
+      text += decode(chunk, index === first ? start % CHUNK_UNITS : 0, stop)
+    }
+    return text
   }
 
   #replace(open: Units): Units {

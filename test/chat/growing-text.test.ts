@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { GrowingText } from '../../src/protocol/growing-text.ts'
+import { GrowingText } from '../../src/ports/growing-text.ts'
 
 describe('a growing text', () => {
   it('is what was appended, from any place, whenever it is asked', () => {
