@@ -10,8 +10,8 @@ import { type Prove, provesSecret } from './keys.ts'
 const WORKER = new URL('./proof-worker.mjs', import.meta.url)
 /** MB of such a thread's heap: it holds a key and a hash at a time. */
 const HEAP_MB = 16
-/** Milliseconds: twenty hashes. A machine without that much idle time in it proves a key at the usual priority. */
-const PATIENCE_MS = 500
+/** Milliseconds: eight hashes. A machine without that much idle time in it proves a key at the usual priority. */
+const PATIENCE_MS = 200
 
 const Hello = v.object({ thread: v.pipe(v.string(), v.regex(/^\d+$/)) })
 const Answer = v.object({ id: v.number(), proven: v.boolean() })
