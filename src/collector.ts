@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8'
  * @param cores those that this process may run on
  */
 export function tuneCollector(cores = availableParallelism()): void {
-  // A full collection when what is alive has doubled. By itself V8 takes one for each 8 MB that a server with little in memory adds.
+  // A full collection when what is alive has doubled. By itself V8 takes one for every few MB that a server with little in memory adds.
   setFlagsFromString('--heap-growing-percent=100')
   // V8 marks what is alive on threads of its own. With one core they take it from the event loop, for up to 130 ms at a time here,
   // and every token and stop waits for that; in small steps of the loop's own the same work is hardly seen.

@@ -9,8 +9,7 @@ const TLS_SESSIONS = 100
 
 /**
  * undici's way to open sockets, but all are read into one buffer, and what came is copied out of it at once. By itself each read gets
- * 64 KiB that are cut down to what came: for a token that is more work than all else of reading it, and most of what young
- * collections have to free.
+ * 64 KiB of its own, which are cut down to what came, and to free those was half of a young collection's time.
  */
 export function connectUpstream(build: typeof buildConnector): buildConnector.connector {
   const buffer = new Uint8Array(READ_BYTES)
