@@ -21,7 +21,10 @@ const APART = [
  * Files that share a process, and those that have one each. Starting a process and loading the source again took a third of
  * the run's time.
  */
-export function projects(include: readonly string[], exclude: readonly string[]): TestProjectConfiguration[] {
+export function projects(
+  include: readonly string[],
+  exclude: readonly string[],
+): Record<'together' | 'apart', TestProjectConfiguration> {
   const both = {
     // Native addons (sockets, hashing) are loaded by tests: a process, not a worker thread.
     pool: 'forks',
@@ -34,14 +37,12 @@ export function projects(include: readonly string[], exclude: readonly string[])
     unstubEnvs: true,
     unstubGlobals: true,
   } as const
-  return [
-    {
+  return {
+    together: {
       test: { ...both, name: 'together', isolate: false, include: [...include], exclude: [...exclude, ...APART] },
     },
-    {
-      test: { ...both, name: 'apart', isolate: true, include: APART, exclude: [...exclude] },
-    },
-  ]
+    apart: { test: { ...both, name: 'apart', isolate: true, include: APART, exclude: [...exclude] } },
+  }
 }
 
 export default defineConfig({
@@ -50,6 +51,6 @@ export default defineConfig({
     globalSetup: './test/support/global-setup.ts',
     // A test that passes has nothing to say.
     silent: 'passed-only',
-    projects: projects(['test/**/*.test.ts'], ['test/browser/**']),
+    projects: Object.values(projects(['test/**/*.test.ts'], ['test/browser/**'])),
   },
 })

@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 import base, { projects } from './vitest.config.ts'
 
 /** What a Postgres server other than the embedded one may change. */
-const [together] = projects(
+const { together } = projects(
   ['test/{storage,contracts,server,conformance}/**/*.test.ts'],
   [
     // About the embedded server, or about no database at all.
@@ -13,4 +13,4 @@ const [together] = projects(
   ],
 )
 
-export default defineConfig({ test: { ...base.test, projects: together ? [together] : [] } })
+export default defineConfig({ test: { ...base.test, projects: [together] } })

@@ -5,6 +5,8 @@ import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
 
 /** Bytes that an event takes beside its text: its objects and their slots, measured on V8. */
 const EVENT_OVERHEAD_BYTES = 200
+/** As many of a segment of deltas. */
+const DELTAS_OVERHEAD_BYTES = 450
 /** Bytes that one more delta takes beside its text: a number. */
 const DELTA_OVERHEAD_BYTES = 4
 /** Deltas of one segment, and how many it has room for at first. */
@@ -97,7 +99,7 @@ class Deltas implements Segment {
   }
 
   get bytes(): number {
-    return EVENT_OVERHEAD_BYTES + this.#text.length - this.#begin + this.count * DELTA_OVERHEAD_BYTES
+    return DELTAS_OVERHEAD_BYTES + this.#text.length - this.#begin + this.count * DELTA_OVERHEAD_BYTES
   }
 
   add(event: Event): boolean {
@@ -108,7 +110,8 @@ class Deltas implements Segment {
   }
 
   close(): void {
-    this.#text.trim()
+    // One string takes less than what it could still grow in.
+    this.#text.toString()
     this.#ends = this.#ends.slice(0, this.#added)
   }
 

@@ -69,7 +69,7 @@ class MemorySessionLog implements SessionLog {
   settledAt: number | undefined
   readonly #bounds: LogBounds
   readonly #onSettled: (log: MemorySessionLog) => void
-  /** The last part of a UUID: Node draws many of those at once, which takes a tenth of the time. */
+  /** The last part of a UUID: Node draws many of those at once, which takes a twentieth of the time. */
   readonly epoch = randomUUID().slice(-EPOCH_LENGTH)
   #seq = 0
   #segments = NO_SEGMENTS

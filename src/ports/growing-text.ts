@@ -54,11 +54,6 @@ export class GrowingText {
     return this.#read
   }
 
-  /** Nothing is appended for now: it takes no more room than its characters. */
-  trim(): void {
-    if (this.#filled < this.#open.length) this.#replace(this.#open.slice(0, this.#filled))
-  }
-
   /** There is room for them. */
   #put(piece: string, start: number, stop: number): void {
     let [open, at] = [this.#open, this.#filled]

@@ -8,7 +8,14 @@ describe('a growing text', () => {
       {
         weight: 4,
         arbitrary: fc.record({
-          append: fc.oneof(fc.string({ maxLength: 8 }), fc.string({ unit: 'binary', maxLength: 200 })),
+          append: fc.oneof(
+            fc.string({ maxLength: 8 }),
+            fc.string({ unit: 'binary', maxLength: 200 }),
+            // Longer than a chunk, and than two.
+            fc
+              .tuple(fc.constantFrom('x', 'é', '語', '😀'), fc.nat({ max: 5000 }))
+              .map(([one, times]) => one.repeat(times)),
+          ),
         }),
       },
       { weight: 1, arbitrary: fc.record({ readFrom: fc.double({ min: 0, max: 1, noNaN: true }) }) },

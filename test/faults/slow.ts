@@ -89,7 +89,7 @@ async function play(stage: Stage, model: SlowModel, { size, say, seed, count }: 
     const after = await watch.take()
     say(`${transport}: they read again, and came back with their cursors`)
     await crowd.endWhole()
-    compare(stage, before, during, crowd.slow)
+    compare(stage, size, before, during, crowd.slow)
     notes.add(
       'MiB of memory and milliseconds of stall at most while they came back',
       `${after.rssMib.toFixed(0)}, ${after.stall.toFixed(0)}`,
