@@ -22,13 +22,20 @@ export type GuessLimits = {
   readonly hashesAtOnce: number
 }
 
-/** Those in flight and in line, and whose turn is next. */
-type Line = { readonly placed: Set<string>; readonly turns: (() => void)[]; readonly mostWaiting: number }
+/** Those in flight and in line, how many are in flight (of so many at once), and whose turn is next. */
+type Line = {
+  readonly placed: Set<string>
+  readonly turns: (() => void)[]
+  readonly mostWaiting: number
+  readonly mostHashing: number
+  hashing: number
+}
 
 /**
  * Keeps slow hashes from being a way to take the server down, and secrets from being tried out. A key id has one place, in
  * flight or in line: guesses at one key, from however many addresses, leave the owners of all others their turn. A key that
- * was guessed at waits behind all that were not: who comes with a right key for the first time is not held up by a flood.
+ * was guessed at waits behind all that were not, and never takes the last hash: who comes with a right key for the first time
+ * is not held up by a flood.
  */
 export class Guesses {
   readonly #limit: number
@@ -36,13 +43,19 @@ export class Guesses {
   /** By key id and address, from the first failure on for a minute. */
   readonly #failures = new LRUCache<string, { count: number }>({ max: MAX_PLACES, ttl: MINUTE_MS })
   readonly #guessed = new LRUCache<string, true>({ max: MAX_GUESSED, ttl: GUESSED_MS })
-  readonly #fresh: Line = { placed: new Set(), turns: [], mostWaiting: MAX_WAITING }
-  readonly #suspect: Line = { placed: new Set(), turns: [], mostWaiting: MAX_GUESSED_WAITING }
-  #hashing = 0
+  readonly #fresh: Line
+  readonly #suspect: Line
 
   constructor({ guessesPerMinute, hashesAtOnce }: GuessLimits) {
     this.#limit = hashesAtOnce
     this.#perMinute = guessesPerMinute
+    this.#fresh = newLine(MAX_WAITING, hashesAtOnce)
+    this.#suspect = newLine(MAX_GUESSED_WAITING, Math.max(hashesAtOnce - 1, 1))
+  }
+
+  /** Throws `overloaded` while this key is being proven, or is in line for it. Costs nothing: to be asked before its row is read. */
+  admit(keyId: string): void {
+    if (this.#fresh.placed.has(keyId) || this.#suspect.placed.has(keyId)) throw shed()
   }
 
   /**
@@ -50,10 +63,9 @@ export class Guesses {
    * full, `rate_limit_exceeded` when this key was guessed too often from this address.
    */
   async attempt(keyId: string, address: string, prove: () => Promise<boolean>): Promise<boolean> {
+    this.admit(keyId)
     const line = this.#guessed.has(keyId) ? this.#suspect : this.#fresh
-    const isPlaced = this.#fresh.placed.has(keyId) || this.#suspect.placed.has(keyId)
-    if (isPlaced || line.placed.size >= this.#limit + line.mostWaiting)
-      throw new ParleyError('overloaded', { retryAfterMs: SHED_RETRY_MS })
+    if (line.placed.size >= this.#limit + line.mostWaiting) throw shed()
     line.placed.add(keyId)
     try {
       const failures = this.#take(keyId, address)
@@ -74,17 +86,28 @@ export class Guesses {
     this.#take(keyId, address)
   }
 
-  async #inTurn({ turns }: Line, prove: () => Promise<boolean>): Promise<boolean> {
-    if (this.#hashing < this.#limit) this.#hashing++
-    // Who ends hands its turn to the next, so that nobody gets in between.
-    else await new Promise<void>((resolve) => turns.push(resolve))
+  async #inTurn(line: Line, prove: () => Promise<boolean>): Promise<boolean> {
+    if (this.#hasRoom(line)) line.hashing++
+    else await new Promise<void>((resolve) => line.turns.push(resolve))
     try {
       return await prove()
     } finally {
-      const next = this.#fresh.turns.shift() ?? this.#suspect.turns.shift()
-      if (next === undefined) this.#hashing--
-      else next()
+      line.hashing--
+      this.#next()
     }
+  }
+
+  /** Those in line are taken before anyone who comes later: counted as in flight at once. */
+  #next(): void {
+    for (const line of [this.#fresh, this.#suspect])
+      while (line.turns.length > 0 && this.#hasRoom(line)) {
+        line.hashing++
+        line.turns.shift()?.()
+      }
+  }
+
+  #hasRoom(line: Line): boolean {
+    return line.hashing < line.mostHashing && this.#fresh.hashing + this.#suspect.hashing < this.#limit
   }
 
   /** Counted as a failure before it is one, so that guesses at the same time are all counted. */
@@ -96,4 +119,12 @@ export class Guesses {
     if (failures.count++ === 0) this.#failures.set(place, failures)
     return failures
   }
+}
+
+function newLine(mostWaiting: number, mostHashing: number): Line {
+  return { placed: new Set(), turns: [], mostWaiting, mostHashing, hashing: 0 }
+}
+
+function shed(): ParleyError {
+  return new ParleyError('overloaded', { retryAfterMs: SHED_RETRY_MS })
 }

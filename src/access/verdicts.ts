@@ -66,6 +66,7 @@ export class Verdicts {
     const known = this.#flights.get(digest)
     if (known !== undefined) return known
     if (this.#isWrong(presented, digest)) throw this.#miss(presented, digest, address)
+    this.#guesses.admit(presented.id)
     const flight = this.#lookUp(presented, digest, address).finally(() => this.#flights.delete(digest))
     this.#flights.set(digest, flight)
     return flight

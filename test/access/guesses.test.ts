@@ -113,7 +113,7 @@ describe('slow hashes', () => {
     expect(await late).toBe(true)
   })
 
-  it('of a key that was guessed at wait behind all others, and only few of them', async () => {
+  it('of keys that were guessed at leave one to all others, wait behind them, and only few of them', async () => {
     const { attempt, hashes } = bench()
     const ids = Array.from({ length: 12 }, (_, nth) => `known${nth}`)
     for (const id of ids) {
@@ -133,15 +133,32 @@ describe('slow hashes', () => {
       await turns()
     }
     expect(hashes.slice(before).map(({ keyId }) => keyId)).toEqual([
-      ...ids.slice(0, AT_ONCE),
+      'known0',
       'a',
       'b',
       'c',
-      ...ids.slice(AT_ONCE, AT_ONCE + GUESSED_WAITING),
+      ...ids.slice(1, AT_ONCE + GUESSED_WAITING),
     ])
     expect(await Promise.all(fresh)).toEqual([true, true, true])
     const refused = (await outcomes).filter(({ status }) => status === 'rejected')
     expect(refused).toHaveLength(ids.length - AT_ONCE - GUESSED_WAITING)
+  })
+
+  it('of keys that were guessed at are done where there is one at a time, too', async () => {
+    const guesses = new Guesses({ guessesPerMinute: 10, hashesAtOnce: 1 })
+    expect(await guesses.attempt('a', HERE, async () => false)).toBe(false)
+    expect(await guesses.attempt('a', HERE, async () => true)).toBe(true)
+  })
+
+  it('are not waited for by a guess at a key whose turn has not come: it is told to come back before its row is read', async () => {
+    const { guesses, attempt, hashes } = bench()
+    guesses.admit('a')
+    const held = attempt('a')
+    expect((await refusal((async () => guesses.admit('a'))())).code).toBe('overloaded')
+    guesses.admit('b')
+    hashes[0]?.end(true)
+    expect(await held).toBe(true)
+    guesses.admit('a')
   })
 
   it('that fail give their turn back', async () => {

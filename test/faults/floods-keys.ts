@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import * as v from 'valibot'
 import type { Dice } from '../support/dice.ts'
 import { CountingReader } from './counting-reader.ts'
 import type { Flood } from './flood.ts'
@@ -10,6 +11,7 @@ const APP = { id: 'guarded', name: 'Guarded', preamble: '', model: { default: 's
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 const SECRET_LENGTH = 32
 const ID_LENGTH = 12
+const Minted = v.object({ secret: v.string() })
 /** Attackers at once; each asks again as soon as it was answered. */
 const ATTACKERS = 32
 /** Addresses that they come from: so many that the limit per key and address hides nothing. */
@@ -31,14 +33,7 @@ const MAX_HASHES_PER_SECOND = 2000 / 10
 
 /** Guesses at keys that exist and at keys that do not: few hashes, quick refusals, and the owners of keys get in. */
 export async function guessKeys({ server, size, dice, notes, openDatabase }: Flood): Promise<void> {
-  const minted: string[] = []
-  const file = server.process.path('app.json')
-  await writeFile(file, JSON.stringify(APP))
-  await server.process.command('apps', 'put', file)
-  while (minted.length < GUESSED + NEW_KEYS[size]) {
-    const mint = () => server.process.command('keys', 'create', '--app', APP.id)
-    minted.push(...(await Promise.all([mint(), mint()])))
-  }
+  const minted = await mintKeys(server, GUESSED + NEW_KEYS[size])
   const [held = ''] = minted
   const guessed = minted.slice(0, GUESSED).map((key) => key.split('_')[2] ?? '')
   const fresh = minted.slice(GUESSED)
@@ -68,6 +63,23 @@ export async function guessKeys({ server, size, dice, notes, openDatabase }: Flo
   if (attack.hashed / seconds > MAX_HASHES_PER_SECOND)
     notes.broken(`${attack.hashed} guesses were hashed in ${seconds.toFixed(1)} s`)
   if (attack.told === 0 || attack.hashed === 0) notes.broken('nobody guessed')
+}
+
+/** Over HTTP but for the first: each `parley` command is a process of its own. */
+async function mintKeys({ process }: Flood['server'], count: number): Promise<string[]> {
+  const file = process.path('app.json')
+  await writeFile(file, JSON.stringify(APP))
+  await process.command('apps', 'put', file)
+  const admin = await process.command('keys', 'create', '--app', APP.id, '--scopes', 'read,write,delete,admin')
+  const headers = { 'X-API-Key': admin, 'Content-Type': 'application/json' }
+  const body = JSON.stringify({ apps: [APP.id] })
+  const keys: string[] = []
+  while (keys.length < count) {
+    const answer = await fetch(`${process.url}/v1/admin/keys`, { method: 'POST', headers, body })
+    if (!answer.ok) throw new Error(`No key was made: ${answer.status} ${await answer.text()}`)
+    keys.push(v.parse(Minted, await answer.json()).secret)
+  }
+  return keys
 }
 
 async function takeTags(openDatabase: Flood['openDatabase'], ids: readonly string[]): Promise<void> {
