@@ -7,8 +7,8 @@ import { within } from './watched-server.ts'
 
 /** Milliseconds for what takes seconds on a machine that has nothing else to do. */
 const PATIENCE_MS = 60_000
-/** As many for the long answers, which take 45 s by the model's clock. */
-const ANSWER_MS = 120_000
+/** As many for the long answers, which take 90 s by the model's clock. */
+const ANSWER_MS = 180_000
 const TICK_MS = 1000
 /** PARLEY_DEAD_AFTER and PARLEY_PING_INTERVAL of the fault, the sweep, the 5 s of a closing socket, and the noise of the machine. */
 const CUT_WITHIN_MS = 30_000

@@ -16,7 +16,7 @@ const FACTOR = 2
 const FLOOR_MS = {
   // All pieces as fast as the machine sends them.
   short: { p50: 60, stall: 400 },
-  full: { p50: 5, stall: 200 },
+  full: { p50: 1, stall: 200 },
 } as const satisfies Record<Size, { readonly p50: number; readonly stall: number }>
 
 /** What one phase looked like from the outside: MiB and milliseconds, at most. */

@@ -87,10 +87,10 @@ export class SlowReader {
     else if (this.habit !== 'all') this.#link?.hunger('nothing')
   }
 
-  /** A second of its life: one of the slow kind reads a little, and all but those who never do anything say that they live. */
+  /** A second of its life: one of the slow kind reads a little, and all but those who do nothing until they are cut say that they live. */
   tick(): void {
     if (this.habit === 'sips') this.#link?.sip()
-    if (this.habit !== 'never') this.#link?.send({ type: 'pong' })
+    if (this.habit !== 'never' || this.ending !== undefined) this.#link?.send({ type: 'pong' })
   }
 
   /** It reads again, all that there is. */

@@ -13,8 +13,8 @@ const CROWDS = {
   full: { own: 10, sessions: 10, watchers: 99, nevers: 40 },
 } as const satisfies Record<Size, CrowdSize>
 
-/** Pieces of 8 KiB of a long answer: sixteen fast models at once. A thousand get each of them. */
-const PIECES_PER_SECOND = { short: 320, full: 16 } as const satisfies Record<Size, number>
+/** Pieces of 8 KiB of a long answer: eight fast models at once. A thousand get each of them. */
+const PIECES_PER_SECOND = { short: 320, full: 8 } as const satisfies Record<Size, number>
 
 const SETTINGS = {
   ANTHROPIC_API_KEY: 'sk-ant-stub',
