@@ -20,7 +20,6 @@ const WARM_UP_SECONDS = 15
 const ENVIRONMENT = {
   PARLEY_HISTORY_IDLE: '5s',
   PARLEY_LOG_IDLE: '5s',
-  PARLEY_ABSENT_SESSION: '1s',
   PARLEY_SESSIONS_IN_MEMORY: '200',
 }
 /** Longer than any of them, and than idle connections upstream are kept. */

@@ -11,9 +11,14 @@ const V6_PREFIX_BITS = 64
 /** An address that cannot be read shares one place in every limit. */
 const UNKNOWN = 'unknown'
 
+/** Who a socket comes from, what limits count it by, and whether it is a proxy that is believed. */
+type Peer = { readonly address: Address | undefined; readonly place: string; readonly trusted: boolean }
+
 /** Whose request it is, by address: the peer, or whom a trusted proxy names. */
 export class Addresses {
   readonly #trusted: readonly Network[]
+  /** The last peer: behind a proxy it is the same for all, and of one request it is asked for more than once. */
+  #last: { readonly text: string; readonly peer: Peer } | undefined
 
   /** `trustedProxies`: IP addresses and networks in CIDR form. */
   constructor(trustedProxies: readonly string[]) {
@@ -21,32 +26,42 @@ export class Addresses {
   }
 
   addressOf(request: AccessRequest): Admission {
-    return { address: placeOf(this.clientOf(request)), forwarded: isForwarded(request) }
+    const { address, place, trusted } = this.#peerOf(request)
+    const client = trusted ? this.#walk(address, request) : address
+    return { address: client === address ? place : placeOf(client), forwarded: isForwarded(request) }
   }
 
   /** The address itself, for lists of who may; undefined when it cannot be read. */
   clientOf(request: AccessRequest): Address | undefined {
-    const peer = readAddress(request.address)
-    return this.#isTrusted(peer) ? this.#walk(peer, request.header('x-forwarded-for') ?? '') : peer
+    const { address, trusted } = this.#peerOf(request)
+    return trusted ? this.#walk(address, request) : address
   }
 
   /** Over TLS, or so says a trusted proxy. */
   isSecure(request: AccessRequest): boolean {
     const said = request.header('x-forwarded-proto')
-    if (said === undefined || !this.#isTrusted(readAddress(request.address))) return request.secure
+    if (said === undefined || !this.#peerOf(request).trusted) return request.secure
     return said.split(',', 1)[0]?.trim().toLowerCase() === 'https'
   }
 
   /** From the peer outwards as long as each hop is trusted: what lies beyond, anyone may have written. */
-  #walk(peer: Address | undefined, header: string): Address | undefined {
+  #walk(peer: Address | undefined, request: AccessRequest): Address | undefined {
     let client = peer
-    const hops = header.split(',').slice(-MAX_HOPS).toReversed()
+    const hops = (request.header('x-forwarded-for') ?? '').split(',').slice(-MAX_HOPS).toReversed()
     for (const hop of hops) {
       const named = readAddress(stripPort(hop.trim()))
       if (named === undefined || !this.#isTrusted(client)) return client
       client = named
     }
     return client
+  }
+
+  #peerOf({ address: text }: AccessRequest): Peer {
+    if (this.#last?.text !== text) {
+      const address = readAddress(text)
+      this.#last = { text, peer: { address, place: placeOf(address), trusted: this.#isTrusted(address) } }
+    }
+    return this.#last.peer
   }
 
   #isTrusted(address: Address | undefined): boolean {

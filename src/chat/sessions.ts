@@ -11,8 +11,6 @@ import { Session } from './session.ts'
 const RUN_SWEEP_MS = 50
 /** Milliseconds between looks at what is idle. */
 const IDLE_SWEEP_MS = 1000
-/** Ids that are known to be absent; a flood of unknown ids forgets the oldest. */
-const ABSENT_IDS = 10_000
 
 /**
  * The three tiers: memory, store, new. Records in use are pinned; idle ones leave by count and time, the least recently used
@@ -23,20 +21,17 @@ export class Sessions {
   readonly #pinned = new Map<string, Session>()
   readonly #idle: LRUCache<string, Session>
   readonly #opening = new Map<string, Promise<Session>>()
-  readonly #absent: LRUCache<string, true>
   readonly #timers: NodeJS.Timeout[]
 
   constructor(core: Core) {
     this.#core = core
-    const { recordCount, idleMs, absentMs } = core.settings
-    const perf = { now: core.now }
+    const { recordCount, idleMs } = core.settings
     this.#idle = new LRUCache({
       max: recordCount,
       ttl: idleMs,
-      perf,
+      perf: { now: core.now },
       dispose: (session, id, reason) => reason !== 'delete' && this.#forget(session, id),
     })
-    this.#absent = new LRUCache({ max: ABSENT_IDS, ttl: absentMs, perf })
     this.#timers = [
       setInterval(() => this.#sweepRuns(), RUN_SWEEP_MS),
       setInterval(() => this.#sweepIdle(), IDLE_SWEEP_MS),
@@ -69,7 +64,6 @@ export class Sessions {
 
   /** Another process made it, or went on with it, and nothing of it is in memory. */
   changedAway(id: string): void {
-    this.#absent.delete(id)
     this.#core.histories.remove(id)
   }
 
@@ -89,10 +83,8 @@ export class Sessions {
   async existing(id: string): Promise<Session | undefined> {
     const held = this.#opening.has(id) ? undefined : this.#held(id)
     if (held !== undefined) return held
-    // Asked even when it was absent a moment ago: another process may have made it, and who polls must not be told otherwise.
     const loaded = await this.#core.store.load(id)
     if (loaded === undefined) return this.#opening.get(id)
-    this.#absent.delete(id)
     return this.open(id, ownerOf(loaded.session))
   }
 
@@ -138,9 +130,7 @@ export class Sessions {
   }
 
   async #load(id: string, owner: Owner, wallet?: Wallet): Promise<Session> {
-    const loaded = this.#absent.has(id) ? undefined : await this.#core.store.load(id)
-    if (loaded === undefined) this.#absent.set(id, true)
-    else this.#absent.delete(id)
+    const loaded = await this.#core.store.load(id)
     const row = newRow(id, owner, this.#core.now())
     const session = new Session(this.#core, wallet === undefined ? row : { ...row, wallet }, loaded)
     this.#pinned.set(id, session)
@@ -150,8 +140,8 @@ export class Sessions {
       this.drop(session, toParleyError(thrown))
       throw thrown
     }
-    if (session.queue.length > 0) void startNext(session).then(() => this.unpin(session))
-    else this.unpin(session)
+    // Most are attached to in this moment; the next sweep lets the others age.
+    if (session.queue.length > 0) void startNext(session)
     return session
   }
 
@@ -161,7 +151,6 @@ export class Sessions {
     // Who opened it and did not attach yet must not bring it back beside a newer one.
     session.retired = true
     this.#core.log.drop(id)
-    this.#absent.delete(id)
   }
 
   #sweepRuns(): void {

@@ -23,7 +23,6 @@ export type ChatSettings = {
   readonly historyBytes: number
   readonly recordCount: number
   readonly idleMs: number
-  readonly absentMs: number
   /** The newest part of a session's history that is held in memory and given to the model. */
   readonly windowBytes: number
   readonly windowMessages: number
@@ -62,7 +61,6 @@ export const DEFAULT_SETTINGS: ChatSettings = {
   historyBytes: 64 * MIB, // about 1,300 conversations of 50 messages of 1 KiB
   recordCount: 20_000, // idle records at about 1 KiB
   idleMs: 20 * MINUTE,
-  absentMs: 10 * SECOND, // a new session's first connects and reads; then the store is asked again
   windowBytes: MIB, // above what fits the largest model's context of text
   windowMessages: 2000,
   checkpointMs: SECOND, // what a crash may take of a running answer

@@ -197,7 +197,6 @@ const chat = v.object({
   historyBytes: row('PARLEY_HISTORY_MEMORY', size('1MiB', '1024GiB'), '64MiB', 'About 1,300 talks of 50 messages'),
   recordCount: row('PARLEY_SESSIONS_IN_MEMORY', count(1, 1e7), '20000', 'Idle sessions without history; 1 KiB each'),
   idleMs: row('PARLEY_HISTORY_IDLE', duration('1s', '7d'), '20m', 'Then an idle history leaves memory'),
-  absentMs: row('PARLEY_ABSENT_SESSION', duration('0s', '10m'), '10s', 'How long an unknown id counts as new'),
   windowBytes: row('PARLEY_WINDOW_SIZE', size('16KiB', '1GiB'), '1MiB', 'Newest history held; above any context'),
   windowMessages: row('PARLEY_WINDOW_MESSAGES', count(10, 1e6), '2000', 'Newest messages of a session in memory'),
   checkpointMs: row('PARLEY_CHECKPOINT_INTERVAL', duration('50ms', '1m'), '1s', 'What a crash may take of an answer'),

@@ -3,6 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** Ids of one query. Keeps a storm of reconnects in statements of milliseconds. */
 const MAX_BATCH = 500
 
+/** Milliseconds from the end of a fetch of at least `from` ids to the next: what comes in a flood goes together. */
+export type Rest = { readonly ms: number; readonly from: number }
+const NO_REST: Rest = { ms: 0, from: Number.POSITIVE_INFINITY }
+
 type Caller<T> = { readonly resolve: (value: T | undefined) => void; readonly reject: (error: unknown) => void }
 
 /**
@@ -11,14 +15,13 @@ type Caller<T> = { readonly resolve: (value: T | undefined) => void; readonly re
  */
 export class Batcher<T> {
   readonly #fetch: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>
-  readonly #restMs: number
+  readonly #rest: Rest
   #waiting = new Map<string, Caller<T>[]>()
   #busy = false
 
-  /** @param restMs milliseconds from the end of a fetch to the next: what comes in a flood goes together */
-  constructor(fetch: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>, restMs = 0) {
+  constructor(fetch: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>, rest: Rest = NO_REST) {
     this.#fetch = fetch
-    this.#restMs = restMs
+    this.#rest = rest
   }
 
   /** Undefined when the fetch did not bring the id; rejects as the fetch does. */
@@ -42,7 +45,7 @@ export class Batcher<T> {
       } catch (error) {
         for (const [, callers] of batch) for (const { reject } of callers) reject(error)
       }
-      if (this.#restMs > 0) await sleep(this.#restMs)
+      if (batch.length >= this.#rest.from) await sleep(this.#rest.ms)
     }
     this.#busy = false
   }

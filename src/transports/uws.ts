@@ -71,6 +71,8 @@ class UwsTransport implements Transport {
   readonly #app: TemplatedApp
   readonly #secure: boolean
   readonly #closings = new Closings()
+  /** Those that were accepted in this turn of the loop. */
+  #entrants: Entrant[] = []
   /** The socket that an upgrade has just opened. */
   readonly #entered: WebSocket<UserData>[] = []
   #listening: us_listen_socket | undefined
@@ -163,11 +165,18 @@ class UwsTransport implements Transport {
   }
 
   /**
-   * Upgrades in a turn of its own. A verdict may come while the library parses the request of another connection (promises are
+   * Upgrades in a turn after this one. A verdict may come while the library parses the request of another connection (promises are
    * settled at the end of its callbacks); an upgrade then would be taken for that connection's.
    */
   #enter(entrant: Entrant): void {
-    setImmediate(() => this.#letIn(entrant))
+    if (this.#entrants.length === 0) setImmediate(() => this.#letAllIn())
+    this.#entrants.push(entrant)
+  }
+
+  #letAllIn(): void {
+    const entrants = this.#entrants
+    this.#entrants = []
+    for (const entrant of entrants) this.#letIn(entrant)
   }
 
   #letIn({ res, sink, head, context, verdict }: Entrant): void {

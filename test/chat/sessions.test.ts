@@ -118,7 +118,7 @@ describe('I8: a session in memory', () => {
 
   it('that is not stored is asked for once in a while, not each time', async () => {
     stopClock()
-    const rig = new ChatRig({ settings: { idleMs: 1000, absentMs: 10_000 } })
+    const rig = new ChatRig({ settings: { idleMs: 1000 } })
     const loads = vi.spyOn(rig.store, 'load')
     const id = randomUUID()
     ;(await rig.ready(id)).cut()

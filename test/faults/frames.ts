@@ -30,7 +30,6 @@ const SETTINGS = {
   PARLEY_SESSIONS_IN_MEMORY: String(RECORDS),
   PARLEY_HISTORY_IDLE: '1s',
   PARLEY_LOG_IDLE: '1s',
-  PARLEY_ABSENT_SESSION: '1s',
 }
 
 /** Frames of all kinds, most of them wrong. The limits are the defaults: it takes thousands of connections. */

@@ -65,7 +65,6 @@ function envOf({ seed }: FaultOptions, api: MessagesApi): Record<string, string>
     PARLEY_TRANSPORT: TRANSPORTS[seed % TRANSPORTS.length] ?? 'ws',
     PARLEY_HISTORY_IDLE: '1s',
     PARLEY_LOG_IDLE: '500ms',
-    PARLEY_ABSENT_SESSION: '1s',
     PARLEY_SESSIONS_IN_MEMORY: '50',
     LOG_LEVEL: 'error',
   }

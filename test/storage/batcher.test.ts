@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { Batcher } from '../../src/storage/batcher.ts'
+import { Batcher, type Rest } from '../../src/storage/batcher.ts'
 
 /** A fetch that answers when it is told to. */
-function manual(restMs?: number) {
+function manual(rest?: Rest) {
   const calls: { ids: readonly string[]; answer: (found?: Error) => void }[] = []
   const batcher = new Batcher<string>((ids) => {
     return new Promise((resolve, reject) => {
@@ -10,7 +10,7 @@ function manual(restMs?: number) {
         error ? reject(error) : resolve(new Map(ids.filter((id) => id !== 'no').map((id) => [id, `the ${id}`])))
       calls.push({ ids, answer })
     })
-  }, restMs)
+  }, rest)
   const call = async (index: number) => {
     await expect.poll(() => calls.length).toBeGreaterThan(index)
     const found = calls[index]
@@ -46,7 +46,7 @@ describe('Batcher', () => {
   })
 
   it('rests where it is told to: what comes one by one after a fetch goes together', async () => {
-    const { batcher, calls, call } = manual(50)
+    const { batcher, calls, call } = manual({ ms: 50, from: 1 })
     const first = batcher.get('a')
     const one = await call(0)
     one.answer()
@@ -61,6 +61,16 @@ describe('Batcher', () => {
     two.answer()
     expect(await Promise.all(later)).toEqual(['the b', 'the c', 'the d'])
     expect(calls).toHaveLength(2)
+  })
+
+  it('does not rest after a fetch of fewer than it is told to', async () => {
+    const { batcher, calls, call } = manual({ ms: 60_000, from: 2 })
+    for (const [nth, id] of ['a', 'b'].entries()) {
+      const got = batcher.get(id)
+      ;(await call(nth)).answer()
+      expect(await got).toBe(`the ${id}`)
+    }
+    expect(calls.map(({ ids }) => ids)).toEqual([['a'], ['b']])
   })
 
   it('rejects all of a fetch that fails, and goes on', async () => {
