@@ -142,11 +142,16 @@ class Gate extends Allowances implements RunningAccess {
   }
 
   /** A key in memory costs a digest and a lookup. */
-  async #verdictOn(key: string, request: AccessRequest): Promise<Verdict> {
+  #verdictOn(key: string, request: AccessRequest): Verdict | Promise<Verdict> {
     const digest = sha256(key)
-    const verdict =
-      this.#verdicts.peek(digest, Date.now()) ??
-      (await this.#verdicts.prove(key, digest, this.addressOf(request).address))
+    const known = this.#verdicts.peek(digest, Date.now())
+    if (known === undefined) return this.#prove(key, digest, request)
+    this.#revocations.used(known)
+    return known
+  }
+
+  async #prove(key: string, digest: string, request: AccessRequest): Promise<Verdict> {
+    const verdict = await this.#verdicts.prove(key, digest, this.addressOf(request).address)
     this.#revocations.used(verdict)
     return verdict
   }

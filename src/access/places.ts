@@ -10,31 +10,37 @@ export class Places {
 
   /** Throws `rate_limit_exceeded` where `max` are taken. */
   take(name: string, max: number): Release {
+    return takeAll([[this, name, max]])
+  }
+
+  claim(name: string, max: number): void {
     const taken = this.#taken.get(name) ?? 0
     if (taken >= max) throw new ParleyError('rate_limit_exceeded', { retryAfterMs: PLACE_RETRY_MS })
     this.#taken.set(name, taken + 1)
-    let held = true
-    return () => {
-      if (held) this.#leave(name)
-      held = false
-    }
   }
 
-  #leave(name: string): void {
+  leave(name: string): void {
     const left = (this.#taken.get(name) ?? 1) - 1
     if (left === 0) this.#taken.delete(name)
     else this.#taken.set(name, left)
   }
 }
 
-/** All of the places or none: what was taken is given back when a later one throws. */
-export function takeAll(...takes: readonly (() => Release)[]): Release {
-  const held: Release[] = []
+/** A place among those of `name`, of which there are `max`. */
+export type Claim = readonly [places: Places, name: string, max: number]
+
+/** All of the places or none: what was taken is given back when a later one throws. Every connection holds what this gives. */
+export function takeAll(claims: readonly Claim[]): Release {
+  let taken = 0
   const leave = (): void => {
-    for (const release of held) release()
+    for (const [places, name] of claims.slice(0, taken)) places.leave(name)
+    taken = 0
   }
   try {
-    for (const take of takes) held.push(take())
+    for (const [places, name, max] of claims) {
+      places.claim(name, max)
+      taken++
+    }
   } catch (thrown) {
     leave()
     throw thrown

@@ -2,7 +2,7 @@ import type { Guest, Release } from '../ports/access.ts'
 import type { App } from '../ports/apps.ts'
 import type { Owner } from '../ports/store.ts'
 import type { UsageStore } from '../ports/usage.ts'
-import { Places, takeAll } from './places.ts'
+import { type Claim, Places, takeAll } from './places.ts'
 import { TokenBudgets } from './token-budgets.ts'
 
 /** What the definition of an App does not say otherwise. */
@@ -33,18 +33,16 @@ export class Shares {
   /** A place among the connections of the key (tickets: of the key that minted them) and of the App. */
   admitGuest({ principal: { keyId }, app }: Guest): Release {
     const { connectionsPerKey, connectionsPerApp } = this.#settings
-    return takeAll(...(keyId === undefined ? [] : [() => this.#keys.take(keyId, connectionsPerKey)]), () =>
-      this.#apps.take(app.id, app.limits?.connections ?? connectionsPerApp),
-    )
+    const ofApp: Claim = [this.#apps, app.id, app.limits?.connections ?? connectionsPerApp]
+    return takeAll(keyId === undefined ? [ofApp] : [[this.#keys, keyId, connectionsPerKey], ofApp])
   }
 
   /** A place among the answers of the App and of the account that is `owner`'s, where tokens are left. */
   async takeRun({ account }: Owner, app: App): Promise<Release> {
     const { appRunsAtOnce, accountRunsAtOnce } = this.#settings
     await this.checkTokens(app)
-    return takeAll(...(account === undefined ? [] : [() => this.#accountRuns.take(account, accountRunsAtOnce)]), () =>
-      this.#appRuns.take(app.id, app.limits?.runsAtOnce ?? appRunsAtOnce),
-    )
+    const ofApp: Claim = [this.#appRuns, app.id, app.limits?.runsAtOnce ?? appRunsAtOnce]
+    return takeAll(account === undefined ? [ofApp] : [[this.#accountRuns, account, accountRunsAtOnce], ofApp])
   }
 
   /** Throws `rate_limit_exceeded` until the day's end where the App has used up its tokens. */

@@ -1,6 +1,9 @@
 import type { Unsaved } from './draft-items.ts'
 import type { RunHost } from './run-plan.ts'
 
+/** Milliseconds: nobody waits for a checkpoint, so those of all runs go together, twenty times a second at most. */
+const PATIENCE_MS = 50
+
 /** Saves what a running answer said since it was last saved, at most once an interval: what a crash may take (the exception of I3). */
 export class Checkpoint {
   readonly #session: RunHost
@@ -23,7 +26,7 @@ export class Checkpoint {
 
   saveWhenDue(now: number): void {
     const { checkpointMs } = this.#session.core.settings
-    if (this.#state !== 'dirty' || now - this.#at < checkpointMs) return
+    if (this.#state !== 'dirty' || now - this.#at < checkpointMs - PATIENCE_MS) return
     this.#at = now
     this.#state = 'saving'
     // Runs that waited for the same write are due together, and one of a fast model has half a megabyte to save.
@@ -39,7 +42,7 @@ export class Checkpoint {
     if (unsaved === undefined) return
     try {
       const { messages, tails, saved } = unsaved
-      if (messages.length + tails.length > 0) await this.#session.save({ messages, tails }, giveUpAfterMs)
+      if (messages.length + tails.length > 0) await this.#session.save({ messages, tails }, giveUpAfterMs, PATIENCE_MS)
       saved()
     } catch (thrown) {
       // Nothing was promised: the next one, or the end, holds all of it again.

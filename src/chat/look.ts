@@ -8,6 +8,7 @@ import type { Session } from './session.ts'
  */
 export async function look(session: Session, show: (history: History) => void): Promise<void> {
   const { row } = session
+  if (mayPeek(session) && !session.stored) return show(new History({ messages: [], hasMore: false }))
   const page = mayPeek(session) ? await readPage(session) : undefined
   // Every change of what is stored makes a new row, and one that is under way holds the session.
   const isCurrent = page !== undefined && session.row === row && isAtRest(session)
@@ -23,8 +24,7 @@ function isAtRest({ activity, busy }: Session): boolean {
 }
 
 /** What a snapshot may hold of it: as in the window that is kept, but for the number of messages. */
-async function readPage({ core, id, stored }: Session): Promise<History> {
-  if (!stored) return new History({ messages: [], hasMore: false })
+async function readPage({ core, id }: Session): Promise<History> {
   const { windowBytes, windowMessages } = core.settings
   const maxMessages = Math.min(windowMessages, MAX_PAGE_MESSAGES)
   return new History(await core.store.history(id, { maxMessages, maxBytes: windowBytes }))

@@ -41,5 +41,5 @@ export interface RunHost {
   readonly pinnedHistory: History
   /** Who is at the head of its log. */
   readonly audience: { readonly size: number }
-  save(change: SessionChange, giveUpAfterMs: number | 'never'): Promise<void>
+  save(change: SessionChange, giveUpAfterMs: number | 'never', patienceMs?: number): Promise<void>
 }

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { Owner, SessionRow } from '../ports/store.ts'
+import type { LoadedSession, Owner, SessionRow } from '../ports/store.ts'
 import { ParleyError, toParleyError } from '../protocol/errors.ts'
 import type { Wallet } from '../protocol/messages.ts'
 import type { Core } from './core.ts'
@@ -124,25 +124,36 @@ export class Sessions {
   }
 
   #openOnce(id: string, owner: Owner, wallet?: Wallet): Promise<Session> {
-    const opening = this.#opening.get(id) ?? this.#load(id, owner, wallet).finally(() => this.#opening.delete(id))
+    const known = this.#opening.get(id)
+    if (known !== undefined) return known
+    const opening = this.#load(id, owner, wallet)
     this.#opening.set(id, opening)
     return opening
   }
 
+  /** Always waits, so that it is noted as opening before it is not any more. */
   async #load(id: string, owner: Owner, wallet?: Wallet): Promise<Session> {
-    const loaded = await this.#core.store.load(id)
-    const row = newRow(id, owner, this.#core.now())
-    const session = new Session(this.#core, wallet === undefined ? row : { ...row, wallet }, loaded)
-    this.#pinned.set(id, session)
     try {
-      if (loaded !== undefined) await session.exclusive(() => recover(session, loaded))
+      const loaded = await this.#core.store.load(id)
+      const row = newRow(id, owner, this.#core.now())
+      const session = new Session(this.#core, wallet === undefined ? row : { ...row, wallet }, loaded)
+      this.#pinned.set(id, session)
+      if (loaded !== undefined) await this.#mend(session, loaded)
+      // Most are attached to in this moment; the next sweep lets the others age.
+      if (session.queue.length > 0) void startNext(session)
+      return session
+    } finally {
+      this.#opening.delete(id)
+    }
+  }
+
+  async #mend(session: Session, loaded: LoadedSession): Promise<void> {
+    try {
+      await session.exclusive(() => recover(session, loaded))
     } catch (thrown) {
       this.drop(session, toParleyError(thrown))
       throw thrown
     }
-    // Most are attached to in this moment; the next sweep lets the others age.
-    if (session.queue.length > 0) void startNext(session)
-    return session
   }
 
   #forget(session: Session, id: string): void {

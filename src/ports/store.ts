@@ -126,6 +126,8 @@ export type CommitOptions = {
    * then have been stored all the same. `'never'` keeps it queued, outside the bound, until it is stored: what was promised or shown.
    */
   readonly giveUpAfterMs: number | 'never'
+  /** Milliseconds for which it may wait for others to go with, where nobody waits for it. */
+  readonly patienceMs?: number
 }
 
 /** A queued send with its text, or the run that is (or was, when its process died) on. */

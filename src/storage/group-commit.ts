@@ -54,6 +54,8 @@ export class GroupCommit {
   /** Flushes that failed in a row because the store was away. */
   #failures = 0
   #flushing = false
+  /** Until then what waits is only what may. */
+  #gathering: NodeJS.Timeout | undefined
   #retry: NodeJS.Timeout | undefined
   #closed = false
 
@@ -65,13 +67,14 @@ export class GroupCommit {
   }
 
   /** As SessionStore.commit. */
-  async commit(write: SessionWrite, { giveUpAfterMs }: CommitOptions): Promise<void> {
+  async commit(write: SessionWrite, { giveUpAfterMs, patienceMs = 0 }: CommitOptions): Promise<void> {
     const encoded = this.#encode(write)
     const { queuedWrites, queuedBytes } = this.#limits
     const full = this.#boundedWrites >= queuedWrites || this.#boundedBytes + encoded.bytes > queuedBytes
     if (this.#closed || (giveUpAfterMs !== 'never' && full)) throw storeAway()
     const pending = this.#absorbing(encoded, giveUpAfterMs) ?? this.#enqueue(encoded, giveUpAfterMs)
-    this.#schedule()
+    if (patienceMs > 0 && !this.#closed) this.#gather(patienceMs)
+    else this.#hurry()
     return pending.done
   }
 
@@ -82,6 +85,7 @@ export class GroupCommit {
 
   /** Settles once every write of the session that was committed before has settled. */
   async settled(sessionId: string): Promise<void> {
+    this.#hurry()
     await Promise.allSettled(
       this.#live()
         .filter((pending) => pending.sessionId === sessionId)
@@ -92,6 +96,7 @@ export class GroupCommit {
   /** Refuses new writes, waits at most `ms` for those that are queued, and refuses what is left. */
   async close(ms: number): Promise<void> {
     this.#closed = true
+    this.#hurry()
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, ms)
@@ -140,8 +145,19 @@ export class GroupCommit {
     return last
   }
 
+  /** For a write that may wait: where nothing else does, so do all such. */
+  #gather(ms: number): void {
+    if (this.#waiting.length === 1 && !this.#flushing) this.#gathering ??= setTimeout(() => this.#hurry(), ms)
+  }
+
+  #hurry(): void {
+    clearTimeout(this.#gathering)
+    this.#gathering = undefined
+    this.#schedule()
+  }
+
   #schedule(): void {
-    if (this.#flushing || this.#retry || this.#waiting.length === 0) return
+    if (this.#flushing || this.#retry || this.#gathering || this.#waiting.length === 0) return
     this.#flushing = true
     // After the sockets of this loop turn were read: what they brought goes together.
     setImmediate(() => void this.#flush())

@@ -46,7 +46,7 @@ export function createSessionStore({
   return {
     node,
     // A malformed id is nobody's, and must not fail the query of all others.
-    load: async (sessionId) => (UUID.test(sessionId) ? loads.get(sessionId) : undefined),
+    load: (sessionId) => (UUID.test(sessionId) ? loads.get(sessionId) : Promise.resolve(undefined)),
     async history(sessionId, query) {
       const records = await pool.query((sql) => selectHistory(sql, sessionId, query))
       const messages = records.map((record) => toWhole(sessionId, record))

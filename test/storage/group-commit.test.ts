@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { StoreFault } from '../../src/storage/faults.ts'
+import type { GroupCommit } from '../../src/storage/group-commit.ts'
 import { answered, message, run } from '../contracts/store-rows.ts'
 import { code, manual, SOON, titled, until } from './manual-commit.ts'
 
@@ -98,6 +99,37 @@ describe('GroupCommit: what goes with a flush', () => {
       done()
     }
     await Promise.all(all)
+  })
+
+  it('lets a write that may wait gather others of its kind, until its time is over', async () => {
+    const { commits, flushes, flush } = manual()
+    const patient = [answered(), answered()].map((write) => commits.commit(write, { ...SOON, patienceMs: 50 }))
+    await vi.advanceTimersByTimeAsync(49)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(flushes).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    const one = await flush(0)
+    expect(one.writes).toHaveLength(2)
+    one.done()
+    await Promise.all(patient)
+  })
+
+  it('takes those that may wait along with the first that does not, whoever asks for it', async () => {
+    const hurries = [
+      (commits: GroupCommit) => commits.commit(answered(), SOON),
+      (commits: GroupCommit, sessionId: string) => commits.settled(sessionId),
+      (commits: GroupCommit) => commits.close(1000),
+    ]
+    for (const [nth, hurry] of hurries.entries()) {
+      const { commits, flush } = manual()
+      const write = answered()
+      const patient = commits.commit(write, { ...SOON, patienceMs: 50 })
+      const hurried = hurry(commits, write.sessionId)
+      const one = await flush(0)
+      expect(one.writes).toHaveLength(nth === 0 ? 2 : 1)
+      one.done()
+      await Promise.all([patient, hurried])
+    }
   })
 
   it('lets small writes go with one that is too large for a flush, and not behind several such', async () => {
