@@ -131,10 +131,7 @@ export class Session implements RunHost, Ticking, LogReader {
     return this.#loading
   }
 
-  /**
-   * Makes rows durable without a change of the session's own. Rejects with `store_unavailable` after `giveUpAfterMs`. For
-   * `patienceMs` it may wait for other writes.
-   */
+  /** Makes rows durable without a change of the session's own, as `CommitOptions` says. */
   save(change: SessionChange, giveUpAfterMs: number | 'never', patienceMs = 0): Promise<void> {
     return this.core.store.commit({ sessionId: this.id, ...change }, { giveUpAfterMs, patienceMs })
   }
