@@ -34,8 +34,8 @@ type Line = {
 /**
  * Keeps slow hashes from being a way to take the server down, and secrets from being tried out. A key id has one place, in
  * flight or in line: guesses at one key, from however many addresses, leave the owners of all others their turn. A key that
- * was guessed at waits behind all that were not, and never takes the last hash: who comes with a right key for the first time
- * is not held up by a flood.
+ * was guessed at waits behind all that were not, and where more than one hash is done at once, one is never its own: who comes
+ * with a right key for the first time is not held up by a flood.
  */
 export class Guesses {
   readonly #limit: number

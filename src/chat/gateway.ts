@@ -55,7 +55,7 @@ async function open(hub: Hub, form: Form): Promise<SocketHandler> {
   const from = core.access.addressOf(form.access)
   // Looked at here so that a flood is refused before it costs a socket; taken when the socket opens, as a peer may leave until then.
   takePlace(core, { from, principal, app })()
-  const reconnectToken = principal.kind === 'ticket' ? await core.access.reconnectToken(principal) : undefined
+  const reconnectToken = await core.access.reconnectToken(principal)
   const session = await hub.sessions.open(form.sessionId, ownerOf(principal, form.app))
   // That wire is a run's events, and those of a run of another process come from there only.
   if (form.alias !== undefined && session.activity.kind === 'elsewhere')

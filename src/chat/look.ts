@@ -8,10 +8,11 @@ import type { Session } from './session.ts'
  */
 export async function look(session: Session, show: (history: History) => void): Promise<void> {
   const { row } = session
-  if (mayPeek(session) && !session.stored) return show(new History({ messages: [], hasMore: false }))
-  const page = mayPeek(session) ? await readPage(session) : undefined
+  if (!mayPeek(session)) return show(await session.history())
+  if (!session.stored) return show(new History({ messages: [], hasMore: false }))
+  const page = await readPage(session)
   // Every change of what is stored makes a new row, and one that is under way holds the session.
-  const isCurrent = page !== undefined && session.row === row && isAtRest(session)
+  const isCurrent = session.row === row && isAtRest(session)
   show(isCurrent ? page : await session.history())
 }
 

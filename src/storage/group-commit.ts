@@ -54,7 +54,7 @@ export class GroupCommit {
   /** Flushes that failed in a row because the store was away. */
   #failures = 0
   #flushing = false
-  /** Until then what waits is only what may. */
+  /** While it is set, all that waits is what nobody waits for. */
   #gathering: NodeJS.Timeout | undefined
   #retry: NodeJS.Timeout | undefined
   #closed = false
@@ -73,7 +73,7 @@ export class GroupCommit {
     const full = this.#boundedWrites >= queuedWrites || this.#boundedBytes + encoded.bytes > queuedBytes
     if (this.#closed || (giveUpAfterMs !== 'never' && full)) throw storeAway()
     const pending = this.#absorbing(encoded, giveUpAfterMs) ?? this.#enqueue(encoded, giveUpAfterMs)
-    if (patienceMs > 0 && !this.#closed) this.#gather(patienceMs)
+    if (patienceMs > 0) this.#gather(patienceMs)
     else this.#hurry()
     return pending.done
   }

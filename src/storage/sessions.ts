@@ -20,7 +20,7 @@ import {
   selectSummaries,
 } from './session-queries.ts'
 
-/** A query costs as much as the look-ups of ten sessions: in a storm they wait 2 ms for each other, a single one waits for nobody. */
+/** In a storm look-ups wait for each other, as a query costs more than what it finds; a single one waits for nobody. */
 const STORM_REST = { ms: 2, from: 4 }
 /** Milliseconds for an answer to whoever asks whether the store is there: those who ask wait a second themselves. */
 const PING_MS = 900

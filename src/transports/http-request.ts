@@ -95,7 +95,7 @@ export function splitTarget(target: string): { readonly path: string; readonly q
   return at < 0 ? { path: target, query: '' } : { path: target.slice(0, at), query: target.slice(at + 1) }
 }
 
-/** Its headers are asked for some thirty times: found by name, not by looking at all. */
+/** Its headers are asked for many times: found by name, not by looking at all. */
 export function toHandshake(head: RequestHead): HandshakeRequest {
   const { path, query } = splitTarget(head.target)
   const { address, secure } = head.peer

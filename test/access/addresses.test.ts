@@ -32,6 +32,13 @@ describe('the address that limits count by', () => {
     expect(proxied.addressOf(from)).toEqual({ address: place, forwarded: true })
   })
 
+  it('is the same for peers that take turns', () => {
+    const headers = { 'x-forwarded-for': '198.51.100.9' }
+    const peers = ['10.0.0.1', '203.0.113.7', '10.0.0.1', '::1', '203.0.113.7']
+    const places = peers.map((address) => proxied.addressOf(request({ address, headers })).address)
+    expect(places).toEqual(['198.51.100.9', '203.0.113.7', '198.51.100.9', '::1', '203.0.113.7'])
+  })
+
   it('of a peer that is not trusted is its own, whatever it says', () => {
     const from = request({ address: '203.0.113.7', headers: { 'x-forwarded-for': '127.0.0.1' } })
     expect(proxied.addressOf(from)).toEqual({ address: '203.0.113.7', forwarded: true })

@@ -1,6 +1,7 @@
 import * as argon2 from '@node-rs/argon2'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { keyTag, mintKey } from '../../src/access/keys.ts'
+import { deferred, turns } from '../support/turns.ts'
 import { type FakeStore, type Gate, type GateOptions, keyed, openGate, refusal, request } from './fakes.ts'
 
 vi.mock(import('@node-rs/argon2'), { spy: true })
@@ -200,6 +201,21 @@ describe('the tag of a secret key', () => {
     expect(await codeOf(access.identify(keyed(key), 'alpha'))).toBe('rate_limit_exceeded')
     const owner = request({ headers: { 'x-api-key': key }, address: '198.51.100.1' })
     expect((await access.identify(owner, 'alpha')).keyId).toBe(id)
+  })
+
+  it('is not asked for while a hash of the key is on: who comes meanwhile is told to come back, and costs no read', async () => {
+    const { access, addKey, store } = open()
+    const { id } = await addKey('secret')
+    untag(store, id)
+    const { promise, resolve } = deferred<boolean>()
+    hashes.mockImplementationOnce(() => promise)
+    const first = codeOf(access.identify(keyed(wrong(id, 0)), 'alpha'))
+    await turns()
+    expect(hashes).toHaveBeenCalledTimes(1)
+    expect(await codeOf(access.identify(keyed(wrong(id, 1)), 'alpha'))).toBe('overloaded')
+    expect(store.asked).toEqual([`findKey ${id}`])
+    resolve(false)
+    expect(await first).toBe('unauthorized')
   })
 
   it('that a guess has lets it come to a hash: as many a minute as before there were tags, then none', async () => {

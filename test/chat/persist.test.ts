@@ -114,6 +114,25 @@ describe('I3: persist, then publish', () => {
     expect(await rig.stored(id)).toMatchObject([{}, { content: 'half of it' }])
   })
 
+  it.each([
+    [1000, 50],
+    [50, 2.5],
+  ])(
+    'of %i ms, and lets each of those writes wait %d ms for others, which it is not given up in; no other',
+    async (checkpointMs, patienceMs) => {
+      stopClock()
+      const { rig, client, stream } = await begin({ settings: { checkpointMs } })
+      const commit = vi.spyOn(rig.store, 'commit')
+      stream.say('half of ')
+      await rig.pass(1200)
+      expect(commit.mock.calls.map(([, options]) => options)).toEqual([{ giveUpAfterMs: checkpointMs, patienceMs }])
+      stream.say('it').stop()
+      await client.end()
+      for (const [, options] of commit.mock.calls.slice(1)) expect(options.patienceMs ?? 0).toBe(0)
+      expect(commit.mock.calls.length).toBeGreaterThan(1)
+    },
+  )
+
   it('saves no more often than that, however fast the model talks', async () => {
     stopClock()
     const { rig, stream } = await begin({ settings: { checkpointMs: 1000 } })

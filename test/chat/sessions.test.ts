@@ -128,6 +128,20 @@ describe('I8: a session in memory', () => {
     expect(await rig.store.load(id)).toBeUndefined()
   })
 
+  it('that was opened and nobody attached to leaves as all that are idle', async () => {
+    stopClock()
+    const rig = new ChatRig({ settings: { idleMs: 1000 } })
+    const loads = vi.spyOn(rig.store, 'load')
+    const id = randomUUID()
+    await rig.handshake(id)
+    await rig.pass(500)
+    await rig.handshake(id)
+    expect(loads).toHaveBeenCalledTimes(1)
+    await rig.pass(3000)
+    await rig.handshake(id)
+    expect(loads).toHaveBeenCalledTimes(2)
+  })
+
   it('opened while it leaves is one and the same for all', async () => {
     stopClock()
     const { rig, id } = await left({ settings: { recordCount: 1 } })
