@@ -1,14 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Dice } from '../support/dice.ts'
-import { MessagesApi } from '../support/messages-api.ts'
 import { ParleyProcess } from '../support/parley-process.ts'
-import { environment, TRANSPORTS } from './clients.ts'
-import { Figures } from './clients-figures.ts'
 import { judge, portOf, type Stage } from './clients-round.ts'
-import { Oracle } from './clients-script.ts'
 import { FaultSession } from './clients-session.ts'
-import type { Fault, FaultOptions, Findings } from './fault.ts'
-import { Databases } from './own-database.ts'
+import { type Fault, type FaultOptions, TRANSPORTS } from './fault.ts'
+import { onBothTalks } from './talk.ts'
 
 /** Kills in all. */
 const CYCLES = { short: 10, full: 200 } as const
@@ -27,28 +23,15 @@ const MAX_LOST_SECONDS = 1 + 0.75
 export const crash: Fault = {
   name: 'crash',
   title: 'kill -9 while messages are sent, answers streamed, tools called and rows committed',
-  async run(options: FaultOptions): Promise<Findings> {
-    const oracle = new Oracle(options.seed)
-    const api = await MessagesApi.listen({ script: oracle.reply, record: false })
-    const databases = new Databases(options.databaseUrl)
-    const figures = new Figures()
-    try {
-      for (const [nth, transport] of TRANSPORTS.entries()) {
-        const server = await ParleyProcess.start(await environment(transport, api.url, databases))
-        try {
-          await play({ server, transport, oracle, seed: options.seed, figures }, options, nth)
-        } finally {
-          await server.dispose()
-        }
+  run: (options: FaultOptions) =>
+    onBothTalks(options, async ({ part, env, nth }) => {
+      const server = await ParleyProcess.start(env)
+      try {
+        await play({ ...part, server }, options, nth)
+      } finally {
+        await server.dispose()
       }
-    } finally {
-      await api.close()
-      await databases.drop()
-    }
-    if (oracle.strangers > 0)
-      figures.broken(`seed ${options.seed}`, [`${oracle.strangers} requests that nobody asked for`])
-    return { checked: figures.checked, violations: figures.violations }
-  },
+    }),
 }
 
 async function play(stage: Stage, { size, count, say }: FaultOptions, nth: number): Promise<void> {

@@ -1,18 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Dice } from '../support/dice.ts'
-import { MessagesApi } from '../support/messages-api.ts'
 import { ParleyProcess } from '../support/parley-process.ts'
-import { environment, TRANSPORTS } from './clients.ts'
-import { Figures } from './clients-figures.ts'
 import { isAck } from './clients-journal.ts'
 import type { Peer } from './clients-peer.ts'
 import { judge, portOf, type Stage } from './clients-round.ts'
-import { Oracle } from './clients-script.ts'
 import { FaultSession } from './clients-session.ts'
 import { Balancer } from './drain-balancer.ts'
 import { IdleCrowd, watchReadiness } from './drain-watch.ts'
-import type { Fault, FaultOptions, Findings } from './fault.ts'
-import { Databases } from './own-database.ts'
+import { type Fault, type FaultOptions, TRANSPORTS } from './fault.ts'
+import { onBothTalks } from './talk.ts'
 
 /** Deploys in all, on each transport: by turns in place and rolling. */
 const DEPLOYS = { short: 2, full: 20 } as const
@@ -33,26 +29,8 @@ const SIGNALS = ['SIGTERM', 'SIGINT to the group'] as const
 export const drain: Fault = {
   name: 'drain',
   title: 'SIGTERM and Ctrl-C under load, in place and as a rolling restart of two processes behind one port',
-  async run(options: FaultOptions): Promise<Findings> {
-    const oracle = new Oracle(options.seed)
-    const api = await MessagesApi.listen({ script: oracle.reply, record: false })
-    const databases = new Databases(options.databaseUrl)
-    const figures = new Figures()
-    try {
-      await Promise.all(
-        TRANSPORTS.map(async (transport, nth) => {
-          const env = { ...(await environment(transport, api.url, databases)), ...WINDOW }
-          await new Deploys(env, { transport, oracle, seed: options.seed, figures }, options, nth).play()
-        }),
-      )
-    } finally {
-      await api.close()
-      await databases.drop()
-    }
-    if (oracle.strangers > 0)
-      figures.broken(`seed ${options.seed}`, [`${oracle.strangers} requests that nobody asked for`])
-    return { checked: figures.checked, violations: figures.violations }
-  },
+  run: (options: FaultOptions) =>
+    onBothTalks(options, ({ part, env, nth }) => new Deploys({ ...env, ...WINDOW }, part, options, nth).play()),
 }
 
 /** One service on one transport: its processes follow one another on one store and behind one port. */

@@ -12,8 +12,9 @@ import { upstream } from './upstream.ts'
 
 const FAULTS: readonly Fault[] = [crash, clients, drain, frames, floods, store, upstream, soak, slow]
 
-const HELP = `npm run faults -- [fault...] [+ fault...] [--short] [--seed 1] [--count N] [--transport ws|uws] [--database postgres://...]
-faults: ${FAULTS.map(({ name }) => name).join(', ')}; all when none is named; those on both sides of a + at the same time
+const HELP = `npm run faults -- [fault...] [--short] [--seed 1] [--count N] [--transport ws|uws] [--database postgres://...] [+ fault...]
+faults: ${FAULTS.map(({ name }) => name).join(', ')}; all when none is named; what is on both sides of a + at the same time, each
+        with options of its own
 --short     what every change is held against; without it, what a release is
 --count     cycles, frames, minutes or slow clients of the faults that are named
 --transport only one of them, for faults that are played on both

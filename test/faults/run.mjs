@@ -21,22 +21,20 @@ await build({
   logLevel: 'warning',
 })
 
-const [groups, options] = readGroups(process.argv.slice(2))
+const groups = readGroups(process.argv.slice(2))
 // Ctrl-C reaches the whole process group; the faults stop their servers themselves, this one only waits for them.
 process.on('SIGINT', () => {})
-const codes = await Promise.all(groups.map((names, nth) => play([...names, ...options], nth > 0)))
+const codes = await Promise.all(groups.map((args, nth) => play(args, nth > 0)))
 process.exit(codes.find((code) => code !== 0) ?? 0)
 
-/** Faults on both sides of a `+` are played at the same time: much of them is waiting. */
+/** Faults on both sides of a `+` are played at the same time: much of them is waiting. Each side has options of its own. */
 function readGroups(args) {
-  const first = args.findIndex((arg) => arg.startsWith('-'))
-  const names = first < 0 ? args : args.slice(0, first)
   const all = [[]]
-  for (const name of names) {
-    if (name === '+') all.push([])
-    else all.at(-1).push(name)
+  for (const arg of args) {
+    if (arg === '+') all.push([])
+    else all.at(-1).push(arg)
   }
-  return [all, args.slice(names.length)]
+  return all
 }
 
 /** Its exit code. What is `held` back is printed at the end, so that lines of two groups do not mix. */

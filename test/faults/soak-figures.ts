@@ -73,17 +73,22 @@ export class Meter {
     this.#sql = sql
   }
 
-  /** Waits until what is idle has left memory, then reads; at the latest after SETTLE_MS, whatever is left then. */
+  /** Waits until what is idle has left memory; at the latest SETTLE_MS, whatever is left then. Connections upstream may stay. */
+  async emptied(): Promise<void> {
+    const late = Date.now() + SETTLE_MS
+    while (!(await this.#isEmpty()) && Date.now() < late) await sleep(LOOK_MS)
+  }
+
+  /** Waits for connections upstream, too, at most POOLED_MS, and reads. */
   async settled(): Promise<Figures> {
-    const began = Date.now()
-    for (;;) {
-      const gauges = await this.#gauges()
-      const isEmpty = Object.values(gauges).every((value) => value === 0) && this.#api.open === 0
-      const waited = Date.now() - began
-      if ((isEmpty && (this.#api.connections === 0 || waited > POOLED_MS)) || waited > SETTLE_MS) break
-      await sleep(LOOK_MS)
-    }
+    await this.emptied()
+    const late = Date.now() + POOLED_MS
+    while (this.#api.connections > 0 && Date.now() < late) await sleep(LOOK_MS)
     return this.#read()
+  }
+
+  async #isEmpty(): Promise<boolean> {
+    return this.#api.open === 0 && Object.values(await this.#gauges()).every((value) => value === 0)
   }
 
   async #read(): Promise<Figures> {

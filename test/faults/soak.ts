@@ -151,7 +151,7 @@ class Soak {
 
   /** I8: what left memory is in the store, word for word. */
   async #readBack(): Promise<void> {
-    await this.#meter.settled()
+    await this.#meter.emptied()
     const port = Number(new URL(this.#server.url).port)
     for (let left = READ_BACK[this.#options.size]; left > 0 && this.#transcripts.length > 0; left--) {
       const [one] = this.#transcripts.splice(this.#dice.below(this.#transcripts.length), 1)

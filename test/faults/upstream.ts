@@ -19,7 +19,7 @@ const BOUNDS = {
   full: { stall: 12, run: 14, tries: 3 },
 } as const
 /** Conversations at a time: enough for all that wait for a deadline to wait together. */
-const AT_ONCE = 60
+const AT_ONCE = 100
 
 /** Upstream trouble: the Messages API stalls, breaks off, refuses, lies and floods. */
 export const upstream: Fault = {
