@@ -9,7 +9,7 @@ export type SendResult = 'sent' | 'queued' | 'dropped'
  */
 export interface Socket {
   send(text: string): SendResult
-  /** What `work` sends leaves in one write of the kernel. */
+  /** The short frames that `work` sends leave in one write of the kernel. */
   together(work: () => void): void
   /** Bytes that wait in this process for the peer. */
   buffered(): number

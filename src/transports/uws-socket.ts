@@ -12,8 +12,14 @@ const DROPPED = 2
 /** Sockets that are cut in one turn of the loop: the kernel takes about a millisecond to throw away the megabytes of one. */
 const CUTS_PER_TURN = 4
 
+/** What is used of the library's socket. */
+type LibrarySocket = Pick<
+  WebSocket<UserData>,
+  'send' | 'ping' | 'getBufferedAmount' | 'subscribe' | 'unsubscribe' | 'getTopics' | 'end' | 'close'
+> & { cork(work: () => void): unknown }
+
 type Closing = {
-  readonly ws: Pick<WebSocket<UserData>, 'getBufferedAmount' | 'end' | 'close'>
+  readonly ws: Pick<LibrarySocket, 'getBufferedAmount' | 'end' | 'close'>
   readonly code: number
   readonly reason: string
   readonly deadline: number
@@ -61,15 +67,23 @@ export class Closings {
   }
 }
 
+/**
+ * UTF-16 units of frames that leave together: fewer bytes than the library's own room for it (16 KiB). What a cork holds and has no
+ * room for, it would keep a buffer for as long as the socket lives: 60 KB for a snapshot of that size behind a short frame.
+ */
+const TOGETHER_UNITS = 5000
+
 /** What the library calls is guarded by `#ws`: any use after the socket has closed throws. */
 export class UwsSocket implements Socket {
   readonly #handler: SocketHandler
   readonly #closings: Closings
   /** While it is open. */
-  #ws: WebSocket<UserData> | undefined
+  #ws: LibrarySocket | undefined
   #over = false
   /** Frames that a broadcast dropped and nobody was told of. */
   #lost = 0
+  /** Frames that leave together, while some are being made. */
+  #gathered: string[] | undefined
 
   constructor(handler: SocketHandler, closings: Closings) {
     this.#handler = handler
@@ -79,6 +93,7 @@ export class UwsSocket implements Socket {
   /** `text` has to be well formed, as JSON always is: the library writes a lone surrogate as it stands. */
   send(text: string): SendResult {
     if (this.#ws === undefined) return 'dropped'
+    if (this.#gathered !== undefined && this.#gather(text, this.#gathered)) return 'sent'
     const result = this.#ws.send(text)
     // The caller knows of this one.
     if (result === DROPPED) this.#lost--
@@ -86,8 +101,14 @@ export class UwsSocket implements Socket {
   }
 
   together(work: () => void): void {
-    if (this.#ws === undefined) work()
-    else this.#ws.cork(work)
+    if (this.#gathered !== undefined) return work()
+    this.#gathered = []
+    try {
+      work()
+    } finally {
+      this.#letGo(this.#gathered)
+      this.#gathered = undefined
+    }
   }
 
   buffered(): number {
@@ -97,6 +118,7 @@ export class UwsSocket implements Socket {
   close(code: number, reason: string): void {
     const ws = this.#ws
     if (ws === undefined) return
+    if (this.#gathered !== undefined) this.#letGo(this.#gathered)
     this.#end(code)
     const said = closeReason(reason)
     if (ws.getBufferedAmount() === 0) {
@@ -121,11 +143,10 @@ export class UwsSocket implements Socket {
 
   // What the library says
 
-  opened(ws: WebSocket<UserData>): void {
+  opened(ws: LibrarySocket): void {
     if (this.#over) return
     this.#ws = ws
-    // Corked: what is said at once leaves as one write.
-    ws.cork(() => this.#handler.opened(this))
+    this.together(() => this.#handler.opened(this))
   }
 
   received(message: ArrayBuffer, isBinary: boolean): void {
@@ -154,6 +175,24 @@ export class UwsSocket implements Socket {
     this.#over = true
     this.#closings.gone(this)
     if (this.#ws !== undefined) this.#end(code)
+  }
+
+  /** False when it has no room beside the others, which have left then. */
+  #gather(text: string, gathered: string[]): boolean {
+    const units = gathered.reduce((sum, { length }) => sum + length, text.length)
+    if (units > TOGETHER_UNITS) this.#letGo(gathered)
+    if (text.length > TOGETHER_UNITS) return false
+    gathered.push(text)
+    return true
+  }
+
+  /** One that is dropped is heard of in `dropped`. */
+  #letGo(gathered: string[]): void {
+    const ws = this.#ws
+    if (ws === undefined || gathered.length === 0) return
+    ws.cork(() => {
+      for (const text of gathered.splice(0)) ws.send(text)
+    })
   }
 
   #judge(): void {
