@@ -12,7 +12,12 @@ const V6_PREFIX_BITS = 64
 const UNKNOWN = 'unknown'
 
 /** Who a socket comes from, what limits count it by, and whether it is a proxy that is believed. */
-type Peer = { readonly address: Address | undefined; readonly place: string; readonly trusted: boolean }
+type Peer = {
+  readonly address: Address | undefined
+  readonly trusted: boolean
+  /** One for all its connections that say nothing of forwarding. */
+  readonly direct: Admission
+}
 
 /** Whose request it is, by address: the peer, or whom a trusted proxy names. */
 export class Addresses {
@@ -26,9 +31,10 @@ export class Addresses {
   }
 
   addressOf(request: AccessRequest): Admission {
-    const { address, place, trusted } = this.#peerOf(request)
+    const { address, trusted, direct } = this.#peerOf(request)
+    if (!isForwarded(request)) return direct
     const client = trusted ? this.#walk(address, request) : address
-    return { address: client === address ? place : placeOf(client), forwarded: isForwarded(request) }
+    return { address: client === address ? direct.address : placeOf(client), forwarded: true }
   }
 
   /** The address itself, for lists of who may; undefined when it cannot be read. */
@@ -59,7 +65,10 @@ export class Addresses {
   #peerOf({ address: text }: AccessRequest): Peer {
     if (this.#last?.text !== text) {
       const address = readAddress(text)
-      this.#last = { text, peer: { address, place: placeOf(address), trusted: this.#isTrusted(address) } }
+      this.#last = {
+        text,
+        peer: { address, trusted: this.#isTrusted(address), direct: { address: placeOf(address), forwarded: false } },
+      }
     }
     return this.#last.peer
   }

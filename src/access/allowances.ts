@@ -17,7 +17,16 @@ export type AllowanceParts = Pick<PlanParts, 'changes' | 'telemetry'> & {
 
 type Allowed = Pick<
   Access,
-  'charge' | 'standing' | 'admitChange' | 'admitRun' | 'takeRun' | 'spent' | 'admitConnection' | 'admitGuest'
+  | 'charge'
+  | 'standing'
+  | 'admitChange'
+  | 'admitRun'
+  | 'takeRun'
+  | 'spent'
+  | 'admitConnection'
+  | 'leaveConnection'
+  | 'admitGuest'
+  | 'leaveGuest'
 >
 
 /** How much whoever was let in may take: by address, account, key and App. */
@@ -67,12 +76,20 @@ export class Allowances implements Allowed {
     this.#shares.spent(app, tokens)
   }
 
-  admitConnection(from: Admission): Release {
-    return this.#limits.admitConnection(from)
+  admitConnection(from: Admission): void {
+    this.#limits.admitConnection(from)
   }
 
-  admitGuest(guest: Guest): Release {
-    return this.#shares.admitGuest(guest)
+  leaveConnection(from: Admission): void {
+    this.#limits.leaveConnection(from)
+  }
+
+  admitGuest(guest: Guest): void {
+    this.#shares.admitGuest(guest)
+  }
+
+  leaveGuest(guest: Guest): void {
+    this.#shares.leaveGuest(guest)
   }
 
   protected stop(): void {

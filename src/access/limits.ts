@@ -26,8 +26,12 @@ export class Limits {
     this.#starts = new RateLimiterMemory({ points: settings.runsPerMinute, duration: SECONDS_PER_MINUTE })
   }
 
-  admitConnection(from: Admission): Release {
-    return isExempt(from) ? release : this.#connections.take(from.address, this.#settings.connectionsPerAddress)
+  admitConnection(from: Admission): void {
+    if (!isExempt(from)) this.#connections.claim(from.address, this.#settings.connectionsPerAddress)
+  }
+
+  leaveConnection(from: Admission): void {
+    if (!isExempt(from)) this.#connections.leave(from.address)
   }
 
   /** A run that finds no place does not count as started. */

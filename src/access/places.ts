@@ -4,7 +4,10 @@ import { ParleyError } from '../protocol/errors.ts'
 /** Milliseconds: when a place among those at once may be free again; nobody knows, so it is a short answer's time. */
 const PLACE_RETRY_MS = 2000
 
-/** Counts who holds a place, by name; a name without places takes no memory. */
+/**
+ * Counts who holds a place, by name; a name without places takes no memory. Who claims one gives it back once, by the same
+ * name: every connection holds places, and a closure each would be a fifth of what it takes.
+ */
 export class Places {
   readonly #taken = new Map<string, number>()
 
@@ -29,7 +32,7 @@ export class Places {
 /** A place among those of `name`, of which there are `max`. */
 export type Claim = readonly [places: Places, name: string, max: number]
 
-/** All of the places or none: what was taken is given back when a later one throws. Every connection holds what this gives. */
+/** All of the places or none: what was taken is given back when a later one throws. What it gives may be called again. */
 export function takeAll(claims: readonly Claim[]): Release {
   let taken = 0
   const leave = (): void => {

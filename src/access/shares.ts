@@ -31,10 +31,20 @@ export class Shares {
   }
 
   /** A place among the connections of the key (tickets: of the key that minted them) and of the App. */
-  admitGuest({ principal: { keyId }, app }: Guest): Release {
-    const { connectionsPerKey, connectionsPerApp } = this.#settings
-    const ofApp: Claim = [this.#apps, app.id, app.limits?.connections ?? connectionsPerApp]
-    return takeAll(keyId === undefined ? [ofApp] : [[this.#keys, keyId, connectionsPerKey], ofApp])
+  admitGuest(guest: Guest): void {
+    const { keyId } = guest.principal
+    if (keyId !== undefined) this.#keys.claim(keyId, this.#settings.connectionsPerKey)
+    try {
+      this.#apps.claim(guest.app.id, guest.app.limits?.connections ?? this.#settings.connectionsPerApp)
+    } catch (thrown) {
+      if (keyId !== undefined) this.#keys.leave(keyId)
+      throw thrown
+    }
+  }
+
+  leaveGuest({ principal: { keyId }, app }: Guest): void {
+    if (keyId !== undefined) this.#keys.leave(keyId)
+    this.#apps.leave(app.id)
   }
 
   /** A place among the answers of the App and of the account that is `owner`'s, where tokens are left. */

@@ -36,6 +36,10 @@ export function withoutOne<W extends Watcher>(watchers: readonly W[], watcher: W
   return others.length === 0 ? NOBODY : others
 }
 
+function isOnly<W extends Watcher>(watcher: W, watchers: readonly Watcher[]): watchers is readonly [W] {
+  return watchers.length === 1 && watchers[0] === watcher
+}
+
 /**
  * The connections of a session that are at the head of its log. One alone is written to directly; several are a group of the
  * transport, so that a frame is encoded once and fanned out natively. Groups cost memory, so one watcher is none.
@@ -55,8 +59,9 @@ export class Audience {
     return this.#live.length
   }
 
-  join(watcher: Listener): void {
-    this.#live = withOne(this.#live, watcher)
+  /** `attached`: all watchers of the session, a list that serves here, too, while it holds this one alone. */
+  join(watcher: Listener, attached: readonly Watcher[]): void {
+    this.#live = this.#live.length === 0 && isOnly(watcher, attached) ? attached : withOne(this.#live, watcher)
     if (this.#live.length === 2) for (const member of this.#live) member.outbox.socket.join(this.#group)
     else if (this.#live.length > 2) watcher.outbox.socket.join(this.#group)
   }

@@ -14,7 +14,7 @@ import { Sessions } from './sessions.ts'
 import { TurnQueue } from './turn-queue.ts'
 
 /** What the core is given; it makes the rest itself. */
-export type ChatPorts = Omit<Core, 'histories' | 'running' | 'turns' | 'draining'>
+export type ChatPorts = Omit<Core, 'histories' | 'running' | 'turns' | 'uptime' | 'draining'>
 
 /** Milliseconds between looks at the runs that a drain waits for. */
 const DRAIN_LOOK_MS = 50
@@ -33,8 +33,16 @@ export class Chat {
   #hurried = false
 
   constructor(ports: ChatPorts) {
-    const histories = new HistoryCache(ports.settings.historyBytes, ports.settings.idleMs, ports.now)
-    this.#core = { ...ports, histories, running: new Set(), turns: new TurnQueue(), draining: () => this.#draining }
+    const { now, settings } = ports
+    const startedAt = now()
+    this.#core = {
+      ...ports,
+      histories: new HistoryCache(settings.historyBytes, settings.idleMs, now),
+      running: new Set(),
+      turns: new TurnQueue(),
+      uptime: () => now() - startedAt,
+      draining: () => this.#draining,
+    }
     this.#sessions = new Sessions(this.#core)
     this.#hub = new Hub(this.#core, this.#sessions)
     this.#neighbours = new Neighbours(this.#core, this.#sessions)
@@ -44,7 +52,7 @@ export class Chat {
     telemetry.gauge('connections', () => this.#hub.size)
     telemetry.gauge('outbox_bytes', () => this.#hub.waiting)
     telemetry.gauge('sessions_in_memory', () => this.#sessions.count)
-    telemetry.gauge('history_bytes', () => histories.bytes)
+    telemetry.gauge('history_bytes', () => this.#core.histories.bytes)
     telemetry.gauge('log_entries', () => ports.log.size.entries)
     telemetry.gauge('log_bytes', () => ports.log.size.bytes)
     telemetry.gauge('active_runs', () => this.#core.running.size)

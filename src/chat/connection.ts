@@ -16,7 +16,7 @@ import type { History } from './history.ts'
 import { look } from './look.ts'
 import { Outbox } from './outbox.ts'
 import { openingFrames, readyFrame, updatedFrame } from './ready.ts'
-import { takePlace } from './take-place.ts'
+import { leavePlace, takePlace } from './take-place.ts'
 import { tellStanding } from './tell-standing.ts'
 
 const MS_PER_SECOND = 1000
@@ -33,7 +33,7 @@ export class Connection implements SocketHandler, Attached {
   readonly #host: ConnectionHost
   #outbox: Outbox | undefined
   #state: 'opening' | 'live' | 'behind' | 'next' | 'closed' = 'opening'
-  #release: (() => void) | undefined
+  #hasPlace = false
   heardAt = 0
   pingedAt = 0
   askedAt = 0
@@ -53,11 +53,12 @@ export class Connection implements SocketHandler, Attached {
 
   opened(socket: Socket): void {
     const { core } = this.#host
-    this.#outbox = new Outbox(socket, this.caller.session.log, core.settings.behindBytes, core.settings.outboxBytes)
-    this.heardAt = this.pingedAt = core.now()
+    this.#outbox = new Outbox(socket, this.caller.session.log, core.settings)
+    this.heardAt = this.pingedAt = core.uptime()
     this.#host.add(this)
     try {
-      this.#release = takePlace(core, this.caller)
+      takePlace(core, this.caller)
+      this.#hasPlace = true
       this.#host.pin(this.caller.session)
       this.#host.makeRoom(this.caller)
       this.caller.session.attach(this)
@@ -69,7 +70,7 @@ export class Connection implements SocketHandler, Attached {
 
   received(text: string): void {
     const { core } = this.#host
-    this.heardAt = core.now()
+    this.heardAt = core.uptime()
     if (this.#state === 'closed') return
     if (!fitsUtf8(text, core.settings.frameBytes)) return this.#badFrame(new ParleyError('frame_too_large'), {})
     const decoded = decodeCommand(text)
@@ -79,12 +80,12 @@ export class Connection implements SocketHandler, Attached {
   }
 
   receivedBinary(): void {
-    this.heardAt = this.#host.core.now()
+    this.heardAt = this.#host.core.uptime()
     this.#badFrame(new ParleyError('bad_frame', { message: 'Frames are text' }), {})
   }
 
   alive(): void {
-    this.heardAt = this.#host.core.now()
+    this.heardAt = this.#host.core.uptime()
   }
 
   drained(): void {
@@ -129,21 +130,20 @@ export class Connection implements SocketHandler, Attached {
     this.#state = 'closed'
     this.caller.session.detach(this)
     this.#host.remove(this)
-    this.#release?.()
+    if (this.#hasPlace) leavePlace(this.#host.core, this.caller)
   }
 
   /** Says `session.ready`, brings the client to the head and makes it live. */
   async #attach(): Promise<void> {
-    const { session, cursor } = this.caller
-    if (!this.#resume(cursor)) await look(session, (history) => this.#show(history))
+    if (!this.#resume(this.caller.cursor)) await look(this.caller.session, (history) => this.#show(history))
   }
 
   /** The snapshot and the position it stands for belong together. */
   #show(history: History): void {
     if (this.#state === 'closed') return
     const { session } = this.caller
-    session.active?.flush()
     const run = session.active
+    run?.flush()
     const page = history.page(run?.snapshotRows(), session.untold)
     const isNew = !session.stored && page.messages.length === 0
     this.outbox.socket.together(() => {
@@ -200,7 +200,7 @@ export class Connection implements SocketHandler, Attached {
   #join(): void {
     if (this.#state === 'closed') return
     this.#state = 'live'
-    this.caller.session.audience.join(this)
+    this.caller.session.audience.join(this, this.caller.session.watchers)
   }
 
   #command(command: Command): void {

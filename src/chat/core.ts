@@ -35,6 +35,8 @@ export type Core = {
   /** To every member of a session's group. */
   readonly broadcast: (group: string, text: string) => void
   readonly now: () => number
+  /** Whole milliseconds since this began: a small number, which takes no memory of its own, is what connections note. */
+  readonly uptime: () => number
   /** True once a shutdown began: no new work is taken. */
   readonly draining: () => boolean
 }

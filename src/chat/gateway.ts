@@ -12,7 +12,7 @@ import { AliasConnection } from './alias/alias-connection.ts'
 import { Connection } from './connection.ts'
 import { errorFrame } from './error-frame.ts'
 import type { Hub } from './hub.ts'
-import { takePlace } from './take-place.ts'
+import { leavePlace, takePlace } from './take-place.ts'
 
 const DEFAULT_APP = 'default'
 /** Names under which people would put a long-lived secret into a URL, where logs and histories keep it. */
@@ -54,7 +54,9 @@ async function open(hub: Hub, form: Form): Promise<SocketHandler> {
   if (app === undefined) throw new ParleyError('app_not_found')
   const from = core.access.addressOf(form.access)
   // Looked at here so that a flood is refused before it costs a socket; taken when the socket opens, as a peer may leave until then.
-  takePlace(core, { from, principal, app })()
+  const guest = { from, principal, app }
+  takePlace(core, guest)
+  leavePlace(core, guest)
   const reconnectToken = await core.access.reconnectToken(principal)
   const session = await hub.sessions.open(form.sessionId, ownerOf(principal, form.app))
   // That wire is a run's events, and those of a run of another process come from there only.

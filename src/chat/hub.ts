@@ -67,7 +67,7 @@ export class Hub implements ConnectionHost {
   }
 
   #sweep(): void {
-    const time = this.core.now()
+    const time = this.core.uptime()
     for (const connection of this.#connections) {
       if (this.#isDead(connection, time)) this.core.turns.run(() => this.#endDead(connection))
       else if (time - connection.pingedAt >= this.core.settings.pingEveryMs) ping(connection, time)
@@ -76,7 +76,7 @@ export class Hub implements ConnectionHost {
 
   /** Each in its turn: much waits for the dead, and all who came together die together. */
   #endDead(connection: Attached): void {
-    if (this.#isDead(connection, this.core.now())) connection.end(new ParleyError('no_sign_of_life'))
+    if (this.#isDead(connection, this.core.uptime())) connection.end(new ParleyError('no_sign_of_life'))
   }
 
   /** Pings leave with the sweep, up to a whole one late: the time to answer counts from the ping that was sent. */

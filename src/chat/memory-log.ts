@@ -14,26 +14,26 @@ const NO_SEGMENTS: Segment[] = []
 /** The event log of one process, in its memory. A session's log is a new life (epoch) each time it is opened anew. */
 export class MemoryEventLog implements EventLog {
   readonly #bounds: LogBounds
-  readonly #now: () => number
+  readonly #keeper: Keeper
   readonly #logs = new Map<string, MemorySessionLog>()
   /** Logs that hold entries and whose run is over: what the sweep looks at. */
   readonly #settled = new Set<MemorySessionLog>()
 
-  /** One for all logs. */
-  readonly #track = (log: MemorySessionLog): void => {
-    log.settledAt = this.#now()
-    this.#settled.add(log)
-  }
-
   constructor(bounds: LogBounds, now: () => number = Date.now) {
     this.#bounds = bounds
-    this.#now = now
+    this.#keeper = {
+      bounds,
+      settled: (log) => {
+        log.settledAt = now()
+        this.#settled.add(log)
+      },
+    }
   }
 
   open(sessionId: string): SessionLog {
     let log = this.#logs.get(sessionId)
     if (log === undefined) {
-      log = new MemorySessionLog(this.#bounds, this.#track)
+      log = new MemorySessionLog(this.#keeper)
       this.#logs.set(sessionId, log)
     }
     return log
@@ -64,11 +64,17 @@ export class MemoryEventLog implements EventLog {
   }
 }
 
+/** What all logs share. */
+type Keeper = {
+  readonly bounds: LogBounds
+  /** The log's run is over. */
+  readonly settled: (log: MemorySessionLog) => void
+}
+
 class MemorySessionLog implements SessionLog {
   /** When its last run ended; undefined while one is on. */
   settledAt: number | undefined
-  readonly #bounds: LogBounds
-  readonly #onSettled: (log: MemorySessionLog) => void
+  readonly #keeper: Keeper
   /** The last part of a UUID: Node draws many of those at once, which takes a twentieth of the time. */
   readonly epoch = randomUUID().slice(-EPOCH_LENGTH)
   #seq = 0
@@ -78,9 +84,8 @@ class MemorySessionLog implements SessionLog {
   #fence = 0
   #reader: LogReader | undefined
 
-  constructor(bounds: LogBounds, onSettled: (log: MemorySessionLog) => void) {
-    this.#bounds = bounds
-    this.#onSettled = onSettled
+  constructor(keeper: Keeper) {
+    this.#keeper = keeper
   }
 
   get head(): Cursor {
@@ -101,7 +106,8 @@ class MemorySessionLog implements SessionLog {
       this.#add(event)
       this.#reader?.heard({ first: this.#seq, last: this.#seq, event })
     }
-    this.#bound(this.#bounds.runEntries, this.#bounds.runBytes)
+    const { runEntries, runBytes } = this.#keeper.bounds
+    this.#bound(runEntries, runBytes)
   }
 
   read(after: Cursor, maxEntries: number): LogRead {
@@ -124,8 +130,9 @@ class MemorySessionLog implements SessionLog {
   }
 
   settle(): void {
-    this.#bound(this.#bounds.idleEntries, this.#bounds.idleBytes)
-    this.#onSettled(this)
+    const { idleEntries, idleBytes } = this.#keeper.bounds
+    this.#bound(idleEntries, idleBytes)
+    this.#keeper.settled(this)
   }
 
   skip(): void {

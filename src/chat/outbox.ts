@@ -4,6 +4,7 @@ import { encodeEvent } from '../protocol/codec.ts'
 import type { Cursor } from '../protocol/ids.ts'
 import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
 import { joinEntries } from './memory-log.ts'
+import type { ChatSettings } from './settings.ts'
 
 /** Entries read from the log at once for a connection that is behind; after merging they are a few frames. */
 const READ_ENTRIES = 2000
@@ -12,6 +13,8 @@ const DRAINED_SHARE = 0.25
 
 /** UTF-16 units that one turn to catch up writes: two frames of the longest deltas. A socket of a fast peer would take megabytes. */
 const SHARE_UNITS = 2 * MAX_DELTA_BYTES
+
+type OutboxBounds = Pick<ChatSettings, 'behindBytes' | 'outboxBytes'>
 
 /** What became of a connection's turn to catch up. `more`: it is to have another one, `waiting`: when its socket has drained. */
 export type PumpResult = 'caught-up' | 'more' | 'waiting' | 'gap'
@@ -23,8 +26,7 @@ export type PumpResult = 'caught-up' | 'more' | 'waiting' | 'gap'
 export class Outbox {
   readonly #socket: Socket
   readonly #log: SessionLog
-  readonly #behindBytes: number
-  readonly #outboxBytes: number
+  readonly #bounds: OutboxBounds
   readonly #encode: (epoch: string, entry: LogEntry) => string | undefined
   /** Where it stands while behind. */
   #cursor: Cursor | undefined
@@ -37,14 +39,12 @@ export class Outbox {
   constructor(
     socket: Socket,
     log: SessionLog,
-    behindBytes: number,
-    outboxBytes: number,
+    bounds: OutboxBounds,
     encode: (epoch: string, entry: LogEntry) => string | undefined = encodeEntry,
   ) {
     this.#socket = socket
     this.#log = log
-    this.#behindBytes = behindBytes
-    this.#outboxBytes = outboxBytes
+    this.#bounds = bounds
     this.#encode = encode
   }
 
@@ -54,13 +54,13 @@ export class Outbox {
 
   /** True when more than the mark waits: time to leave the group and go on from the log. */
   get overMark(): boolean {
-    return this.#socket.buffered() > this.#behindBytes
+    return this.#socket.buffered() > this.#bounds.behindBytes
   }
 
   /** Sends one frame now; false when the peer is hopelessly slow: the frame was dropped or the outbox is full. */
   send(text: string): boolean {
     const result = this.#socket.send(text)
-    return result === 'sent' || (result === 'queued' && this.#socket.buffered() <= this.#outboxBytes)
+    return result === 'sent' || (result === 'queued' && this.#socket.buffered() <= this.#bounds.outboxBytes)
   }
 
   /** From now on it reads from `cursor` (the head, when it was live) at its own pace. */
@@ -78,7 +78,7 @@ export class Outbox {
   pump(): PumpResult {
     this.#share = SHARE_UNITS
     while (this.#cursor !== undefined) {
-      if (this.#socket.buffered() > this.#behindBytes * DRAINED_SHARE) return 'waiting'
+      if (this.#socket.buffered() > this.#bounds.behindBytes * DRAINED_SHARE) return 'waiting'
       if (!this.#writeOpening()) return this.#halted()
       const read = this.#log.read(this.#cursor, READ_ENTRIES)
       if (read.kind === 'gap') return 'gap'

@@ -1,22 +1,25 @@
-import type { Release } from '../ports/access.ts'
 import type { Caller } from './caller.ts'
 import type { Core } from './core.ts'
+
+type Guest = Pick<Caller, 'from' | 'principal' | 'app'>
 
 /**
  * A place among the connections of the address, of the key and of the App, or none: throws `rate_limit_exceeded`, and
  * `unauthorized` when its key was revoked since it was shown.
  */
-export function takePlace({ access }: Core, { from, ...guest }: Pick<Caller, 'from' | 'principal' | 'app'>): Release {
+export function takePlace({ access }: Core, guest: Guest): void {
   access.require(guest.principal, 'read')
-  const leaveAddress = access.admitConnection(from)
+  access.admitConnection(guest.from)
   try {
-    const leave = access.admitGuest(guest)
-    return () => {
-      leaveAddress()
-      leave()
-    }
+    access.admitGuest(guest)
   } catch (thrown) {
-    leaveAddress()
+    access.leaveConnection(guest.from)
     throw thrown
   }
+}
+
+/** Gives it back. */
+export function leavePlace({ access }: Core, guest: Guest): void {
+  access.leaveGuest(guest)
+  access.leaveConnection(guest.from)
 }

@@ -89,9 +89,13 @@ export interface Access {
   /** Tokens, input and output, that a run of App `app` took. */
   spent(app: string, tokens: number): void
   /** Takes a place among the connections of this address; throws `rate_limit_exceeded`. */
-  admitConnection(from: Admission): Release
+  admitConnection(from: Admission): void
+  /** Gives that place back. */
+  leaveConnection(from: Admission): void
   /** Takes a place among the connections of the key and of the App; throws `rate_limit_exceeded`. */
-  admitGuest(guest: Guest): Release
+  admitGuest(guest: Guest): void
+  /** Gives those places back. */
+  leaveGuest(guest: Guest): void
   /** Called with a key's id when it was revoked, expired or lost an App; its connections must close. */
   onRevoked(listener: (keyId: string) => void): void
 }

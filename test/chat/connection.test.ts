@@ -146,13 +146,8 @@ describe('a connection', () => {
     const admitConnection = () => {
       if (places === 0) throw new ParleyError('rate_limit_exceeded', { retryAfterMs: 1000 })
       places--
-      let held = true
-      return () => {
-        if (held) places++
-        held = false
-      }
     }
-    const rig = new ChatRig({ admitConnection })
+    const rig = new ChatRig({ admitConnection, leaveConnection: () => void places++ })
     const verdicts = [await rig.handshake(randomUUID()), await rig.handshake(randomUUID())]
     const [first, second] = verdicts.map((verdict) => rig.open(verdict))
     expect(second?.closedWith).toEqual({ code: 4429, reason: 'rate_limit_exceeded' })

@@ -79,6 +79,7 @@ export type RigOptions = {
   readonly takeRun?: Access['takeRun']
   readonly admitGuest?: Access['admitGuest']
   readonly admitConnection?: Access['admitConnection']
+  readonly leaveConnection?: Access['leaveConnection']
   readonly log?: Partial<ChatSettings['log']>
 }
 
@@ -222,11 +223,11 @@ export class ChatRig {
     if (faults.length > 0) throw new Error(`rules that this test saw broken:\n${faults.join('\n')}`)
   }
 
-  #hold(kind: 'runs' | 'connections'): () => void {
-    this.held[kind]++
+  #takeRun(): () => void {
+    this.held.runs++
     let isHeld = true
     return () => {
-      if (isHeld) this.held[kind]--
+      if (isHeld) this.held.runs--
       isHeld = false
     }
   }
@@ -241,7 +242,8 @@ export class ChatRig {
   }
 
   #access(): Access {
-    const { identify, charge, standing, admitRun, takeRun, admitConnection, admitGuest } = this.#options
+    const { identify, charge, standing, admitRun, takeRun, admitGuest } = this.#options
+    const { admitConnection = () => {}, leaveConnection = () => {} } = this.#options
     return {
       identify: identify ?? (async () => ANYONE),
       authenticate: () => Promise.reject(new ParleyError('unauthorized')),
@@ -256,12 +258,14 @@ export class ChatRig {
       addressOf: ({ address }) => ({ address, forwarded: false }),
       charge: charge ?? (async () => {}),
       standing: standing ?? (async () => undefined),
-      takeRun: takeRun ?? (async () => this.#hold('runs')),
+      takeRun: takeRun ?? (async () => this.#takeRun()),
       spent: (app, tokens) => void this.spent.push({ app, tokens }),
-      admitGuest: admitGuest ?? (() => this.#hold('connections')),
+      admitGuest: admitGuest ?? (() => void this.held.connections++),
+      leaveGuest: () => void this.held.connections--,
       admitChange: async () => {},
       admitRun: admitRun ?? (async () => () => {}),
-      admitConnection: admitConnection ?? (() => () => {}),
+      admitConnection,
+      leaveConnection,
       onRevoked: (listener) => void this.#onRevoked.push(listener),
     }
   }

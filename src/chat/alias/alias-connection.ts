@@ -7,7 +7,7 @@ import type { Attached, ConnectionHost } from '../attached.ts'
 import type { Caller } from '../caller.ts'
 import { FrameLimits } from '../frame-limits.ts'
 import { Outbox } from '../outbox.ts'
-import { takePlace } from '../take-place.ts'
+import { leavePlace, takePlace } from '../take-place.ts'
 import { AliasFrames } from './alias-frames.ts'
 import { endOfGone, placeIn, tellRun } from './catch-up.ts'
 import { RunFilter } from './run-filter.ts'
@@ -29,7 +29,7 @@ export class AliasConnection implements SocketHandler, Attached {
   readonly #limits: FrameLimits
   #outbox: Outbox | undefined
   #state: 'opening' | 'live' | 'closed' = 'opening'
-  #release: (() => void) | undefined
+  #hasPlace = false
   heardAt = 0
   pingedAt = 0
   askedAt = 0
@@ -54,14 +54,12 @@ export class AliasConnection implements SocketHandler, Attached {
   opened(socket: Socket): void {
     const { core } = this.#host
     const { session } = this.caller
-    const { behindBytes, outboxBytes } = core.settings
-    this.#outbox = new Outbox(socket, session.log, behindBytes, outboxBytes, (epoch, entry) =>
-      this.#filter.encode(epoch, entry),
-    )
-    this.heardAt = this.pingedAt = core.now()
+    this.#outbox = new Outbox(socket, session.log, core.settings, (epoch, entry) => this.#filter.encode(epoch, entry))
+    this.heardAt = this.pingedAt = core.uptime()
     this.#host.add(this)
     try {
-      this.#release = takePlace(core, this.caller)
+      takePlace(core, this.caller)
+      this.#hasPlace = true
       this.#host.pin(session)
       this.#host.makeRoom(this.caller)
       session.attach(this)
@@ -74,7 +72,7 @@ export class AliasConnection implements SocketHandler, Attached {
 
   received(text: string): void {
     const { core } = this.#host
-    this.heardAt = core.now()
+    this.heardAt = core.uptime()
     if (this.#state === 'closed') return
     // A frame holds the whole conversation, so it may be longer than a command and counts for as many as it is long (P-103).
     const wait = this.#limits.take(core.now(), Math.ceil(text.length / core.settings.frameBytes))
@@ -94,12 +92,12 @@ export class AliasConnection implements SocketHandler, Attached {
   }
 
   receivedBinary(): void {
-    this.heardAt = this.#host.core.now()
+    this.heardAt = this.#host.core.uptime()
     this.#badFrame(new ParleyError('bad_frame', { message: 'Frames are text' }), undefined)
   }
 
   alive(): void {
-    this.heardAt = this.#host.core.now()
+    this.heardAt = this.#host.core.uptime()
   }
 
   drained(): void {
@@ -243,6 +241,6 @@ export class AliasConnection implements SocketHandler, Attached {
     this.#state = 'closed'
     this.caller.session.detach(this)
     this.#host.remove(this)
-    this.#release?.()
+    if (this.#hasPlace) leavePlace(this.#host.core, this.caller)
   }
 }

@@ -20,20 +20,20 @@ export async function updates(c: HttpContext, aomi: Aomi): Promise<Response> {
   const id = sessionIdOf(c, true)
   const known = await findFor(c, aomi, id, 'read')
   // Looked at here so that it is refused with an answer; taken when the following begins.
-  if (known !== undefined) (await takePlace(c, aomi, known)).release()
+  if (known !== undefined) (await takePlace(c, aomi, known)).leave()
   const from = access.addressOf(accessRequestOf(c))
-  const release = access.admitConnection(from)
+  access.admitConnection(from)
   const address = c.env.peer.multiplexed === true ? undefined : from.address
   const stream = new PushedEvents(() => {
     stop()
     streams.remove(id, stream)
-    release()
+    access.leaveConnection(from)
   })
   streams.add(id, stream, address)
   stream.send(OPENING)
   const stop = conversations.follow(id, {
     async admit(conversation) {
-      const { keyId, release: leave } = await takePlace(c, aomi, conversation)
+      const { keyId, leave } = await takePlace(c, aomi, conversation)
       stream.keyId = keyId
       stream.hold(leave)
       // What cannot be looked up now is no reason to end this one.
@@ -50,7 +50,8 @@ async function takePlace(c: HttpContext, aomi: Aomi, conversation: Conversation)
   const { principal } = await admitTo(c, aomi, conversation, 'read')
   const app = await aomi.apps.get(conversation.owner.app)
   if (app === undefined) throw new ParleyError('app_not_found')
-  return { keyId: principal.keyId, release: aomi.access.admitGuest({ principal, app }) }
+  aomi.access.admitGuest({ principal, app })
+  return { keyId: principal.keyId, leave: () => aomi.access.leaveGuest({ principal, app }) }
 }
 
 function toEvent(told: Told): object {
