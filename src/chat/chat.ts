@@ -34,13 +34,13 @@ export class Chat {
 
   constructor(ports: ChatPorts) {
     const { now, settings } = ports
-    const startedAt = now()
+    const startedAt = performance.now()
     this.#core = {
       ...ports,
       histories: new HistoryCache(settings.historyBytes, settings.idleMs, now),
       running: new Set(),
       turns: new TurnQueue(),
-      uptime: () => now() - startedAt,
+      uptime: () => Math.floor(performance.now() - startedAt),
       draining: () => this.#draining,
     }
     this.#sessions = new Sessions(this.#core)

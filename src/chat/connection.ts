@@ -93,9 +93,7 @@ export class Connection implements SocketHandler, Attached {
   }
 
   closed(code: number): void {
-    if (this.#state === 'closed') return
-    this.#leave()
-    this.#host.core.telemetry.count('connections_closed_total', 1, String(code))
+    if (this.#state !== 'closed') this.#leave(code)
   }
 
   /** Sends one of our frames, in order with everything before it. */
@@ -117,20 +115,25 @@ export class Connection implements SocketHandler, Attached {
   end(error: ParleyError): void {
     if (this.#state === 'closed') return
     const { socket } = this.outbox
-    this.#leave()
+    this.#leave(error.closeCode)
     socket.send(encodeControl(errorFrame(error, {})))
     socket.close(error.closeCode, error.code)
-    const { telemetry } = this.#host.core
-    telemetry.count('connections_closed_total', 1, String(error.closeCode))
     if (error.code === 'internal_error')
-      telemetry.log('error', 'connection ended', { session: sessionTag(this.caller.session.id) }, error.cause)
+      this.#host.core.telemetry.log(
+        'error',
+        'connection ended',
+        { session: sessionTag(this.caller.session.id) },
+        error.cause,
+      )
   }
 
-  #leave(): void {
+  #leave(code: number): void {
     this.#state = 'closed'
+    this.#host.core.telemetry.count('connections_closed_total', 1, String(code))
     this.caller.session.detach(this)
     this.#host.remove(this)
     if (this.#hasPlace) leavePlace(this.#host.core, this.caller)
+    this.#hasPlace = false
   }
 
   /** Says `session.ready`, brings the client to the head and makes it live. */
@@ -169,6 +172,7 @@ export class Connection implements SocketHandler, Attached {
     session.active?.flush()
     if (cursor === undefined || session.log.read(cursor, 0).kind === 'gap') return false
     this.tell(readyFrame(this.caller, this.#host.core.settings, cursor, 'tail'))
+    if (this.#state === 'closed') return true
     this.#state = 'behind'
     this.outbox.fallBehind(cursor)
     this.#goOn('run')

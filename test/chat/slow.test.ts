@@ -130,6 +130,26 @@ describe('I7: a connection whose socket fills', () => {
     expect(stream.signal.aborted).toBe(false)
   })
 
+  it('is closed with 4503 when its first frame is too much for it, and gives its place back once', async () => {
+    const rig = new ChatRig()
+    const id = randomUUID()
+    const client = await rig.ready(id)
+    await client.say('m1')
+    await client.event('RUN_STARTED')
+    const cursor = client.ids.at(-1) ?? ''
+    const back = rig.open(await rig.handshake(id, { cursor }), (socket) => {
+      socket.stalled = true
+      socket.limit = 10
+    })
+    expect(back.closedWith).toEqual({ code: 4503, reason: 'slow_consumer' })
+    await turns()
+    expect(rig.held.connections).toBe(1)
+    client.cut()
+    await turns()
+    expect(rig.held.connections).toBe(0)
+    expect(rig.counted.filter(({ metric }) => metric === 'connections_closed_total')).toHaveLength(2)
+  })
+
   it.each([1, 2])('is closed with 4503 when a frame was dropped (%i watching)', async (tabs) => {
     stopClock()
     const rig = new ChatRig()

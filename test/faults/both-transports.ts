@@ -79,6 +79,6 @@ export async function onBothTransports(
 }
 
 /** As `Promise.all`, but a failure waits for the others: their servers are to end before the fault does. */
-async function allSettled(parts: readonly Promise<void>[]): Promise<void> {
+export async function allSettled(parts: readonly Promise<void>[]): Promise<void> {
   for (const part of await Promise.allSettled(parts)) if (part.status === 'rejected') throw part.reason
 }

@@ -34,6 +34,11 @@ const { values: given, positionals } = parseArgs({
 
 const MS_PER_SECOND = 1000
 
+function databaseOf(url: string | undefined): string | undefined {
+  if (url !== undefined && !URL.canParse(url)) throw new Error(`--database: a URL, postgres://...\n${HELP}`)
+  return url
+}
+
 function whole(name: string, text: string): number {
   const value = Number(text)
   if (!Number.isInteger(value) || value < 1) throw new Error(`--${name}: a whole number above 0\n${HELP}`)
@@ -79,7 +84,7 @@ async function main(): Promise<boolean> {
     seed: whole('seed', given.seed),
     size: given.short ? 'short' : 'full',
     count: given.count === undefined ? undefined : whole('count', given.count),
-    databaseUrl: given.database,
+    databaseUrl: databaseOf(given.database),
     transport: transportOf(given.transport),
     say: (line) => console.log(`   ${line}`),
   }

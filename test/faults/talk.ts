@@ -1,4 +1,5 @@
 import { MessagesApi } from '../support/messages-api.ts'
+import { allSettled } from './both-transports.ts'
 import { Figures } from './clients-figures.ts'
 import type { Stage } from './clients-round.ts'
 import { Oracle } from './clients-script.ts'
@@ -26,7 +27,7 @@ export async function onBothTalks(
   const databases = new Databases(databaseUrl)
   const figures = new Figures()
   try {
-    await Promise.all(
+    await allSettled(
       TRANSPORTS.map(async (transport, nth) => {
         const env = { ...environment(transport, api.url), ...(await databases.env()) }
         await play({ part: { transport, oracle, seed, figures }, env, nth })
