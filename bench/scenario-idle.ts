@@ -20,8 +20,8 @@ export type IdleSize = {
   readonly readings: number
 }
 
-/** Long enough for histories to leave memory (below) and for pages to be given back. */
-const WHOLE: IdleSize = { few: 3000, many: 12_000, settleMs: 3000, readings: 3 }
+/** Long enough for histories to leave memory (below) and for pages to be given back: V8 gives the room of young objects back some seconds after a load, 63 MiB of it. */
+const WHOLE: IdleSize = { few: 3000, many: 12_000, settleMs: 6000, readings: 3 }
 const MESSAGES = 50
 const MESSAGE_BYTES = 1024
 const GOAL_KIB = 2.5
