@@ -118,13 +118,7 @@ export class Connection implements SocketHandler, Attached {
     this.#leave(error.closeCode)
     socket.send(encodeControl(errorFrame(error, {})))
     socket.close(error.closeCode, error.code)
-    if (error.code === 'internal_error')
-      this.#host.core.telemetry.log(
-        'error',
-        'connection ended',
-        { session: sessionTag(this.caller.session.id) },
-        error.cause,
-      )
+    this.#logFault('connection ended', error)
   }
 
   #leave(code: number): void {
@@ -133,7 +127,6 @@ export class Connection implements SocketHandler, Attached {
     this.caller.session.detach(this)
     this.#host.remove(this)
     if (this.#hasPlace) leavePlace(this.#host.core, this.caller)
-    this.#hasPlace = false
   }
 
   /** Says `session.ready`, brings the client to the head and makes it live. */
@@ -234,11 +227,14 @@ export class Connection implements SocketHandler, Attached {
   }
 
   #refuse(error: ParleyError, ref: FrameRef): void {
-    const { telemetry } = this.#host.core
-    telemetry.count('errors_total', 1, error.code)
-    if (error.code === 'internal_error')
-      telemetry.log('error', 'command failed', { session: sessionTag(this.caller.session.id) }, error.cause)
+    this.#host.core.telemetry.count('errors_total', 1, error.code)
+    this.#logFault('command failed', error)
     this.tell(errorFrame(error, ref))
+  }
+
+  #logFault(event: string, { code, cause }: ParleyError): void {
+    if (code !== 'internal_error') return
+    this.#host.core.telemetry.log('error', event, { session: sessionTag(this.caller.session.id) }, cause)
   }
 
   #frameLimits(): FrameLimits {
