@@ -19,6 +19,8 @@ const APP = {
   preamble: 'You are measured.',
   model: { default: 'anthropic/bench', allowed: ['anthropic/bench'], maxOutputTokens: 8192, contextTokens: 150_000 },
 }
+/** uws, unless the other one is asked for: goals are those of uws, but for the memory of an idle connection. */
+export const TRANSPORT = process.env.PARLEY_TRANSPORT ?? 'uws'
 const SECRET_KEY = /sk_live_\w+/
 const START = v.parse(
   v.object({ scripts: v.object({ start: v.string() }) }),
@@ -48,7 +50,7 @@ async function launch(folder: string, place: Place): Promise<Contender> {
     PORT: String(port),
     HOST: '127.0.0.1',
     PARLEY_DATA_DIR: dataDir,
-    PARLEY_TRANSPORT: 'uws',
+    PARLEY_TRANSPORT: TRANSPORT,
     ANTHROPIC_API_KEY: 'bench',
     ANTHROPIC_BASE_URL: upstreamUrl,
     LOG_LEVEL: 'warn',

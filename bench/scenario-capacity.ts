@@ -15,7 +15,7 @@ const GROWTH = 2
 /** Nothing here carries more; a search that gets there ends. */
 export const MOST_SESSIONS = 2000
 const SPREAD_MS = 1000
-/** As long as under `stop`: a process that is colder than that spends a good part of its core on compiling. */
+/** A process that is colder spends a good part of its core on compiling. */
 const WARM_UP_MS = 6000
 const WINDOW_MS = 2500
 /** A neighbour's burst must not end the search: the best of so many windows counts. */

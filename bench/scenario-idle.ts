@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Contender, serverRssKib } from './contender.ts'
-import { APP_ID } from './contender-parley.ts'
+import { APP_ID, TRANSPORT } from './contender-parley.ts'
 import type { Load } from './loads.ts'
 import { probe, type Rig } from './rig.ts'
 import { absolute, type Sample, type Scenario } from './scenario.ts'
@@ -20,11 +20,14 @@ export type IdleSize = {
   readonly readings: number
 }
 
-/** Long enough for histories to leave memory (below) and for pages to be given back: V8 gives the room of young objects back some seconds after a load, 63 MiB of it. */
+/**
+ * Long enough for histories to leave memory (below) and for pages to be given back: V8 gives the room of young objects, 63 MiB,
+ * back some seconds after a load.
+ */
 const WHOLE: IdleSize = { few: 3000, many: 12_000, settleMs: 6000, readings: 3 }
 const MESSAGES = 50
 const MESSAGE_BYTES = 1024
-const GOAL_KIB = 2.5
+const GOAL_KIB = TRANSPORT === 'ws' ? 8 : 2.5
 const BYTES_PER_KIB = 1024
 /**
  * What is idle for 20 minutes loses its history; nobody waits 20 minutes here. The memory of histories has its own bound

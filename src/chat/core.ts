@@ -35,7 +35,10 @@ export type Core = {
   /** To every member of a session's group. */
   readonly broadcast: (group: string, text: string) => void
   readonly now: () => number
-  /** Whole milliseconds since this began, whatever the clock is set to. Connections note it: a small number (24 days) takes no memory of its own. */
+  /**
+   * Whole milliseconds since this began, whatever the clock is set to. Connections note it: a small number (for 24 days) takes no
+   * memory of its own.
+   */
   readonly uptime: () => number
   /** True once a shutdown began: no new work is taken. */
   readonly draining: () => boolean

@@ -13,14 +13,12 @@ const NO_SEGMENTS: Segment[] = []
 
 /** The event log of one process, in its memory. A session's log is a new life (epoch) each time it is opened anew. */
 export class MemoryEventLog implements EventLog {
-  readonly #bounds: LogBounds
   readonly #keeper: Keeper
   readonly #logs = new Map<string, MemorySessionLog>()
   /** Logs that hold entries and whose run is over: what the sweep looks at. */
   readonly #settled = new Set<MemorySessionLog>()
 
   constructor(bounds: LogBounds, now: () => number = Date.now) {
-    this.#bounds = bounds
     this.#keeper = {
       bounds,
       settled: (log) => {
@@ -56,7 +54,7 @@ export class MemoryEventLog implements EventLog {
 
   sweep(now: number): void {
     for (const log of this.#settled) {
-      if (log.settledAt !== undefined && now - log.settledAt < this.#bounds.idleMs) continue
+      if (log.settledAt !== undefined && now - log.settledAt < this.#keeper.bounds.idleMs) continue
       // Without a time: another run began, its entries stay until that is over.
       if (log.settledAt !== undefined) log.clear()
       this.#settled.delete(log)

@@ -181,6 +181,15 @@ describe('signs of life', () => {
     expect(client.closedWith).toEqual({ code: 4408, reason: 'no_sign_of_life' })
   })
 
+  it('P-90: are missed as soon when the clock is set back an hour', async () => {
+    const { rig } = await silent()
+    vi.setSystemTime(Date.now() - 3_600_000)
+    const client = await rig.ready()
+    await vi.advanceTimersByTimeAsync(37_000)
+    expect(client.pings).toBe(1)
+    expect(client.closedWith).toEqual({ code: 4408, reason: 'no_sign_of_life' })
+  })
+
   it.each([
     ['a protocol pong', (client: Awaited<ReturnType<typeof silent>>['client']) => client.pong()],
     ['a pong frame', (client: Awaited<ReturnType<typeof silent>>['client']) => client.command({ type: 'pong' })],
@@ -203,8 +212,10 @@ describe('I7: many who die together', () => {
     const rig = new ChatRig()
     const crowd = await Promise.all(Array.from({ length: 12 }, () => rig.ready()))
     const closed = () => crowd.filter(({ closedWith }) => closedWith?.code === 4408).length
-    let now = 0
-    vi.spyOn(performance, 'now').mockImplementation(() => now++)
+    // Every look at the clock takes a millisecond.
+    const clock = performance.now.bind(performance)
+    let looks = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => clock() + looks++)
     while (closed() === 0) vi.advanceTimersByTime(1000)
     expect(closed()).toBeLessThan(6)
     await turns(12)
