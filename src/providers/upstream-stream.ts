@@ -111,7 +111,6 @@ export class UpstreamStream implements AsyncIterableIterator<readonly ModelEvent
     } catch (error) {
       this.#cut({ error: toProviderError(error) })
     }
-    this.#queue.deliver()
     this.#waitingBytes = this.#queue.empty ? 0 : this.#waitingBytes + bytes.length
     if (this.#waitingBytes <= PAUSE_ABOVE_BYTES || this.#queue.ended) return
     this.#paused = true

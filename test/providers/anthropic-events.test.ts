@@ -35,6 +35,15 @@ test('text is passed on delta by delta and needs no blocks', async () => {
   expect(stopOf(events)).toEqual({ type: 'stop', reason: 'end' })
 })
 
+test('what one read of the socket brings is handed over together, though each event is an HTTP chunk of its own', async () => {
+  const words = Array.from({ length: 200 }, (_, number) => `word${number}`)
+  const { provider } = await subjectOf([stream(answer([text(words.join(' '))]))])
+  const batches: (readonly ModelEvent[])[] = []
+  for await (const batch of provider.stream(requestOf('hi'), new AbortController().signal)) batches.push(batch)
+  expect(joined(batches.flat(), 'text')).toBe(words.join(' '))
+  expect(batches.length).toBeLessThan(words.length / 10)
+})
+
 test('thinking is reasoning, and its signature is kept in the blocks', async () => {
   const events = await play(answer([thinking('hm well', 'sig=='), text('Yes')]))
   expect(joined(events, 'reasoning')).toBe('hm well')

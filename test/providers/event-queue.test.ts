@@ -4,27 +4,25 @@ import { EventQueue } from '../../src/providers/event-queue.ts'
 const done = { value: undefined, done: true }
 const values = (results: readonly IteratorResult<readonly unknown[], undefined>[]) => results.map(({ value }) => value)
 
-test('what was pushed comes together, in order, to a reader that waits and to one that comes later', async () => {
+test('what was pushed in one turn comes together, in order, to a reader that waits and to one that comes later', async () => {
   const queue = new EventQueue<string>(() => undefined)
   const first = queue.next()
   queue.push('a')
   queue.push('b')
-  queue.deliver()
+  expect(values([await first])).toEqual([['a', 'b']])
   queue.push('c')
   queue.push('d')
-  expect(values([await first, await queue.next()])).toEqual([
-    ['a', 'b'],
-    ['c', 'd'],
-  ])
+  expect(values([await queue.next()])).toEqual([['c', 'd']])
 })
 
-test('a delivery of nothing leaves the reader waiting', async () => {
+test('what is forgotten before its turn is over leaves the reader waiting', async () => {
   const queue = new EventQueue<string>(() => undefined)
   const first = queue.next()
-  queue.deliver()
   queue.push('a')
-  queue.deliver()
-  expect(await first).toEqual({ value: ['a'], done: false })
+  queue.clear()
+  await Promise.resolve()
+  queue.push('b')
+  expect(await first).toEqual({ value: ['b'], done: false })
 })
 
 test('the end comes after the events that wait, and stays', async () => {
