@@ -19,6 +19,8 @@ const LENGTH_64 = 127
 const LENGTH_16_MAX = 0xffff
 const MASK_BYTES = 4
 const EMPTY: Buffer = Buffer.alloc(0)
+/** What is read is taken apart at once, so one buffer does for all sockets; Node makes one for each read otherwise. */
+const READ: Buffer = Buffer.alloc(64 * 1024)
 
 /** Where to connect from: each address of 127.0.0.0/8 has ports of its own. */
 export type Place = { readonly localAddress: string; readonly localPort: number }
@@ -71,15 +73,20 @@ export class LoadSocket {
   static async open(target: SocketTarget, events: SocketEvents): Promise<LoadSocket> {
     const { host = LOCAL_HOST, port, secure = false, localAddress, localPort } = target
     const from = localAddress === undefined || localPort === undefined ? {} : { localAddress, localPort }
-    const place = { host, port, noDelay: true, ...from }
+    let came: (chunk: Buffer) => void = () => {}
+    const callback = (count: number): boolean => {
+      came(READ.subarray(0, count))
+      return true
+    }
+    const place = { host, port, noDelay: true, onread: { buffer: READ, callback }, ...from }
     const socket = secure ? connectTls({ ...place, ...(isIP(host) === 0 ? { servername: host } : {}) }) : connect(place)
     const self = new LoadSocket(socket, events)
     return new Promise((resolve, reject) => {
       socket.on(secure ? 'secureConnect' : 'connect', () => socket.write(upgradeRequest(target)))
-      socket.on('data', (chunk: Buffer) => {
+      came = (chunk) => {
         if (self.#open) self.#read(chunk)
-        else self.#answer(chunk, () => resolve(self), reject)
-      })
+        else self.#answer(Buffer.from(chunk), () => resolve(self), reject)
+      }
       socket.on('error', reject)
       socket.on('close', () => {
         if (self.#open) events.close(self.#code)
@@ -140,7 +147,7 @@ export class LoadSocket {
       this.#frame(op, data, start, start + length)
       at = start + length
     }
-    this.#rest = at < data.length ? data.subarray(at) : EMPTY
+    this.#rest = at < data.length ? Buffer.from(data.subarray(at)) : EMPTY
   }
 
   #frame(op: number, data: Buffer, start: number, end: number): void {
