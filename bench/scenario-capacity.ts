@@ -12,8 +12,8 @@ const LEAST_KEPT = 0.95
 /** Levels closer than this to each other are one. */
 const CLOSE = 1.12
 const GROWTH = 2
-/** Nothing here carries more; a search that gets there ends. */
-export const MOST_SESSIONS = 2000
+/** A search that gets there ends: more answers at once Parley asks of no provider, nor lets an App have by itself. */
+export const MOST_SESSIONS = 1000
 const SPREAD_MS = 1000
 /** A process that is colder spends a good part of its core on compiling. */
 const WARM_UP_MS = 6000
