@@ -85,7 +85,9 @@ class Writer {
   #writeOnce(bytes: string | Uint8Array): Promise<unknown> | undefined {
     if (this.#response.destroyed) return undefined
     const { socket } = this.#response
-    const direct = this.#delivery.tokensPerSecond !== undefined && typeof bytes === 'string' && socket !== null
+    const paced = this.#delivery.tokensPerSecond !== undefined
+    // An empty chunk would be the end of the body.
+    const direct = paced && socket !== null && typeof bytes === 'string' && bytes !== ''
     const room = direct ? socket.write(httpChunk(bytes)) : this.#response.write(bytes)
     if (!room) return this.quiet(new Promise((resolve) => (direct ? socket : this.#response).once('drain', resolve)))
     return this.#delivery.eventPerWrite || this.#delivery.bytesPerWrite ? nextTurn() : undefined
