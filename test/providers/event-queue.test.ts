@@ -25,6 +25,16 @@ test('what is forgotten before its turn is over leaves the reader waiting', asyn
   expect(await first).toEqual({ value: ['b'], done: false })
 })
 
+test('what a stop forgets in the turn in which it came is never heard', async () => {
+  const queue = new EventQueue<string>(() => undefined)
+  const first = queue.next()
+  queue.push('a')
+  queue.clear()
+  queue.end({ error: new Error('stopped') })
+  await expect(first).rejects.toThrow('stopped')
+  expect(await queue.next()).toEqual(done)
+})
+
 test('the end comes after the events that wait, and stays', async () => {
   const queue = new EventQueue<string>(() => undefined)
   queue.push('a')
