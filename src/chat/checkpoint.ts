@@ -1,24 +1,33 @@
 import type { Unsaved } from './draft-items.ts'
 import type { RunHost } from './run-plan.ts'
 
-/** Nobody waits for a checkpoint, so those of all runs go together: they wait so much of their interval, and milliseconds at most. */
-const PATIENCE = { share: 0.05, mostMs: 50 }
+/**
+ * Nobody waits for a checkpoint, so those of all runs go together: they wait so much of their interval, and milliseconds at most.
+ * A flush of twenty costs Postgres less than two of ten, and each holds up who shares a core with it.
+ */
+const PATIENCE = { share: 0.2, mostMs: 200 }
 
-/** Saves what a running answer said since it was last saved, at most once an interval: what a crash may take (the exception of I3). */
+/**
+ * Saves what a running answer said since it was last saved, once an interval: what a crash may take (the exception of I3). A run
+ * keeps its own moment of it, given by chance, also after a save that came late: runs that were once late together would else
+ * be due together from then on, and all save in the same turn of the loop.
+ */
 export class Checkpoint {
   readonly #session: RunHost
   readonly #unsaved: () => Unsaved | undefined
   readonly #patienceMs: number
   #state: 'clean' | 'dirty' | 'saving' | 'saving-dirty' = 'clean'
-  #at: number
+  /** From one to the next: what is left of the interval when each waits for others. */
+  readonly #periodMs: number
+  #due: number
 
   constructor(session: RunHost, startedAt: number, unsaved: () => Unsaved | undefined) {
     this.#session = session
     this.#unsaved = unsaved
     const { checkpointMs } = session.core.settings
     this.#patienceMs = Math.min(checkpointMs * PATIENCE.share, PATIENCE.mostMs)
-    // At a random point of the first interval: runs that start together do not all save in the same turn of the loop.
-    this.#at = startedAt - Math.random() * checkpointMs
+    this.#periodMs = checkpointMs - this.#patienceMs
+    this.#due = startedAt + Math.random() * this.#periodMs
   }
 
   /** There is something that the last one did not save. */
@@ -28,13 +37,15 @@ export class Checkpoint {
   }
 
   saveWhenDue(now: number): void {
-    const { checkpointMs } = this.#session.core.settings
-    if (this.#state !== 'dirty' || now - this.#at < checkpointMs - this.#patienceMs) return
-    this.#at = now
+    const lateMs = now - this.#due
+    // One that is still on is followed by the next at once.
+    if (lateMs < 0 || this.#state === 'saving' || this.#state === 'saving-dirty') return
+    this.#due += this.#periodMs * (1 + Math.floor(lateMs / this.#periodMs))
+    if (this.#state === 'clean') return
     this.#state = 'saving'
-    // Runs that waited for the same write are due together, and one of a fast model has half a megabyte to save.
+    // Many may be due in one turn, and one of a fast model has half a megabyte to save.
     this.#session.core.turns.run(() => {
-      void this.#save(checkpointMs).finally(() => {
+      void this.#save(this.#session.core.settings.checkpointMs).finally(() => {
         this.#state = this.#state === 'saving-dirty' ? 'dirty' : 'clean'
       })
     })
