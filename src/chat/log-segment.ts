@@ -6,7 +6,7 @@ import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
 /** Bytes that an event takes beside its text: its objects and their slots, measured on V8. */
 const EVENT_OVERHEAD_BYTES = 200
 /** As many of a segment of deltas. */
-const DELTAS_OVERHEAD_BYTES = 450
+const DELTAS_OVERHEAD_BYTES = 700
 /** Bytes that one more delta takes beside its text: a number. */
 const DELTA_OVERHEAD_BYTES = 4
 /** Deltas of one segment, and how many it has room for at first. */
@@ -110,8 +110,7 @@ class Deltas implements Segment {
   }
 
   close(): void {
-    // One string takes less than what it could still grow in.
-    this.#text.toString()
+    this.#text.close()
     this.#ends = this.#ends.slice(0, this.#added)
   }
 

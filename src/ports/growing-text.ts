@@ -1,6 +1,8 @@
 /** Units of a chunk, and those that a text has room for at first: many are short. */
 const CHUNK_UNITS = 2048
 const [FIRST_UNITS, GROWTH] = [64, 4]
+/** Up to this many units a string takes less than an array of its own, and its copies cost nothing. */
+const SHORT_UNITS = 256
 /** The last UTF-16 unit that one byte holds. */
 const LAST_OF_A_BYTE = 0xff
 
@@ -54,6 +56,23 @@ export class GrowingText {
     return this.#read
   }
 
+  /** Nothing is appended for long: lets go of what it could grow in. As one array, because a long string would be copied by the collector, too. */
+  close(): void {
+    if (this.#length <= SHORT_UNITS) return void this.toString()
+    const wide = this.#chunks.some(({ BYTES_PER_ELEMENT }) => BYTES_PER_ELEMENT > 1)
+    const units = this.#length - this.#read.length
+    const whole = wide ? new Uint16Array(units) : new Uint8Array(units)
+    let at = 0
+    for (const chunk of this.#chunks) {
+      const filled = this.#filledOf(chunk)
+      whole.set(filled === chunk.length ? chunk : chunk.subarray(0, filled), at)
+      at += filled
+    }
+    this.#chunks = [whole]
+    this.#open = whole
+    this.#filled = units
+  }
+
   /** There is room for them. */
   #put(piece: string, start: number, stop: number): void {
     let [open, at] = [this.#open, this.#filled]
@@ -68,7 +87,7 @@ export class GrowingText {
   /** For so many more units, or a part of them: nothing gets longer than a chunk. */
   #makeRoom(units: number): void {
     const { length } = this.#open
-    if (length === 0 || length === CHUNK_UNITS) {
+    if (length === 0 || length >= CHUNK_UNITS) {
       this.#open = new Uint8Array(roomFor(units, FIRST_UNITS))
       this.#chunks.push(this.#open)
       this.#filled = 0
@@ -82,14 +101,19 @@ export class GrowingText {
 
   /** What follows unit `start` of the chunks. */
   #decoded(start: number): string {
-    const first = Math.floor(start / CHUNK_UNITS)
     let text = ''
-    for (let index = first; index < this.#chunks.length; index++) {
-      const chunk = this.#chunks[index] ?? EMPTY
-      const stop = chunk === this.#open ? this.#filled : chunk.length
-      text += decode(chunk, index === first ? start % CHUNK_UNITS : 0, stop)
+    let skipped = 0
+    for (const chunk of this.#chunks) {
+      const filled = this.#filledOf(chunk)
+      const from = Math.max(0, start - skipped)
+      if (from < filled) text += decode(chunk, from, filled)
+      skipped += filled
     }
     return text
+  }
+
+  #filledOf(chunk: Units): number {
+    return chunk === this.#open ? this.#filled : chunk.length
   }
 
   #replace(open: Units): Units {

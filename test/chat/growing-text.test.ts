@@ -19,7 +19,7 @@ describe('a growing text', () => {
         }),
       },
       { weight: 1, arbitrary: fc.record({ readFrom: fc.double({ min: 0, max: 1, noNaN: true }) }) },
-      { weight: 1, arbitrary: fc.constant('whole' as const) },
+      { weight: 1, arbitrary: fc.constantFrom('whole', 'close') },
     )
     fc.assert(
       fc.property(fc.array(Step, { maxLength: 60 }), (steps) => {
@@ -31,7 +31,9 @@ describe('a growing text', () => {
           if (step === 'whole') {
             read.push(text.toString())
             written.push(expected)
-          } else if ('append' in step) {
+          } else if (step === 'close') {
+            text.close()
+          } else if (typeof step === 'object' && 'append' in step) {
             text.append(step.append)
             expected += step.append
           } else {
