@@ -16,16 +16,38 @@ export function connectUpstream(build: typeof buildConnector): buildConnector.co
   const sessions = new LRUCache<string, Buffer>({ max: TLS_SESSIONS })
   return (options, callback) => {
     const { hostname } = options
-    let socket: Socket | undefined
+    let take: ((bytes: Buffer) => boolean) | undefined
     // A server of HTTP says nothing before it is asked, which is after the socket has opened.
-    const read = (count: number): boolean => socket?.push(Buffer.from(buffer.subarray(0, count))) ?? false
+    const read = (count: number): boolean => take?.(Buffer.from(buffer.subarray(0, count))) ?? false
     const session = sessions.get(hostname)
     const connect = build({ onread: { buffer, callback: read }, ...(session === undefined ? {} : { session }) })
     connect(options, (...[error, opened]) => {
       if (error !== null) return callback(error, null)
-      socket = opened
+      take = handOver(opened)
       opened.on('session', (one: Buffer) => sessions.set(hostname, one))
       callback(null, opened)
     })
+  }
+}
+
+/**
+ * Makes what came readable, and says so, at once: who reads it in that moment, as undici does unless it is paused, gets it without the
+ * stream's own buffer and the two ticks that it takes for each piece. What was not read goes that way. False: no more for now.
+ */
+function handOver(socket: Socket): (bytes: Buffer) => boolean {
+  let came: Buffer | undefined
+  const read = socket.read.bind(socket)
+  socket.read = (size) => {
+    const bytes = came ?? read(size)
+    came = undefined
+    return bytes
+  }
+  return (bytes) => {
+    if (socket.readableLength > 0) return socket.push(bytes)
+    came = bytes
+    socket.emit('readable')
+    const left = came
+    came = undefined
+    return left === undefined || socket.push(left)
   }
 }

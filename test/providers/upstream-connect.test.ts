@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
+import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { TLSSocket } from 'node:tls'
 import { buildConnector, Client } from 'undici'
@@ -31,6 +32,10 @@ async function listen(server: Server): Promise<number> {
     server.close()
   })
   await once(server, 'listening')
+  return portOf(server)
+}
+
+function portOf(server: NetServer): number {
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('not listening')
   return address.port
@@ -72,6 +77,49 @@ describe.each([
     const client = new Client(`${secure ? 'https' : 'http'}://127.0.0.1:${port}`, { connect })
     onTestFinished(() => client.destroy())
     await expect(ask(client, '/')).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  })
+})
+
+/** As one socket takes it: head, body and the end, which is the only sign that the body is whole. */
+async function speaker(say: (socket: Socket) => void): Promise<Client> {
+  const server = createNetServer((socket) => {
+    socket.on('error', () => undefined)
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n')
+      say(socket)
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  const client = new Client(`http://127.0.0.1:${portOf(server)}`, { connect: connectUpstream(buildConnector) })
+  onTestFinished(() => client.destroy())
+  return client
+}
+
+describe('an answer whose reader stops now and then', () => {
+  test('comes whole and in order', async () => {
+    const lines = Array.from({ length: 100_000 }, (_, nth) => `line ${nth} of many\n`)
+    const client = await speaker((socket) => {
+      for (let at = 0; at < lines.length; at += 500) socket.write(lines.slice(at, at + 500).join(''))
+      socket.end()
+    })
+    const { body } = await client.request({ path: '/', method: 'GET' })
+    let [text, pieces] = ['', 0]
+    for await (const piece of body) {
+      text += String(piece)
+      if (pieces++ % 5 === 0) await turn()
+    }
+    expect(text).toBe(lines.join(''))
+    expect(pieces).toBeGreaterThan(10)
+  })
+
+  test('is not cut when its end comes while nobody reads', async () => {
+    const said = 'x'.repeat(300_000)
+    const client = await speaker((socket) => socket.end(said))
+    const { body } = await client.request({ path: '/', method: 'GET' })
+    for (let nth = 0; nth < 50; nth++) await turn()
+    expect(await body.text()).toBe(said)
   })
 })
 
