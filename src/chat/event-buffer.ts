@@ -4,6 +4,8 @@ import { deltaEvent, deltaEvents } from './deltas.ts'
 
 type DeltaType = DeltaEvent['type']
 
+const NO_EVENTS: never[] = []
+
 /**
  * Joins what a run produces between two flushes: adjacent deltas of an item become one event. Its run flushes when it has taken
  * in all that one read of the upstream brought: an idle server adds no latency, one that is behind reads more at once and
@@ -11,7 +13,7 @@ type DeltaType = DeltaEvent['type']
  */
 export class EventBuffer {
   readonly #sink: (events: readonly Event[]) => void
-  #events: Event[] = []
+  #events: Event[] = NO_EVENTS
   /** The open delta; kept apart so that joining is a string concatenation and nothing else. */
   #type: DeltaType | undefined
   #item = ''
@@ -25,7 +27,7 @@ export class EventBuffer {
 
   push(event: Event): void {
     this.#seal()
-    this.#events.push(event)
+    this.#add(event)
   }
 
   delta(type: DeltaType, item: string, delta: string): void {
@@ -48,7 +50,7 @@ export class EventBuffer {
     this.#seal()
     if (this.#events.length === 0) return
     const events = this.#events
-    this.#events = []
+    this.#events = NO_EVENTS
     this.#sink(events)
   }
 
@@ -72,9 +74,16 @@ export class EventBuffer {
 
   #seal(): void {
     if (this.#type === undefined) return
-    if (this.#delta.length > MAX_DELTA_BYTES) this.#events.push(...deltaEvents(this.#type, this.#item, this.#delta))
-    else this.#events.push(deltaEvent(this.#type, this.#item, this.#delta))
+    if (this.#delta.length > MAX_DELTA_BYTES)
+      for (const event of deltaEvents(this.#type, this.#item, this.#delta)) this.#add(event)
+    else this.#add(deltaEvent(this.#type, this.#item, this.#delta))
     this.#type = undefined
     this.#delta = ''
+  }
+
+  /** Mostly there is one, and an array that is pushed to makes room for seventeen. */
+  #add(event: Event): void {
+    if (this.#events.length > 0) this.#events.push(event)
+    else this.#events = [event]
   }
 }

@@ -5,6 +5,7 @@ type Waiting<T> = {
 type End = { readonly error?: unknown }
 
 const DONE = { value: undefined, done: true } as const
+const NO_EVENTS: never[] = []
 /** What is chained to it runs when the turn is over. Node's `queueMicrotask` makes an object to trace for each call. */
 const TURN_OVER = Promise.resolve()
 
@@ -16,7 +17,7 @@ const TURN_OVER = Promise.resolve()
  */
 export class EventQueue<T> {
   readonly #onEmpty: () => void
-  #events: T[] = []
+  #events: T[] = NO_EVENTS
   #waiting: Waiting<readonly T[]> | undefined
   #end: End | undefined
 
@@ -35,8 +36,10 @@ export class EventQueue<T> {
 
   push(event: T): void {
     if (this.#end !== undefined) return
-    if (this.#waiting !== undefined && this.#events.length === 0) void TURN_OVER.then(this.#deliver)
-    this.#events.push(event)
+    if (this.#events.length > 0) return void this.#events.push(event)
+    // Mostly one comes, and an array that is pushed to makes room for seventeen.
+    this.#events = [event]
+    if (this.#waiting !== undefined) void TURN_OVER.then(this.#deliver)
   }
 
   readonly #deliver = (): void => {
@@ -60,7 +63,7 @@ export class EventQueue<T> {
 
   /** Forgets the events that wait. */
   clear(): void {
-    this.#events = []
+    this.#events = NO_EVENTS
   }
 
   next(): Promise<IteratorResult<readonly T[], undefined>> {
@@ -70,7 +73,7 @@ export class EventQueue<T> {
 
   #take(): readonly T[] {
     const events = this.#events
-    this.#events = []
+    this.#events = NO_EVENTS
     this.#onEmpty()
     return events
   }

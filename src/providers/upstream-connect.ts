@@ -12,13 +12,13 @@ const TLS_SESSIONS = 100
  * 64 KiB of its own, which are cut down to what came, and to free those was half of a young collection's time.
  */
 export function connectUpstream(build: typeof buildConnector): buildConnector.connector {
-  const buffer = new Uint8Array(READ_BYTES)
+  const buffer = Buffer.alloc(READ_BYTES)
   const sessions = new LRUCache<string, Buffer>({ max: TLS_SESSIONS })
   return (options, callback) => {
     const { hostname } = options
     let take: ((bytes: Buffer) => boolean) | undefined
     // A server of HTTP says nothing before it is asked, which is after the socket has opened.
-    const read = (count: number): boolean => take?.(Buffer.from(buffer.subarray(0, count))) ?? false
+    const read = (count: number): boolean => take?.(firstOf(buffer, count)) ?? false
     const session = sessions.get(hostname)
     const connect = build({ onread: { buffer, callback: read }, ...(session === undefined ? {} : { session }) })
     connect(options, (...[error, opened]) => {
@@ -28,6 +28,13 @@ export function connectUpstream(build: typeof buildConnector): buildConnector.co
       callback(null, opened)
     })
   }
+}
+
+/** As a copy. */
+function firstOf(buffer: Buffer, count: number): Buffer {
+  const bytes = Buffer.allocUnsafe(count)
+  buffer.copy(bytes, 0, 0, count)
+  return bytes
 }
 
 /**
