@@ -45,7 +45,9 @@ function handOver(socket: Socket): (bytes: Buffer) => boolean {
   let came: Buffer | undefined
   const read = socket.read.bind(socket)
   socket.read = (size) => {
-    const bytes = came ?? read(size)
+    // With a size it is the stream itself that asks.
+    if (came === undefined || size !== undefined) return read(size)
+    const bytes = came
     came = undefined
     return bytes
   }
