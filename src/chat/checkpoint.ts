@@ -45,19 +45,20 @@ export class Checkpoint {
     this.#state = 'saving'
     // Many may be due in one turn, and one of a fast model has half a megabyte to save.
     this.#session.core.turns.run(() => {
-      void this.#save(this.#session.core.settings.checkpointMs).finally(() => {
+      void this.#save().finally(() => {
         this.#state = this.#state === 'saving-dirty' ? 'dirty' : 'clean'
       })
     })
   }
 
-  async #save(giveUpAfterMs: number): Promise<void> {
+  async #save(): Promise<void> {
+    const { checkpointMs } = this.#session.core.settings
     const unsaved = this.#unsaved()
     if (unsaved === undefined) return
     try {
       const { messages, tails, saved } = unsaved
       if (messages.length + tails.length > 0)
-        await this.#session.save({ messages, tails }, giveUpAfterMs, this.#patienceMs)
+        await this.#session.save({ messages, tails }, checkpointMs, this.#patienceMs)
       saved()
     } catch (thrown) {
       // Nothing was promised: the next one, or the end, holds all of it again.

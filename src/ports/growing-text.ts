@@ -56,7 +56,7 @@ export class GrowingText {
     return this.#read
   }
 
-  /** Nothing is appended for long: lets go of what it could grow in. As one array, because a long string would be copied by the collector, too. */
+  /** Nothing is appended for long: lets go of what it could grow in. As one array, as a long string would be copied by the collector, too. */
   close(): void {
     if (this.#length <= SHORT_UNITS) return void this.toString()
     const wide = this.#chunks.some(({ BYTES_PER_ELEMENT }) => BYTES_PER_ELEMENT > 1)
@@ -65,7 +65,7 @@ export class GrowingText {
     let at = 0
     for (const chunk of this.#chunks) {
       const filled = this.#filledOf(chunk)
-      whole.set(filled === chunk.length ? chunk : chunk.subarray(0, filled), at)
+      whole.set(chunk.subarray(0, filled), at)
       at += filled
     }
     this.#chunks = [whole]
@@ -84,7 +84,7 @@ export class GrowingText {
     this.#filled = at
   }
 
-  /** For so many more units, or a part of them: nothing gets longer than a chunk. */
+  /** For so many more units, or a part of them: only `close` makes anything longer than a chunk. */
   #makeRoom(units: number): void {
     const { length } = this.#open
     if (length === 0 || length >= CHUNK_UNITS) {

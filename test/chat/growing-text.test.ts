@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { GrowingText } from '../../src/ports/growing-text.ts'
+import { collectGarbage } from '../support/collect-garbage.ts'
 
 describe('a growing text', () => {
   it('is what was appended, from any place, whenever it is asked', () => {
@@ -49,5 +50,22 @@ describe('a growing text', () => {
       }),
       { seed: 1 },
     )
+  })
+
+  it('I7: that is closed keeps no room to grow in, and its characters outside of what the collector copies', async () => {
+    const [texts, units] = [5000, 600]
+    await collectGarbage()
+    const before = process.memoryUsage().arrayBuffers
+    const kept = Array.from({ length: texts }, () => {
+      const text = new GrowingText()
+      for (let nth = 0; nth < units; nth++) text.append('x')
+      text.close()
+      return text
+    })
+    await collectGarbage()
+    const taken = (process.memoryUsage().arrayBuffers - before) / (texts * units)
+    expect(taken).toBeGreaterThan(0.95)
+    expect(taken).toBeLessThan(1.1)
+    expect(new Set(kept.map((text) => text.toString()))).toEqual(new Set(['x'.repeat(units)]))
   })
 })

@@ -1,10 +1,8 @@
-import { setImmediate as turn } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { callTool } from '../../src/chat/tool-calls.ts'
 import type { Tool } from '../../src/ports/tool.ts'
 import { ChatRig, TEST_APP } from '../support/chat-rig.ts'
+import { collectGarbage } from '../support/collect-garbage.ts'
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -24,12 +22,7 @@ const HANGING_TOOL: Tool = {
 }
 
 async function heapAndMore(): Promise<number> {
-  setFlagsFromString('--expose-gc')
-  const gc: unknown = runInNewContext('gc')
-  for (let pass = 0; pass < 3; pass++) {
-    if (typeof gc === 'function') gc()
-    await turn()
-  }
+  await collectGarbage()
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }

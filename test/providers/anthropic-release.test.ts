@@ -1,22 +1,12 @@
-import { setImmediate as turn } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test, vi } from 'vitest'
 import { requestOf } from '../contracts/provider.ts'
+import { collectGarbage } from '../support/collect-garbage.ts'
 import { stream } from '../support/messages-api.ts'
 import { blockSteps, messageStart, text } from '../support/messages-api-events.ts'
 import { type Subject, subjectOf } from './anthropic-subject.ts'
 
 const ANSWERS = 10
 const SAYS_ON = [messageStart(), ...blockSteps(text('on and on'), 0).slice(0, -1), { step: 'hold' } as const]
-
-async function collectGarbage(): Promise<void> {
-  setFlagsFromString('--expose-gc')
-  const gc: unknown = runInNewContext('gc')
-  await turn()
-  if (typeof gc === 'function') gc()
-  await turn()
-}
 
 /** An answer that a person stops in the middle, as far as it is still in memory. */
 async function stopped({ provider }: Subject): Promise<WeakRef<object>> {
