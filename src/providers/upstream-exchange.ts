@@ -4,7 +4,7 @@ import type { Dispatcher } from 'undici'
 /** What is told of a response's body, as the socket brings it. */
 export type BodyReader = {
   /** Must not throw. The bytes are the reader's until it returns. */
-  readonly chunk: (bytes: Uint8Array) => void
+  readonly chunk: (bytes: Buffer) => void
   /** Once, at the end; with the error of a body that is not whole, or that was left. */
   readonly ended: (error?: Error) => void
 }
@@ -60,7 +60,7 @@ export class UpstreamExchange implements Dispatcher.DispatchHandler, UpstreamBod
     this.#resolve({ status, headers, body: this })
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, bytes: Uint8Array): void {
+  onResponseData(_controller: Dispatcher.DispatchController, bytes: Buffer): void {
     if (this.#end === undefined) this.#reader?.chunk(bytes)
   }
 

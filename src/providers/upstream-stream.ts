@@ -104,7 +104,7 @@ export class UpstreamStream implements AsyncIterableIterator<readonly ModelEvent
     })
   }
 
-  #chunk(bytes: Uint8Array, parser: SseParser, body: UpstreamBody): void {
+  #chunk(bytes: Buffer, parser: SseParser, body: UpstreamBody): void {
     if (this.#queue.ended) return
     try {
       parser.read(bytes)
