@@ -1,7 +1,7 @@
 import type { QueueItem } from '../../src/protocol/frames.ts'
 import type { PendingSend } from '../core/conversation.ts'
 import { iconButton } from './buttons.ts'
-import { el, setText } from './dom.ts'
+import { el, setChildren, setText } from './dom.ts'
 import { icon } from './icons.ts'
 
 /** Messages that wait for the answer that is being given. */
@@ -15,6 +15,8 @@ export class QueueList {
     this.#title,
     this.#list,
   )
+  /** By run. They stay while their message waits: a press that a change of the queue falls into is not lost. */
+  #rows: ReadonlyMap<string, HTMLElement> = new Map()
   #shown = ''
 
   constructor(remove: (runId: string) => void) {
@@ -29,14 +31,14 @@ export class QueueList {
     const count = queue.length + behind.length
     this.element.hidden = count === 0
     setText(this.#title, `Waiting for its turn${count > 1 ? ` (${count})` : ''}`)
-    this.#list.replaceChildren(
-      ...queue.map(({ runId, content }) =>
-        row(
-          content,
-          iconButton('close', 'Remove from the queue', () => this.#remove(runId)),
-        ),
-      ),
-      ...behind.map(({ text }) => row(text)),
+    this.#rows = new Map(queue.map((item) => [item.runId, this.#rows.get(item.runId) ?? this.#row(item)]))
+    setChildren(this.#list, [...this.#rows.values(), ...behind.map(({ text }) => row(text))])
+  }
+
+  #row({ runId, content }: QueueItem): HTMLElement {
+    return row(
+      content,
+      iconButton('close', 'Remove from the queue', () => this.#remove(runId)),
     )
   }
 }

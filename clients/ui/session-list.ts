@@ -1,19 +1,14 @@
 import { iconButton } from './buttons.ts'
-import { el, holdsFocus } from './dom.ts'
+import { el, holdsFocus, setChildren } from './dom.ts'
 import { icon } from './icons.ts'
+import { SessionRow, type SessionRowActions } from './session-row.ts'
 import type { ShelvedSession } from './session-shelf.ts'
 
-export type SessionListActions = {
+export type SessionListActions = SessionRowActions & {
   readonly create: () => void
-  readonly open: (id: string) => void
-  readonly rename: (session: ShelvedSession) => void
-  readonly remove: (session: ShelvedSession) => void
   readonly settings: () => void
   readonly close: () => void
 }
-
-/** What can be pressed in a row of the list. */
-const CONTROLS = 'a, button'
 
 /** The conversations of this browser, newest first, and the way to a new one. */
 export class SessionList {
@@ -22,6 +17,7 @@ export class SessionList {
   readonly #create: HTMLButtonElement
   readonly #none = el('p', { class: 'hint' }, 'Conversations appear here once you have written something.')
   readonly element: HTMLElement
+  #rows: ReadonlyMap<string, SessionRow> = new Map()
   #shown = ''
 
   constructor(actions: SessionListActions) {
@@ -59,43 +55,27 @@ export class SessionList {
     this.#shown = key
     this.#none.hidden = sessions.length > 0
     const focused = this.#focused()
-    this.#list.replaceChildren(...sessions.map((session) => this.#row(session, session.id === current)))
-    if (focused === undefined) return
-    // The same control of the same conversation; where that is gone, what begins a new one.
-    const row = [...this.#list.children].find((each) => each.getAttribute('data-id') === focused.id)
-    const [link, ...buttons] = row?.querySelectorAll<HTMLElement>(CONTROLS) ?? [this.#create]
-    // The buttons of a row are there once the focus is in it.
-    link?.focus()
-    buttons[focused.control - 1]?.focus()
-  }
-
-  /** Where the focus stands in the list, which is about to be made anew. */
-  #focused(): { readonly id: string | null; readonly control: number } | undefined {
-    const row = [...this.#list.children].find(holdsFocus)
-    if (row === undefined) return undefined
-    const control = [...row.querySelectorAll(CONTROLS)].findIndex(holdsFocus)
-    return { id: row.getAttribute('data-id'), control }
-  }
-
-  #row(session: ShelvedSession, isCurrent: boolean): HTMLElement {
-    const title = session.title ?? 'Untitled conversation'
-    const link = el('a', { href: `#${session.id}`, title, ...(isCurrent ? { 'aria-current': 'page' } : {}) }, title)
-    link.addEventListener('click', (event) => {
-      // With a modifier it is a link like any other, into a new tab.
-      if (event.metaKey || event.ctrlKey || event.shiftKey) return
-      event.preventDefault()
-      this.#actions.open(session.id)
-    })
-    return el(
-      'li',
-      { 'data-id': session.id },
-      link,
-      el(
-        'span',
-        { class: 'session-actions' },
-        iconButton('edit', `Rename ${title}`, () => this.#actions.rename(session)),
-        iconButton('trash', `Delete ${title}`, () => this.#actions.remove(session)),
-      ),
+    const rows = new Map(
+      sessions.map((session) => [session.id, this.#rows.get(session.id) ?? new SessionRow(session, this.#actions)]),
     )
+    this.#rows = rows
+    for (const session of sessions) rows.get(session.id)?.update(session, session.id === current)
+    setChildren(
+      this.#list,
+      [...rows.values()].map(({ element }) => element),
+    )
+    if (focused === undefined) return
+    // Its row may have moved, which takes the focus away; where it is gone, what begins a new one has it.
+    if (!this.#list.contains(focused.control)) return this.#create.focus()
+    focused.row.controls[0].focus()
+    focused.control.focus()
+  }
+
+  #focused(): { readonly row: SessionRow; readonly control: HTMLElement } | undefined {
+    for (const row of this.#rows.values()) {
+      const control = row.controls.find(holdsFocus)
+      if (control !== undefined) return { row, control }
+    }
+    return undefined
   }
 }

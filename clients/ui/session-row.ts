@@ -1,0 +1,52 @@
+import { iconButton } from './buttons.ts'
+import { el, setAttribute, setText } from './dom.ts'
+import type { ShelvedSession } from './session-shelf.ts'
+
+export type SessionRowActions = {
+  readonly open: (id: string) => void
+  readonly rename: (session: ShelvedSession) => void
+  readonly remove: (session: ShelvedSession) => void
+}
+
+/** One conversation in the list. Its elements stay while it does: a press that a new title or place falls into is not lost. */
+export class SessionRow {
+  readonly #link: HTMLAnchorElement
+  readonly #rename: HTMLButtonElement
+  readonly #remove: HTMLButtonElement
+  readonly element: HTMLElement
+  #session: ShelvedSession
+
+  constructor(session: ShelvedSession, actions: SessionRowActions) {
+    this.#session = session
+    this.#link = el('a', { href: `#${session.id}` })
+    this.#link.addEventListener('click', (event) => {
+      // With a modifier it is a link like any other, into a new tab.
+      if (event.metaKey || event.ctrlKey || event.shiftKey) return
+      event.preventDefault()
+      actions.open(session.id)
+    })
+    this.#rename = iconButton('edit', 'Rename', () => actions.rename(this.#session))
+    this.#remove = iconButton('trash', 'Delete', () => actions.remove(this.#session))
+    this.element = el('li', {}, this.#link, el('span', { class: 'session-actions' }, this.#rename, this.#remove))
+  }
+
+  /** In the order in which Tab reaches them. The buttons can be focused only while the focus is in the row. */
+  get controls(): readonly [HTMLElement, ...HTMLElement[]] {
+    return [this.#link, this.#rename, this.#remove]
+  }
+
+  update(session: ShelvedSession, isCurrent: boolean): void {
+    this.#session = session
+    const title = session.title ?? 'Untitled conversation'
+    setText(this.#link, title)
+    setAttribute(this.#link, 'title', title)
+    setAttribute(this.#link, 'aria-current', isCurrent ? 'page' : undefined)
+    name(this.#rename, `Rename ${title}`)
+    name(this.#remove, `Delete ${title}`)
+  }
+}
+
+function name(button: HTMLButtonElement, label: string): void {
+  setAttribute(button, 'aria-label', label)
+  setAttribute(button, 'title', label)
+}
