@@ -2,11 +2,9 @@
  * Two reports of `npm run bench -- --json FILE`, before and after a change: `npm run bench -- compare BEFORE AFTER`. What R was
  * measured beside is compared as a share of R, round by round: the machine's mood is in both.
  */
-import { median } from './latencies.ts'
 import { drawTable, type ReportedScenario } from './report.ts'
 import { readReport } from './report-file.ts'
-
-type Range = { readonly least: number; readonly median: number; readonly most: number }
+import { ratiosOf, type Spread, spreadOf, valuesOf } from './rounds.ts'
 
 const HEAD = ['', 'before (min-median-max)', 'after (min-median-max)', 'change', '']
 const PERCENT = 100
@@ -17,27 +15,16 @@ function roundsOf(
   { relay, parley }: ReportedScenario,
   key: string,
 ): { readonly values: number[]; readonly unit: string } {
-  const own = parley.map(({ values }) => values[key])
-  const base = relay.map(({ values }) => values[key])
-  const shares = own.flatMap((value, round) => {
-    const of = base[round]
-    return value === undefined || of === undefined || of === 0 ? [] : [value / of]
-  })
-  if (shares.length > 0) return { values: shares, unit: ' R' }
-  return { values: own.filter((value) => value !== undefined), unit: '' }
+  const shares = ratiosOf(parley, relay, key)
+  return shares.length > 0 ? { values: shares, unit: ' R' } : { values: valuesOf(parley, key), unit: '' }
 }
 
-function rangeOf(values: readonly number[]): Range | undefined {
-  if (values.length === 0) return undefined
-  return { least: Math.min(...values), median: median(values), most: Math.max(...values) }
-}
-
-function shown({ least, median: middle, most }: Range, unit: string): string {
+function shown({ least, median: middle, most }: Spread, unit: string): string {
   return `${[least, middle, most].map((value) => value.toPrecision(DIGITS)).join(' - ')}${unit}`
 }
 
 /** Ranges that overlap say nothing: the rounds of one report differ as much among themselves. */
-function verdictOf(before: Range, after: Range): string {
+function verdictOf(before: Spread, after: Spread): string {
   if (after.least > before.most) return 'more'
   if (after.most < before.least) return 'less'
   return 'within the noise'
@@ -45,7 +32,7 @@ function verdictOf(before: Range, after: Range): string {
 
 function rowOf(label: string, key: string, before: ReportedScenario, after: ReportedScenario): string[] {
   const [one, other] = [roundsOf(before, key), roundsOf(after, key)]
-  const [from, to] = [rangeOf(one.values), rangeOf(other.values)]
+  const [from, to] = [spreadOf(one.values), spreadOf(other.values)]
   if (from === undefined || to === undefined) return [label, '', '', '', 'measured in one of them only']
   if (one.unit !== other.unit)
     return [label, shown(from, one.unit), shown(to, other.unit), '', 'R was measured in one of them only']

@@ -80,7 +80,7 @@ ${charts.length > 0 ? `<p class="about">Latency: ${escape(scenario.latency)}.</p
 /** Columns that nobody filled are left out. */
 function tableOf(lines: readonly Line[], beside: boolean): string {
   const judged = lines.some(({ goal }) => goal !== undefined)
-  const head = ['', R, PARLEY, 'Parley / R', 'goal', 'reached']
+  const head = ['', R, PARLEY, 'Parley / R, by round', 'goal', 'reached']
   const shown = [true, beside, true, beside, judged, judged]
   const cells = (row: readonly string[], cell: (text: string, column: number) => string): string =>
     row.map((text, column) => (shown[column] === true ? cell(text, column) : '')).join('')

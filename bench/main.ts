@@ -125,7 +125,7 @@ async function measure(rig: Rig, scenario: Scenario, options: Options): Promise<
     console.error(title)
     // Short: a terminal's line has figures to hold.
     const short = `${scenario.name}${options.outside ? '' : ` ${name}`} ${round + 1}/${options.rounds}`
-    into.push(await takeOne(rig, scenario, start, short))
+    into.push({ ...(await takeOne(rig, scenario, start, short)), round: round + 1 })
   }
   for (let round = 0; round < options.rounds; round += 1) {
     if (options.outside === undefined) await take('relay', startRelay, relay, round)

@@ -1,5 +1,6 @@
 import { NOT_ASKED, PARLEY, type Peer, RELAY } from './peer-list.ts'
-import { drawTable, type Spread, shown, spread } from './report.ts'
+import { drawTable, RATIO_DIGITS, shown } from './report.ts'
+import { ratiosOf, type Spread, spreadOf, valuesOf } from './rounds.ts'
 import type { Sample } from './scenario.ts'
 import type { PeerScenario } from './scenarios-peers.ts'
 
@@ -10,8 +11,8 @@ export type PeerCell = {
   readonly key: string
   /** Undefined where nothing is known. */
   readonly spread: Spread | undefined
-  /** Of medians, to R's; undefined where either is unknown or R's is zero, and where it says nothing. */
-  readonly ratio: number | undefined
+  /** To R's of the same round; undefined where no round has both or R's is zero, and where it says nothing. */
+  readonly ratio: Spread | undefined
 }
 
 export type PeerRow = { readonly name: string; readonly cells: readonly PeerCell[]; readonly notes: readonly string[] }
@@ -33,11 +34,11 @@ export function rowsOf({ metrics }: Pick<PeerScenario, 'metrics'>, runs: readonl
   const relay = runs.find(({ name }) => name === RELAY)
   return runs.map(({ name, samples, broken }) => ({
     name,
-    cells: metrics.map(({ key, ratio }) => {
-      const [own, base] = [spread(samples, key), spread(relay?.samples ?? [], key)]
-      const known = ratio === true && own !== undefined && base !== undefined && base.median > 0
-      return { key, spread: own, ratio: known ? own.median / base.median : undefined }
-    }),
+    cells: metrics.map(({ key, ratio }) => ({
+      key,
+      spread: spreadOf(valuesOf(samples, key)),
+      ratio: ratio === true ? spreadOf(ratiosOf(samples, relay?.samples ?? [], key)) : undefined,
+    })),
     notes: [...new Set([...broken.map((reason) => `BROKE: ${reason}`), ...samples.flatMap(({ notes }) => notes)])],
   }))
 }
@@ -50,7 +51,7 @@ export function peerTable(scenario: PeerScenario, rows: readonly PeerRow[]): str
     ...scenario.metrics.flatMap(({ key, digits, ratio }) => {
       const cell = cells.find((one) => one.key === key)
       const value = shown(cell?.spread, digits) || '-'
-      return ratio === true ? [value, cell?.ratio?.toFixed(2) ?? '-'] : [value]
+      return ratio === true ? [value, shown(cell?.ratio, RATIO_DIGITS) || '-'] : [value]
     }),
   ])
   const notes = rows.flatMap(({ name, notes }) => notes.map((note) => `* ${name}: ${note}`))

@@ -36,7 +36,7 @@ async function measure(rig: Rig, scenario: PeerScenario, options: PeerOptions): 
     for (const peer of takers) {
       const outcome = await takeOne(rig, scenario, peer, `${scenario.name} ${peer.name} ${round}/${options.rounds}`)
       if (typeof outcome === 'string') broken.get(peer.name)?.push(outcome)
-      else samples.get(peer.name)?.push(outcome)
+      else samples.get(peer.name)?.push({ ...outcome, round })
     }
   }
   return takers.map(({ name }) => ({ name, samples: samples.get(name) ?? [], broken: broken.get(name) ?? [] }))

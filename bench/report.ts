@@ -1,5 +1,5 @@
-import { median } from './latencies.ts'
-import type { Metric, Sample, Scenario } from './scenario.ts'
+import { pairsOf, ratiosOf, type Spread, spreadOf, valuesOf } from './rounds.ts'
+import type { Goal, Metric, Sample, Scenario } from './scenario.ts'
 
 export type Results = {
   readonly scenario: Scenario
@@ -9,8 +9,6 @@ export type Results = {
   readonly parley: readonly Sample[]
 }
 
-export type Spread = { readonly least: number; readonly median: number; readonly most: number }
-
 export type Line = {
   readonly key: string
   readonly metric: string
@@ -18,7 +16,8 @@ export type Line = {
   readonly digits: number
   readonly relay: Spread | undefined
   readonly parley: Spread | undefined
-  readonly ratio: number | undefined
+  /** Of Parley to R, round by round. */
+  readonly ratio: Spread | undefined
   readonly goal: string | undefined
   readonly reached: boolean | undefined
 }
@@ -43,31 +42,39 @@ export type Report = {
   readonly scenarios: Readonly<Record<string, ReportedScenario>>
 }
 
-const HEAD = ['', 'R (min-median-max)', 'Parley (min-median-max)', 'Parley / R', 'goal', 'reached']
+const HEAD = ['', 'R (min-median-max)', 'Parley (min-median-max)', 'Parley / R, by round', 'goal', 'reached']
 const HEAD_OUTSIDE = ['', 'min-median-max']
 
-/** What Parley is measured beside where R does nothing of the kind; goals are absolute there. */
-const NOTHING: Spread = { least: Number.NaN, median: Number.NaN, most: Number.NaN }
+/** Digits of a ratio behind the point. */
+export const RATIO_DIGITS = 2
 
 /** The lines of a table; a metric that no sample knows has none. */
 export function linesOf({ scenario, outside, relay, parley }: Results): Line[] {
-  return scenario.metrics.flatMap((metric) => {
-    const [of, by] = [spread(relay, metric.key), spread(parley, metric.key)]
+  return scenario.metrics.flatMap(({ key, label, digits, goal }) => {
+    const [of, by] = [spreadOf(valuesOf(relay, key)), spreadOf(valuesOf(parley, key))]
     if (of === undefined && by === undefined) return []
-    const goal = outside ? undefined : metric.goal
-    const beside = of ?? (scenario.alone === true ? NOTHING : undefined)
+    const judged = outside ? undefined : goal
     const line: Line = {
-      key: metric.key,
-      metric: metric.label,
-      digits: metric.digits,
+      key,
+      metric: label,
+      digits,
       relay: of,
       parley: by,
-      ratio: of && by && of.median > 0 ? by.median / of.median : undefined,
-      goal: goal?.text,
-      reached: goal && beside && by ? goal.reached(by.median, beside.median) : undefined,
+      ratio: spreadOf(ratiosOf(parley, relay, key)),
+      goal: judged?.text,
+      reached: judged && isReached(judged, key, { scenario, outside, relay, parley }),
     }
     return [line]
   })
+}
+
+/** Undefined where it was not measured. Where R does nothing of the kind the goals are absolute. */
+function isReached({ reached }: Goal, key: Metric['key'], { scenario, relay, parley }: Results): boolean | undefined {
+  const rounds =
+    scenario.alone === true
+      ? valuesOf(parley, key).map((own) => reached(own, Number.NaN))
+      : pairsOf(parley, relay, key).map((pair) => reached(pair.own, pair.relay))
+  return rounds.length === 0 ? undefined : rounds.filter(Boolean).length > rounds.length / 2
 }
 
 /** A Markdown table, padded to be read as it is. */
@@ -86,7 +93,7 @@ export function tableOf(results: Results): string {
 /** A line as the table shows it, in the columns of R and Parley. */
 export function cellsOf({ metric, relay, parley, digits, ratio, goal, reached }: Line): string[] {
   const verdict = reached === undefined ? '' : reached ? 'yes' : 'NO'
-  return [metric, shown(relay, digits), shown(parley, digits), ratio?.toFixed(2) ?? '', goal ?? '', verdict]
+  return [metric, shown(relay, digits), shown(parley, digits), shown(ratio, RATIO_DIGITS), goal ?? '', verdict]
 }
 
 export function notesOf({ relay, parley }: Pick<Results, 'relay' | 'parley'>): string[] {
@@ -105,17 +112,7 @@ function noteOf(name: string): (sample: Sample) => string[] {
   return (sample) => sample.notes.map((note) => `${name}: ${note}`)
 }
 
-export function spread(samples: readonly Sample[], key: Metric['key']): Spread | undefined {
-  const values = samples.map((sample) => sample.values[key]).filter(isKnown)
-  if (values.length === 0) return undefined
-  return { least: Math.min(...values), median: median(values), most: Math.max(...values) }
-}
-
-/** NaN is what could not be known: of a server that is not ours. Infinity is what became of nothing. */
-function isKnown(value: number | undefined): value is number {
-  return value !== undefined && Number.isFinite(value)
-}
-
+/** Least, median and most; once where they are the same. */
 export function shown(values: Spread | undefined, digits: number): string {
   if (!values) return ''
   if (values.least === values.most) return values.median.toFixed(digits)

@@ -8,6 +8,8 @@ export type Sample = {
   /** What is NaN is not known, and shown nowhere. */
   readonly values: Readonly<Record<string, number>>
   readonly notes: readonly string[]
+  /** From 1. */
+  readonly round?: number
   /** How it went. */
   readonly watched?: Watched
 }
@@ -15,7 +17,7 @@ export type Sample = {
 /** What most latencies are. */
 export const FROM_UPSTREAM = "from the upstream's write of a token to the client's read"
 
-/** A goal of docs/performance.md, judged on medians. */
+/** A goal of docs/performance.md, judged in each round: it is reached when most of them reach it. */
 export type Goal = { readonly text: string; readonly reached: (parley: number, relay: number) => boolean }
 
 export type Metric = {

@@ -66,27 +66,39 @@ describe('the report beside peers', () => {
     takes: () => true,
     measure: () => Promise.reject(new Error('not measured here')),
   }
+  const ONCE = { least: 1, median: 1, most: 1 }
   const runs: readonly PeerRun[] = [
     {
       name: RELAY,
-      samples: [sample({ cpu: 9, after: 0 }), sample({ cpu: 11, after: 0 }), sample({ cpu: 10, after: 0 })],
+      samples: [sample({ cpu: 8, after: 0 }), sample({ cpu: 12, after: 0 }), sample({ cpu: 10, after: 0 })],
       broken: [],
     },
     {
       name: PARLEY,
-      samples: [sample({ cpu: 4, after: 0 }), sample({ cpu: 8, after: 0 }), sample({ cpu: 5, after: 0 })],
+      samples: [sample({ cpu: 4, after: 0 }), sample({ cpu: 9, after: 0 }), sample({ cpu: 5, after: 0 })],
       broken: [],
     },
-    { name: 'ws', samples: [sample({ cpu: 30, after: Number.NaN }, 'a note')], broken: ['token 3 expected, got "5"'] },
+    // Of its rounds only the third went through.
+    {
+      name: 'ws',
+      samples: [{ ...sample({ cpu: 30, after: Number.NaN }, 'a note'), round: 3 }],
+      broken: ['token 3 expected, got "5"'],
+    },
     { name: 'AG-UI', samples: [], broken: ['answered 500'] },
   ]
 
-  it('has least, median and most, and the ratio of medians to R', () => {
+  it('has least, median and most, also of the ratios to R in the same round', () => {
     const cells = rowsOf(scenario, runs).map(({ cells: [cpu] }) => [cpu?.spread, cpu?.ratio])
     expect(cells).toEqual([
-      [{ least: 9, median: 10, most: 11 }, 1],
-      [{ least: 4, median: 5, most: 8 }, 0.5],
-      [{ least: 30, median: 30, most: 30 }, 3],
+      [{ least: 8, median: 10, most: 12 }, ONCE],
+      [
+        { least: 4, median: 5, most: 9 },
+        { least: 0.5, median: 0.5, most: 0.75 },
+      ],
+      [
+        { least: 30, median: 30, most: 30 },
+        { least: 3, median: 3, most: 3 },
+      ],
       [undefined, undefined],
     ])
   })
@@ -102,7 +114,7 @@ describe('the report beside peers', () => {
 
   it('shows what broke as broken, and what is not known as a dash', () => {
     const text = peerTable(scenario, rowsOf(scenario, runs))
-    expect(text).toMatch(/^\| Parley +\| 4\.0 - 5\.0 - 8\.0 +\| 0\.50 +\| 0 +\|$/m)
+    expect(text).toMatch(/^\| Parley +\| 4\.0 - 5\.0 - 9\.0 +\| 0\.50 - 0\.50 - 0\.75 +\| 0 +\|$/m)
     expect(text).toMatch(/^\| ws +\| 30\.0 +\| 3\.00 +\| - +\|$/m)
     expect(text).toMatch(/^\| AG-UI +\| - +\| - +\| - +\|$/m)
     expect(text).toContain('* ws: BROKE: token 3 expected, got "5"\n* ws: a note')
