@@ -3,9 +3,9 @@ import type { RunHost } from './run-plan.ts'
 
 /**
  * Nobody waits for a checkpoint, so those of all runs go together: they wait so much of their interval, and milliseconds at most.
- * A flush of twenty costs Postgres less than two of ten, and each holds up who shares a core with it.
+ * A flush of twenty costs Postgres less than two of ten; one of fifty holds up for long who shares a core with it.
  */
-const PATIENCE = { share: 0.2, mostMs: 200 }
+const PATIENCE = { share: 0.2, mostMs: 50 }
 
 /**
  * Saves what a running answer said since it was last saved, once an interval: what a crash may take (the exception of I3). A run
