@@ -64,8 +64,8 @@ export class SessionList {
       this.#list,
       [...rows.values()].map(({ element }) => element),
     )
-    if (focused === undefined) return
-    // Its row may have moved, which takes the focus away; where it is gone, what begins a new one has it.
+    if (focused === undefined || holdsFocus(focused.control)) return
+    // Its row has moved, which takes the focus away; where it is gone, what begins a new one has it.
     if (!this.#list.contains(focused.control)) return this.#create.focus()
     focused.row.controls[0].focus()
     focused.control.focus()

@@ -62,6 +62,10 @@ describe('the list of conversations', () => {
 
   it('keeps the focus where it is while the conversation is there, and then gives it to what begins one', () => {
     button('Rename Boat')?.focus()
+    let moves = 0
+    list.element.addEventListener('focusin', () => moves++)
+    list.update([ANNA, { ...BOAT, title: 'Ship' }, COOK], 'a')
+    expect([focused(), moves]).toEqual(['Rename Ship', 0])
     list.update([{ ...BOAT, title: 'Ship' }, ANNA, COOK], 'a')
     expect(focused()).toBe('Rename Ship')
     list.update([ANNA, COOK], 'a')
