@@ -1,5 +1,9 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { linesOf, tableOf } from '../../bench/report.ts'
+import { readReport } from '../../bench/report-file.ts'
 import { absolute, atMost, atMostPlus, type Goal, type Sample, type Scenario } from '../../bench/scenario.ts'
 
 const NOT_HERE = (): Promise<never> => Promise.reject(new Error('not measured here'))
@@ -49,6 +53,21 @@ describe('the report beside R', () => {
     const goal = absolute('<= 2', (cpu) => cpu <= 2)
     const [line] = linesOf({ scenario: scenario(goal, true), outside: false, relay: [], parley: rounds(1, 2, 3) })
     expect([line?.ratio, line?.reached]).toEqual([undefined, true])
+  })
+
+  it('has them also when it is read from a file of a version that wrote one of medians', async () => {
+    const [line] = linesOf({ scenario: scenario(atMost(0.9)), outside: false, relay, parley })
+    const old = { title: 'X', latency: '', relay, parley, lines: [{ ...line, ratio: 0.5 }] }
+    const folder = await mkdtemp(join(tmpdir(), 'parley-report-'))
+    try {
+      await writeFile(
+        join(folder, 'old.json'),
+        JSON.stringify({ machine: '', began: '', command: '', scenarios: { x: old } }),
+      )
+      expect((await readReport(join(folder, 'old.json'))).scenarios['x']?.lines).toEqual([line])
+    } finally {
+      await rm(folder, { recursive: true })
+    }
   })
 
   it('shows a ratio as least, median and most', () => {
