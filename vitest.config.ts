@@ -29,10 +29,10 @@ export function projects(
     // Native addons (sockets, hashing) are loaded by tests: a process, not a worker thread.
     pool: 'forks',
     // Longer than any test should take on two busy cores; a test that needs more says so itself.
-    testTimeout: 20_000,
+    testTimeout: 10_000,
     hookTimeout: 30_000,
-    // One more than the cores of CI and most machines: a third of the tests' time is waiting for programs and clocks.
-    maxWorkers: 3,
+    // One for each core that CI and most machines have.
+    maxWorkers: 2,
     restoreMocks: true,
     unstubEnvs: true,
     unstubGlobals: true,

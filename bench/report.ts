@@ -49,7 +49,8 @@ const HEAD_OUTSIDE = ['', 'min-median-max']
 export const RATIO_DIGITS = 2
 
 /** The lines of a table; a metric that no sample knows has none. */
-export function linesOf({ scenario, outside, relay, parley }: Results): Line[] {
+export function linesOf(results: Results): Line[] {
+  const { scenario, outside, relay, parley } = results
   return scenario.metrics.flatMap(({ key, label, digits, goal }) => {
     const [of, by] = [spreadOf(valuesOf(relay, key)), spreadOf(valuesOf(parley, key))]
     if (of === undefined && by === undefined) return []
@@ -62,7 +63,7 @@ export function linesOf({ scenario, outside, relay, parley }: Results): Line[] {
       parley: by,
       ratio: spreadOf(ratiosOf(parley, relay, key)),
       goal: judged?.text,
-      reached: judged && isReached(judged, key, { scenario, outside, relay, parley }),
+      reached: judged && isReached(judged, key, results),
     }
     return [line]
   })

@@ -1,4 +1,4 @@
-import { type Attributes, el } from './dom.ts'
+import { type Attributes, el, setAttribute } from './dom.ts'
 import { type IconName, icon } from './icons.ts'
 
 /** Milliseconds that a button says that it has copied: long enough to be seen, short enough to copy again. */
@@ -18,6 +18,12 @@ export function iconButton(
   )
 }
 
+/** Another name and tooltip, for a button that stays. */
+export function setLabel(button: HTMLButtonElement, label: string): void {
+  setAttribute(button, 'aria-label', label)
+  setAttribute(button, 'title', label)
+}
+
 export function textButton(label: string, onClick: () => void, extra: Attributes = {}): HTMLButtonElement {
   return el('button', { type: 'button', class: 'button', onclick: onClick, ...extra }, label)
 }
@@ -28,8 +34,7 @@ export function copyButton(label: string, read: () => string): HTMLButtonElement
   let timer: ReturnType<typeof setTimeout> | undefined
   const show = (name: IconName, text: string): void => {
     button.replaceChildren(icon(name))
-    button.setAttribute('aria-label', text)
-    button.title = text
+    setLabel(button, text)
   }
   const copy = async (): Promise<void> => {
     const copied = await copyText(read())

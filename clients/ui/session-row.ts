@@ -1,4 +1,4 @@
-import { iconButton } from './buttons.ts'
+import { iconButton, setLabel } from './buttons.ts'
 import { el, setAttribute, setText } from './dom.ts'
 import type { ShelvedSession } from './session-shelf.ts'
 
@@ -8,7 +8,7 @@ export type SessionRowActions = {
   readonly remove: (session: ShelvedSession) => void
 }
 
-/** One conversation in the list. Its elements stay while it does: a press that a new title or place falls into is not lost. */
+/** One conversation in the list. Its elements stay while it does: a press is lost when what was pressed is replaced before it ends. */
 export class SessionRow {
   readonly #link: HTMLAnchorElement
   readonly #rename: HTMLButtonElement
@@ -41,12 +41,7 @@ export class SessionRow {
     setText(this.#link, title)
     setAttribute(this.#link, 'title', title)
     setAttribute(this.#link, 'aria-current', isCurrent ? 'page' : undefined)
-    name(this.#rename, `Rename ${title}`)
-    name(this.#remove, `Delete ${title}`)
+    setLabel(this.#rename, `Rename ${title}`)
+    setLabel(this.#remove, `Delete ${title}`)
   }
-}
-
-function name(button: HTMLButtonElement, label: string): void {
-  setAttribute(button, 'aria-label', label)
-  setAttribute(button, 'title', label)
 }

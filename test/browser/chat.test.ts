@@ -171,6 +171,28 @@ describeWith('chromium', 'the chat page', () => {
     expect(await anna.questions.count()).toBe(0)
   })
 
+  it('gives a press to the conversation that it began on, though the list changes before it ends', async () => {
+    await anna.say('remember the number 21')
+    await anna.reads('number 21')
+    await anna.sees('Ready')
+    const address = anna.page.url()
+    await anna.page.getByRole('button', { name: 'New conversation' }).click()
+    await anna.say('remember the number 22')
+    await anna.reads('number 22')
+    const second = await anna.secondTab()
+    await second.sees('Ready')
+    await anna.page.locator(`nav a[href="${new URL(address).hash}"]`).hover()
+    await anna.page.mouse.down()
+    await second.page.locator('.title-box').hover()
+    await second.page.getByRole('button', { name: 'Rename conversation' }).click()
+    await second.page.getByRole('textbox', { name: 'Title' }).fill('Twenty-two')
+    await second.page.getByRole('textbox', { name: 'Title' }).press('Enter')
+    await anna.page.getByRole('link', { name: 'Twenty-two' }).waitFor()
+    await anna.page.mouse.up()
+    await anna.reads('number 21')
+    expect(anna.page.url()).toBe(address)
+  })
+
   it('offers the models of the App, and the choice shows in every tab', async () => {
     const second = await anna.secondTab()
     await second.sees('Ready')
