@@ -25,4 +25,4 @@ VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["node", "scripts/healthcheck.mjs"]
 # The space for what lives shortly: docs/performance.md. Node itself is process 1, so that SIGTERM reaches it and the drain begins. Give it time: `docker stop --time 60`.
-CMD ["node", "--max-semi-space-size=32", "dist/main.js"]
+CMD ["node", "--min-semi-space-size=32", "--max-semi-space-size=32", "dist/main.js"]
