@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import * as v from 'valibot'
-import { type Contender, freePort, type Place, type Start, untilAnswers } from './contender.ts'
+import { freePort } from '../test/support/free-port.ts'
+import { type Contender, type Place, type Start, untilAnswers } from './contender.ts'
 import { childrenOf, moveToCore, OTHER_CORE, SERVER_CORE, startNode, stopProcess } from './processes.ts'
 
 /** The bench runs in the project's directory. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { freePort, type Start, untilAnswers } from './contender.ts'
+import { freePort } from '../test/support/free-port.ts'
+import { type Start, untilAnswers } from './contender.ts'
 import { SERVER_CORE, startNode, stopProcess } from './processes.ts'
 
 /** Starts R. */

@@ -1,5 +1,4 @@
 import type { ChildProcess } from 'node:child_process'
-import { createServer } from 'node:net'
 import type { Sql } from 'postgres'
 import type { Target } from './line.ts'
 import { rssKib } from './processes.ts'
@@ -65,14 +64,4 @@ export async function untilAnswers(
     await new Promise((resolve) => setTimeout(resolve, ATTEMPT_MS))
   }
   throw new Error(`nothing answers at ${url}`)
-}
-
-/** A free port of this machine; free a moment ago, which is enough here. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type NetConnectOpts, type Server, type Socket } from 'node:net'
+import { connect, createServer, type NetConnectOpts, type Server, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Dice } from '../support/dice.ts'
+import { freePort } from '../support/free-port.ts'
 
 /**
  * How the way to Postgres behaves. `slow`: what Postgres says comes that much later. `cutting`: that share of what it says is
@@ -35,7 +36,8 @@ export class StoreProxy {
   readonly #dice: Dice
   readonly #pairs = new Set<Pair>()
   #server: Server | undefined
-  #port = 0
+  /** The same when it comes back. */
+  #port: number | undefined
   #way = OPEN
   /** Answers cut and statements failed so far. */
   done = 0
@@ -46,14 +48,14 @@ export class StoreProxy {
   }
 
   get port(): number {
+    if (this.#port === undefined) throw new Error('it does not listen')
     return this.#port
   }
 
   async listen(): Promise<void> {
-    const server = createServer((client) => this.#accept(client))
-    server.listen(this.#port, '127.0.0.1')
+    this.#port ??= await freePort()
+    const server = createServer((client) => this.#accept(client)).listen(this.#port, '127.0.0.1')
     await once(server, 'listening')
-    this.#port = addressOf(server).port
     this.#server = server
   }
 
@@ -146,10 +148,4 @@ function errorResponse(sqlstate: string): Buffer {
   head.write('E')
   head.writeInt32BE(body.length + 4, 1)
   return Buffer.concat([head, body])
-}
-
-function addressOf(server: Server): AddressInfo {
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('the proxy does not listen')
-  return address
 }

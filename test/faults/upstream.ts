@@ -1,4 +1,5 @@
 import { Dice } from '../support/dice.ts'
+import { freePort } from '../support/free-port.ts'
 import { TRANSPORTS } from '../support/live-server.ts'
 import { MessagesApi } from '../support/messages-api.ts'
 import { ParleyProcess } from '../support/parley-process.ts'
@@ -28,7 +29,7 @@ export const upstream: Fault = {
   async run(options) {
     const databases = new Databases(options.databaseUrl)
     const script = new Script()
-    const api = await MessagesApi.listen(script.options)
+    const api = await MessagesApi.listen({ ...script.options, port: await freePort() })
     const own = await databases.env()
     const server = await ParleyProcess.start({ ...envOf(options, api), ...own })
     try {
