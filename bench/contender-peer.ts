@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../test/support/free-port.ts'
-import { type Contender, type Place, type Start } from './contender.ts'
+import type { Contender, Place, Start } from './contender.ts'
 import { startParley } from './contender-parley.ts'
 import { startRelay } from './contender-relay.ts'
 import { PARLEY, type Peer, RELAY } from './peer-list.ts'

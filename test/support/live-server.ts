@@ -39,8 +39,6 @@ export type LiveOptions = {
   readonly origins?: readonly string[]
   /** Default: Apps have no tools of their own. */
   readonly httpTool?: MakeHttpTool
-  /** Default: any free one. */
-  readonly port?: number
 }
 
 const SILENT: Telemetry = { log: () => {}, count: () => {}, observe: () => {}, gauge: () => {} }
@@ -91,7 +89,7 @@ export class LiveServer {
         },
       },
     })
-    return new LiveServer(await server.listen(options.port ?? 0), server, store)
+    return new LiveServer(await server.listen(0), server, store)
   }
 
   connect(sessionId: string = randomUUID(), cursor?: string): Promise<LiveClient> {

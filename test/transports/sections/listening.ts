@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
+import { freePort } from '../../support/free-port.ts'
 import { HandshakeRefused, SocketClient } from '../../support/socket-client.ts'
 import { handshake, RawPeer } from '../raw-peer.ts'
 import type { Rig } from '../rig.ts'
@@ -37,12 +38,7 @@ export function listening(rig: () => Rig, traits: ListenTraits): void {
     })
 
     it('can be taken again at once after close, with connections still winding down', async () => {
-      const holder = createServer().listen(0, '127.0.0.1')
-      await once(holder, 'listening')
-      const address = holder.address()
-      const port = typeof address === 'object' ? (address?.port ?? 0) : 0
-      holder.close()
-      await once(holder, 'close')
+      const port = await freePort()
       for (const answer of ['old', 'new']) {
         const server = await rig().make({
           upgrade: async () => rig().accept(),
