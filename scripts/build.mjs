@@ -5,6 +5,7 @@
 //   src/storage/migrations  -> dist/migrations         found by `new URL('./migrations/', import.meta.url)`, as in src/
 //   src/documents/pdf-worker.mjs -> dist/pdf-worker.mjs   found likewise, as a thread's own file
 //   src/access/proof-worker.mjs  -> dist/proof-worker.mjs
+//   src/tools/builtin/math-worker.mjs -> dist/math-worker.mjs
 //   clients/page, widget    -> dist/public             page.js (a module), page.css, widget.js (a classic script), html
 //
 // An entry that is not in the tree is named and left out; an entry that is there and does not build fails the build.
@@ -19,7 +20,7 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const DIST = 'dist'
 const PUBLIC = join(DIST, 'public')
 const CLI = join(DIST, 'cli.js')
-const WORKERS = ['src/documents/pdf-worker.mjs', 'src/access/proof-worker.mjs']
+const WORKERS = ['src/documents/pdf-worker.mjs', 'src/access/proof-worker.mjs', 'src/tools/builtin/math-worker.mjs']
 const WIDGET_CSS = 'clients/widget/widget.css'
 /** What a page may load beside its scripts. */
 const STATIC = new Set(['.html', '.ico', '.png', '.svg', '.webmanifest'])

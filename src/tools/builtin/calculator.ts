@@ -1,9 +1,8 @@
-import type { MathJsInstance, MathNode } from 'mathjs'
 import * as v from 'valibot'
 import { type Tool, ToolError } from '../../ports/tool.ts'
 import { defineTool } from '../define-tool.ts'
 import { CONSTANTS, call, FUNCTIONS, OPERATORS } from './arithmetic.ts'
-import { loadMathjs } from './mathjs.ts'
+import { parseExpression, type Step } from './mathematics.ts'
 
 /** Characters: a page of sums. It bounds the cost of parsing, too. */
 const MAX_EXPRESSION_LENGTH = 1000
@@ -40,28 +39,17 @@ export const calculator: Tool = defineTool({
     required: ['expression'],
   },
   schema: ArgumentsSchema,
-  run: ({ expression }) => format(evaluate(loadMathjs(), expression)),
+  run: async ({ expression }) => format(await evaluate(expression)),
 })
 
 /**
  * mathjs only reads the expression; what it read is computed here, by tables that hold nothing but numbers. So no name can
  * reach anything, and no step takes long.
  */
-function evaluate(math: MathJsInstance, expression: string): number {
+async function evaluate(expression: string): Promise<number> {
   const spelled = SPELLINGS.reduce((text, [from, to]) => text.replace(from, to), expression)
   checkNesting(spelled)
-  return compute(math, parse(math, spelled))
-}
-
-/** The parser's own message says where it stopped. */
-function parse(math: MathJsInstance, text: string): MathNode {
-  try {
-    return math.parse(text)
-  } catch (thrown) {
-    throw new ToolError(thrown instanceof Error ? `${thrown.message}.` : 'This is not an expression.', {
-      cause: thrown,
-    })
-  }
+  return compute(await parseExpression(spelled))
 }
 
 function checkNesting(text: string): void {
@@ -73,31 +61,39 @@ function checkNesting(text: string): void {
   }
 }
 
-function compute(math: MathJsInstance, node: MathNode): number {
-  if (math.isConstantNode(node)) {
-    if (typeof node.value !== 'number') throw new ToolError('Only numbers can be computed with.')
-    return node.value
-  }
-  if (math.isParenthesisNode(node)) return compute(math, node.content)
-  if (math.isSymbolNode(node)) {
-    const value = CONSTANTS.get(node.name)
-    if (value === undefined) throw new ToolError(`"${node.name}" is not a number that I know.`)
-    return value
-  }
-  if (math.isOperatorNode(node)) return apply(math, OPERATORS, node.fn, node.args)
-  if (math.isFunctionNode(node))
-    return apply(math, FUNCTIONS, math.isSymbolNode(node.fn) ? node.fn.name : '', node.args)
-  throw new ToolError('Only numbers, operators and functions can be computed with.')
+function compute(steps: readonly Step[]): number {
+  const results: number[] = []
+  for (const step of steps) results.push(computeStep(step, results))
+  return results.at(-1) ?? Number.NaN
 }
 
-function apply(math: MathJsInstance, table: typeof FUNCTIONS, name: string, args: readonly MathNode[]): number {
+/** Takes what it needs from the end of the results so far. */
+function computeStep(step: Step, results: number[]): number {
+  switch (step.kind) {
+    case 'constant':
+      if (typeof step.value !== 'number') throw new ToolError('Only numbers can be computed with.')
+      return step.value
+    case 'name':
+      return valueOf(step.name)
+    case 'operator':
+      return apply(OPERATORS, step.name, results.splice(results.length - step.takes))
+    case 'function':
+      return apply(FUNCTIONS, step.name, results.splice(results.length - step.takes))
+    case 'other':
+      throw new ToolError('Only numbers, operators and functions can be computed with.')
+  }
+}
+
+function valueOf(name: string): number {
+  const value = CONSTANTS.get(name)
+  if (value === undefined) throw new ToolError(`"${name}" is not a number that I know.`)
+  return value
+}
+
+function apply(table: typeof FUNCTIONS, name: string, args: readonly number[]): number {
   const entry = table.get(name)
   if (entry === undefined) throw new ToolError(`"${name}" is not an operation that I know.`)
-  return call(
-    name,
-    entry,
-    args.map((arg) => compute(math, arg)),
-  )
+  return call(name, entry, args)
 }
 
 function format(result: number): string {

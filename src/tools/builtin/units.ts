@@ -1,8 +1,7 @@
-import type { MathJsInstance } from 'mathjs'
 import * as v from 'valibot'
 import { type Tool, ToolError } from '../../ports/tool.ts'
 import { defineTool } from '../define-tool.ts'
-import { loadMathjs } from './mathjs.ts'
+import { convertUnit } from './mathematics.ts'
 
 /** Characters: a compound unit such as kg*m^2/s^2 written out. */
 const MAX_UNIT_LENGTH = 60
@@ -42,8 +41,8 @@ export const unitConverter: Tool = defineTool({
     required: ['value', 'from', 'to'],
   },
   schema: ArgumentsSchema,
-  run({ value, from, to }) {
-    const result = convert(loadMathjs(), value, spell(from), spell(to))
+  async run({ value, from, to }) {
+    const result = await convertUnit(value, spell(from), spell(to))
     if (!Number.isFinite(result)) throw new ToolError('The result is too large.')
     return `${value} ${from} = ${Number(result.toPrecision(SHOWN_DIGITS))} ${to}`
   },
@@ -51,13 +50,4 @@ export const unitConverter: Tool = defineTool({
 
 function spell(name: string): string {
   return SPELLINGS.get(name.toLowerCase()) ?? name.replaceAll('µ', 'u')
-}
-
-function convert(math: MathJsInstance, value: number, from: string, to: string): number {
-  try {
-    return math.unit(value, from).toNumber(to)
-  } catch (thrown) {
-    // mathjs says which unit it does not know, or that the two do not fit.
-    throw new ToolError(thrown instanceof Error ? `${thrown.message}.` : 'This cannot be converted.', { cause: thrown })
-  }
 }
