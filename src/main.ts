@@ -4,7 +4,7 @@ import { QuietProofs } from './access/quiet-proofs.ts'
 import { tuneCollector } from './collector.ts'
 import { type Config, ConfigError, readConfig, unknownNames } from './config.ts'
 import { Log } from './log.ts'
-import type { Provider } from './ports/provider.ts'
+import type { Provider, Providers } from './ports/provider.ts'
 import type { Telemetry } from './ports/telemetry.ts'
 import type { TlsFiles, TransportOptions } from './ports/transport.ts'
 import { ParleyError } from './protocol/errors.ts'
@@ -41,16 +41,20 @@ export async function start(config: Config): Promise<Running> {
   // Before a database is started for nothing.
   if (tls !== undefined) readCertificate(tls)
   const transport = await chooseTransport(config.server.transport, config.server.headerBytes)
+  // Their SDKs load while a database starts.
+  const providers = createProviders(providersOf(config, log))
   const storage = await openStorage(storageOptions(config), log)
   try {
-    return await listen(config, log, storage, transport)
+    return await listen(config, log, { storage, transport, providers })
   } catch (thrown) {
     await storage.close()
     throw thrown
   }
 }
 
-async function listen(config: Config, log: Log, storage: OpenedStorage, transport: ChosenTransport): Promise<Running> {
+type Parts = { readonly storage: OpenedStorage; readonly transport: ChosenTransport; readonly providers: Providers }
+
+async function listen(config: Config, log: Log, { storage, transport, providers }: Parts): Promise<Running> {
   const proofs = new QuietProofs({ most: config.access.hashesAtOnce })
   const server = createServer({
     prove: proofs.prove,
@@ -58,7 +62,7 @@ async function listen(config: Config, log: Log, storage: OpenedStorage, transpor
     administration: { reads: storage.store, auditKeepMs: config.access.auditKeepMs },
     documents: storage.store,
     privacy: { store: storage.store, retentionMs: config.store.retentionMs },
-    providers: createProviders(providersOf(config, log)),
+    providers,
     tools: BUILTIN_TOOLS,
     httpTool: createHttpTools(config.tools),
     mcp: createMcpTools({ ...config.tools, ...config.mcp, telemetry: log }),
@@ -70,8 +74,8 @@ async function listen(config: Config, log: Log, storage: OpenedStorage, transpor
     settings: serverSettings(config),
   })
   const port = await server.listen(config.server.port)
-  const scheme = tlsOf(config) === undefined ? 'http' : 'https'
-  const url = `${scheme}://${config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host}:${port}`
+  const { host } = config.server
+  const url = `${tlsOf(config) === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`
   let closing: Promise<void> | undefined
   const closeAll = async (drainMs: number): Promise<void> => {
     await server.close(drainMs)
@@ -97,13 +101,12 @@ function storageOptions({ server, store }: Config): StorageOptions {
 
 /** All are there: one without a key of the operator answers those who bring their own. */
 function providersOf({ models }: Config, telemetry: Telemetry): Provider[] {
-  const scripted = createScripted({ tokensPerSecond: models.scriptedTokensPerSecond })
   const { anthropicApiKey, anthropicBaseUrl, openaiApiKey, openaiBaseUrl } = models
   const common = { maxConcurrent: MAX_UPSTREAM_REQUESTS, telemetry }
   return [
     createAnthropic({ ...reach(anthropicBaseUrl), ...keyOf(anthropicApiKey), ...common }),
     createOpenAi({ ...reach(openaiBaseUrl), ...keyOf(openaiApiKey), ...common }),
-    scripted,
+    createScripted({ tokensPerSecond: models.scriptedTokensPerSecond }),
   ]
 }
 

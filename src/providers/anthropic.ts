@@ -19,12 +19,13 @@ export function createAnthropic(options: AnthropicOptions): Provider {
   const ownKey = options.apiKey === undefined ? 'must' : 'may'
   const load = (): Promise<UpstreamApi> => connect(options)
   const makeReader: MakeReader = ({ model }, push) => new AnthropicReader(model, push)
-  return new UpstreamProvider({ name: ANTHROPIC, ownKey, connect: load, makeReader }, options)
+  const provider = new UpstreamProvider({ name: ANTHROPIC, ownKey, connect: load, makeReader }, options)
+  return ownKey === 'may' ? provider.prepare() : provider
 }
 
 /**
- * The SDK takes 0.3 s to load, so only who needs it waits for it. What it would read of the environment
- * (key, address, log, traces) is given or turned off; its log would hold message text.
+ * The SDK takes 0.3 s to load: with a key of the operator it does so while the server starts, else with the first request. What it would
+ * read of the environment (key, address, log, traces) is given or turned off; its log would hold message text.
  */
 async function connect({ apiKey, baseURL }: AnthropicOptions): Promise<UpstreamApi> {
   const [module, { fetch, bodyOf }] = await Promise.all([import('@anthropic-ai/sdk'), createUpstreamFetch()])

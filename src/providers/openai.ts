@@ -24,11 +24,12 @@ export function createOpenAi(options: OpenAiOptions): Provider {
   const ownKey = options.apiKey === undefined && options.baseURL === undefined ? 'must' : 'may'
   const load = (): Promise<UpstreamApi> => connect(options)
   const makeReader: MakeReader = (request, push) => new OpenAiReader(request, push)
-  return new UpstreamProvider({ name: OPENAI, ownKey, connect: load, makeReader }, options)
+  const provider = new UpstreamProvider({ name: OPENAI, ownKey, connect: load, makeReader }, options)
+  return ownKey === 'may' ? provider.prepare() : provider
 }
 
 /**
- * The SDK takes a while to load, so only who needs it waits for it. What it would read of the environment (keys, address,
+ * The SDK takes a while to load: where the operator has a key or a server, while Parley starts, else with the first request. What it would read of the environment (keys, address,
  * organization, project, log) is given or turned off; its log would hold message text.
  */
 async function connect({ apiKey, baseURL }: OpenAiOptions): Promise<UpstreamApi> {

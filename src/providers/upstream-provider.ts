@@ -47,7 +47,7 @@ export type UpstreamApi = {
 type UpstreamParts = {
   readonly name: string
   readonly ownKey: 'may' | 'must'
-  /** Loads the SDK; called with the first request. */
+  /** Loads the SDK. */
   readonly connect: () => Promise<UpstreamApi>
   readonly makeReader: MakeReader
 }
@@ -68,6 +68,13 @@ export class UpstreamProvider implements Provider {
     this.#options = options
   }
 
+  /** Begins with what the first request would wait for. */
+  prepare(): this {
+    // What is wrong is told to the request.
+    this.#connected().catch(() => undefined)
+    return this
+  }
+
   stream(request: ModelRequest, signal: AbortSignal): AsyncIterable<readonly ModelEvent[]> {
     const open = (upstream: AbortSignal): Promise<Answer> => this.#open(request, upstream)
     return new UpstreamStream(open, this.#parts.makeReader, request, signal)
@@ -79,8 +86,7 @@ export class UpstreamProvider implements Provider {
     this.#active += 1
     const release = (): void => void (this.#active -= 1)
     try {
-      this.#api ??= this.#parts.connect()
-      const api = await this.#api
+      const api = await this.#connected()
       const response = await this.#send(api, request, signal)
       const body = api.bodyOf(response)
       if (body === undefined) throw new ParleyError('provider_error', { cause: new Error('an answer without a body') })
@@ -91,6 +97,10 @@ export class UpstreamProvider implements Provider {
       release()
       throw thrown
     }
+  }
+
+  #connected(): Promise<UpstreamApi> {
+    return (this.#api ??= this.#parts.connect())
   }
 
   /** Resolves with a success; asks again within the policy until then. */
