@@ -92,14 +92,19 @@ export class Chat {
     this.#interruptAll()
   }
 
-  /** Closes who is idle over `spreadMs`, and who works once that is over. Resolves when all are gone, or at the deadline. */
+  /**
+   * Closes who is idle over `spreadMs`, and who works once that is over. What a stall held up follows at twice the pace, not at once.
+   * Resolves when all are gone, or at the deadline.
+   */
   async #letGo(spreadMs: number, deadlineMs: number): Promise<void> {
-    const startedAt = this.#core.now()
+    const startedAt = this.#core.uptime()
     const idle = this.#hub.all().filter(({ caller }) => !isWorking(caller.session))
     const spread = new Set(idle)
-    for (;;) {
-      const elapsed = this.#core.now() - startedAt
-      const due = elapsed >= spreadMs ? idle.length : Math.floor((idle.length * elapsed) / spreadMs)
+    const atOnce = Math.ceil((2 * idle.length * DRAIN_LOOK_MS) / Math.max(spreadMs, 1))
+    for (let due = 0; ; ) {
+      const elapsed = this.#core.uptime() - startedAt
+      const even = elapsed >= spreadMs ? idle.length : Math.floor((idle.length * elapsed) / spreadMs)
+      due = Math.min(even, due + atOnce)
       const leaving = new Set(idle.slice(0, due))
       for (const connection of this.#hub.all())
         if (!isWorking(connection.caller.session) && (leaving.has(connection) || !spread.has(connection)))
@@ -115,8 +120,8 @@ export class Chat {
   }
 
   async #untilNoRun(withinMs: number): Promise<void> {
-    const deadline = this.#core.now() + withinMs
-    while (this.#isWorking() && this.#core.now() < deadline) {
+    const deadline = this.#core.uptime() + withinMs
+    while (this.#isWorking() && this.#core.uptime() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_LOOK_MS))
     }
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { ChatRig, type RigOptions, stopClock } from '../support/chat-rig.ts'
 import { turns } from '../support/turns.ts'
 
@@ -46,6 +46,26 @@ describe('I12: a drain', () => {
     await drained
     expect(seen).toEqual([0, 5, 10, 15, 20])
     expect(idle.every(({ closedWith }) => closedWith?.code === 1012)).toBe(true)
+  })
+
+  it('lets those go at twice the pace whom it held up, not at once', async () => {
+    stopClock()
+    const rig = new ChatRig({ settings: { reconnectMs: 1000 } })
+    const idle = await Promise.all(Array.from({ length: 20 }, () => rig.ready()))
+    const closed = () => idle.filter(({ closedWith }) => closedWith !== undefined).length
+    const drained = rig.chat.drain(30_000)
+    // The event loop stood still.
+    const now = performance.now.bind(performance)
+    const stall = vi.spyOn(performance, 'now').mockImplementation(() => now() + 900)
+    onTestFinished(() => stall.mockRestore())
+    const seen = [closed()]
+    for (let step = 0; step < 5; step++) {
+      await rig.pass(100)
+      seen.push(closed())
+    }
+    await rig.pass(100)
+    await drained
+    expect(seen).toEqual([0, 4, 8, 12, 16, 20])
   })
 
   it('that is short closes idle connections within its deadline, and at once when it is hurried', async () => {

@@ -93,6 +93,7 @@ class Deploys {
     await long.peers[0]?.until(() => isOn(long.peers[0]), STOP_MS)
     if (rolling) balancer.direct(portOf(next))
     const readiness = watchReadiness(old.url)
+    idle.watch()
     const exited = signal === 'SIGTERM' ? old.signal('SIGTERM') : old.signalGroup('SIGINT')
     if (rolling) figures.broken(where, await stopElsewhere(long))
     const code = await exited
