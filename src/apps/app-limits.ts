@@ -13,7 +13,9 @@ const Count = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_COUN
 /** What an App may take of the server, in the place of the server's own figures. */
 export const AppLimitsSchema = v.strictObject({
   connections: v.optional(told('Connections to all of its sessions together, in one process.', Count)),
-  connectionsPerSession: v.optional(told('Connections to one session; the oldest is closed for a new one.', Count)),
+  connectionsPerSession: v.optional(
+    told('Connections to one session; one whose line is down, else the oldest, is closed for a new one.', Count),
+  ),
   runsAtOnce: v.optional(told('Answers under way at once, in one process.', Count)),
   queuedSends: v.optional(
     told(

@@ -20,7 +20,7 @@ export interface ConnectionHost {
   readonly core: Core
   add(connection: Attached): void
   remove(connection: Attached): void
-  /** Closes the oldest connection of a session that has as many as it may, for one that comes. */
+  /** For one that comes to a session with as many as it may have: closes the one that is silent for longest, else the oldest. */
   makeRoom(caller: Caller): void
   /** Keeps the session in memory; throws when it moved. */
   pin(session: Session): void

@@ -1,6 +1,7 @@
 import { encodeControl } from '../protocol/codec.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { Attached, ConnectionHost } from './attached.ts'
+import type { Watcher } from './audience.ts'
 import type { Caller } from './caller.ts'
 import type { Core } from './core.ts'
 import type { Session } from './session.ts'
@@ -9,6 +10,10 @@ import type { Sessions } from './sessions.ts'
 /** Milliseconds between looks at all connections: pings are due and the dead are found within this. */
 const HEARTBEAT_SWEEP_MS = 1000
 const PING_FRAME = encodeControl({ type: 'ping' })
+/** Places left in a session, at most, when its connections are asked whether they are still there; and how many are, the oldest. */
+const [ASK_FROM, ASK_MOST] = [25, 100]
+/** Milliseconds between two such questions to a connection, and until one that says nothing counts as silent. */
+const [ASK_EVERY_MS, SILENT_AFTER_MS] = [250, 100]
 
 /** All connections of this process: heartbeats in one sweep, revocation. */
 export class Hub implements ConnectionHost {
@@ -45,8 +50,13 @@ export class Hub implements ConnectionHost {
   }
 
   makeRoom({ session: { watchers }, app: { limits } }: Pick<Caller, 'session' | 'app'>): void {
-    if (watchers.length < (limits?.connectionsPerSession ?? this.core.settings.connectionsPerSession)) return
-    watchers[0]?.end(new ParleyError('too_many_connections'))
+    const most = limits?.connectionsPerSession ?? this.core.settings.connectionsPerSession
+    const left = most - watchers.length
+    if (left > Math.min(ASK_FROM, most / 2)) return
+    const time = this.core.uptime()
+    const connections = watchers.slice(0, ASK_MOST).filter(isConnection)
+    if (left <= 0) (longestSilent(connections, time) ?? watchers[0])?.end(new ParleyError('too_many_connections'))
+    for (const connection of connections) if (time - connection.pingedAt >= ASK_EVERY_MS) ask(connection, time)
   }
 
   remove(connection: Attached): void {
@@ -87,8 +97,22 @@ export class Hub implements ConnectionHost {
 }
 
 function ping(connection: Attached, time: number): void {
+  connection.outbox.send(PING_FRAME)
+  ask(connection, time)
+}
+
+function ask(connection: Attached, time: number): void {
   if (connection.askedAt <= connection.heardAt) connection.askedAt = time
   connection.pingedAt = time
-  connection.outbox.send(PING_FRAME)
   connection.outbox.socket.ping()
+}
+
+function isConnection(watcher: Watcher): watcher is Attached {
+  return 'heardAt' in watcher
+}
+
+/** The one that was asked longest ago of those that said nothing since: its line is down most likely. */
+function longestSilent(connections: readonly Attached[], time: number): Attached | undefined {
+  const silent = connections.filter(({ heardAt, askedAt }) => askedAt > heardAt && time - askedAt >= SILENT_AFTER_MS)
+  return silent.sort((a, b) => a.askedAt - b.askedAt)[0]
 }

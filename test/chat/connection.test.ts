@@ -141,6 +141,24 @@ describe('a connection', () => {
     await clients[2]?.event('RUN_STARTED')
   })
 
+  it('P-87: stays for one whose line is down, however new that one is', async () => {
+    stopClock()
+    const rig = new ChatRig({ settings: { connectionsPerSession: 4 } })
+    const id = randomUUID()
+    const [first, second, third] = [await rig.ready(id), await rig.ready(id), await rig.ready(id)]
+    await vi.advanceTimersByTimeAsync(1000)
+    const fourth = await rig.ready(id)
+    first.pong()
+    third.pong()
+    await vi.advanceTimersByTimeAsync(250)
+    const fifth = await rig.ready(id)
+    const codes = () => [first, second, third, fourth, fifth].map(({ closedWith }) => closedWith?.code)
+    expect(codes()).toEqual([undefined, 4409, undefined, undefined, undefined])
+    await rig.pass(1000)
+    await rig.ready(id)
+    expect(codes()).toEqual([4409, 4409, undefined, undefined, undefined])
+  })
+
   it('P-22: gives its place among the connections of its address back, and is closed when that went to another', async () => {
     let places = 1
     const admitConnection = () => {
