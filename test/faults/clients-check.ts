@@ -111,11 +111,14 @@ function isObject(answer: unknown): boolean {
   return typeof answer === 'object'
 }
 
-/** A run that was told to be stopped does not succeed. */
+/**
+ * A run that was told to be stopped does not succeed. One that another process had may have ended by itself before the word
+ * came there (P-63); that it is whole is held like that of all.
+ */
 function cancels({ journal, peers }: Outcome): string[] {
   const ends = endsOf(peers)
-  return journal.cancels.flatMap(({ answer }) =>
-    isAck(answer) && answer.state === 'cancelling' && answer.runId !== undefined && ends.get(answer.runId) === 'success'
+  return journal.cancels.flatMap(({ answer, here }) =>
+    here && isAck(answer) && answer.state === 'cancelling' && ends.get(answer.runId ?? '') === 'success'
       ? [`run ${answer.runId} was stopped and succeeded`]
       : [],
   )

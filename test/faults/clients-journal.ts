@@ -19,6 +19,8 @@ export type Cancel = {
   readonly at: number
   answer: Answer | undefined
   answeredAt: number
+  /** The process that answered had the run itself. */
+  here: boolean
 }
 export type Retry = { readonly of: string; readonly at: number; answer: Answer | undefined; answeredAt: number }
 

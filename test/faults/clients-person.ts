@@ -161,11 +161,13 @@ export class Person {
   }
 
   /** Nobody waits for the answer: what a person does next does not depend on it. */
-  #cancel(runId: string | undefined, all: boolean): Promise<Answer> {
-    const cancel: Cancel = { runId, all, at: this.#journal.tick(), answer: undefined, answeredAt: 0 }
+  async #cancel(runId: string | undefined, all: boolean): Promise<Answer> {
+    const cancel: Cancel = { runId, all, at: this.#journal.tick(), answer: undefined, answeredAt: 0, here: false }
     this.#journal.cancels.push(cancel)
     const named = runId === undefined ? {} : { runId }
-    return this.#note(cancel, (id) => ({ type: 'run.cancel', id, all, ...named }))
+    const answer = await this.#note(cancel, (id) => ({ type: 'run.cancel', id, all, ...named }))
+    cancel.here = isAck(answer) && answer.runId !== undefined && this.peer.story.wasHere(answer.runId)
+    return answer
   }
 
   #retry(of: string): void {

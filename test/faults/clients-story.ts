@@ -53,6 +53,11 @@ export class Story {
     return this.#run === undefined ? undefined : `${this.#run} after ${this.#recent.join(' | ')}`
   }
 
+  /** It was on in the process that this client is connected to now: its events came from there. */
+  wasHere(runId: string): boolean {
+    return this.#started.has(runId)
+  }
+
   #fault(what: string, detail: unknown): void {
     this.faults.push(`${what}: ${JSON.stringify(detail).slice(0, 200)} (at ${JSON.stringify(this.#cursor)})`)
   }
