@@ -20,7 +20,10 @@ export interface ConnectionHost {
   readonly core: Core
   add(connection: Attached): void
   remove(connection: Attached): void
-  /** For one that comes to a session with as many as it may have: closes the one that is silent for longest, else the oldest. */
+  /**
+   * For one that comes. Of a session with as many as it may have, the one that is silent for longest is closed, else the oldest; those of
+   * one that is nearly full are asked whether they are still there.
+   */
   makeRoom(caller: Caller): void
   /** Keeps the session in memory; throws when it moved. */
   pin(session: Session): void

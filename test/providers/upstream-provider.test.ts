@@ -1,5 +1,7 @@
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { createAnthropic } from '../../src/providers/anthropic.ts'
 import { AnthropicReader } from '../../src/providers/anthropic-reader.ts'
+import { createOpenAi } from '../../src/providers/openai.ts'
 import { UpstreamProvider } from '../../src/providers/upstream-provider.ts'
 import type { MakeReader } from '../../src/providers/upstream-stream.ts'
 import { failureOf, requestOf } from '../contracts/provider.ts'
@@ -12,7 +14,16 @@ function broken() {
   return { connect, provider }
 }
 
-test('an SDK is loaded with the first request', () => {
+test('an SDK is loaded at once where the operator has a key or an address, else with the first request', () => {
+  const prepare = vi.spyOn(UpstreamProvider.prototype, 'prepare').mockReturnThis()
+  onTestFinished(() => prepare.mockRestore())
+  createAnthropic({ baseURL: 'http://127.0.0.1:1', maxConcurrent: 1 })
+  createOpenAi({ maxConcurrent: 1 })
+  expect(prepare).not.toHaveBeenCalled()
+  createAnthropic({ apiKey: 'k', maxConcurrent: 1 })
+  createOpenAi({ apiKey: 'k', maxConcurrent: 1 })
+  createOpenAi({ baseURL: 'http://127.0.0.1:1', maxConcurrent: 1 })
+  expect(prepare).toHaveBeenCalledTimes(3)
   expect(broken().connect).not.toHaveBeenCalled()
 })
 

@@ -21,7 +21,11 @@ export type Mathematics = {
 /** What the thread says of one call. */
 type Answer = { readonly id: number; readonly result: never; readonly fault?: string }
 
+/** Who waits, until it is told. */
 type Call = { readonly done: (result: never) => void; readonly failed: (why: Error) => void }
+
+/** A thread with what it is asked; `end` fails all of that, and the next call begins another thread. */
+type Running = { readonly worker: Worker; readonly calls: Map<number, Call>; readonly end: (why: Error) => void }
 
 /** Beside this file both in src/tools/builtin and in the bundled dist. */
 const WORKER = new URL('./math-worker.mjs', import.meta.url)
@@ -37,8 +41,7 @@ const PATIENCE_MS = 10_000
 export class MathThread {
   readonly #program: URL
   readonly #patienceMs: number
-  readonly #calls = new Map<number, Call>()
-  #worker: Worker | undefined
+  #running: Running | undefined
   #next = 0
 
   constructor(program = WORKER, patienceMs = PATIENCE_MS) {
@@ -46,42 +49,45 @@ export class MathThread {
     this.#patienceMs = patienceMs
   }
 
-  /** Throws ToolError with what the thread says against it, or when it takes too long. */
+  /** Throws ToolError with what the thread says against it, or when it takes too long; what ended the thread by itself as it is. */
   async ask<Name extends keyof Mathematics>(
     name: Name,
     ...args: Parameters<Mathematics[Name]>
   ): Promise<ReturnType<Mathematics[Name]>> {
-    this.#worker ??= this.#begin()
-    const worker = this.#worker
+    this.#running ??= this.#begin()
+    const { worker, calls, end } = this.#running
     const id = this.#next++
-    const late = setTimeout(() => void worker.terminate(), this.#patienceMs)
+    const late = setTimeout(() => end(new ToolError('This takes too long to compute.')), this.#patienceMs)
     try {
       return await new Promise<ReturnType<Mathematics[Name]>>((done, failed) => {
-        this.#calls.set(id, { done, failed })
+        calls.set(id, { done, failed })
         worker.postMessage({ id, name, args }, [])
       })
     } finally {
       clearTimeout(late)
-      this.#calls.delete(id)
+      calls.delete(id)
     }
   }
 
-  #begin(): Worker {
+  #begin(): Running {
     const worker = new Worker(this.#program, { resourceLimits: { maxOldGenerationSizeMb: HEAP_MB }, env: {} })
+    const calls = new Map<number, Call>()
+    const end = (why: Error): void => {
+      if (this.#running === running) this.#running = undefined
+      for (const { failed } of calls.values()) failed(why)
+      void worker.terminate()
+    }
+    const running: Running = { worker, calls, end }
     worker.unref()
     worker.on('message', ({ id, result, fault }: Answer) => {
-      const call = this.#calls.get(id)
+      const call = calls.get(id)
       if (fault === undefined) call?.done(result)
       else call?.failed(new ToolError(fault))
     })
-    // An answer that cannot be read is none; whatever else ends it, it is told by its exit, too.
-    worker.on('messageerror', () => void worker.terminate())
-    worker.on('error', () => {})
-    worker.on('exit', () => {
-      this.#worker = undefined
-      for (const { failed } of this.#calls.values()) failed(new ToolError('This takes too much to compute.'))
-    })
-    return worker
+    worker.on('messageerror', end)
+    worker.on('error', end)
+    worker.on('exit', () => end(new Error('the thread of mathjs is gone')))
+    return running
   }
 }
 
