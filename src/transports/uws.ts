@@ -125,6 +125,7 @@ class UwsTransport implements Transport {
   // Handshakes
 
   #routeSockets(): void {
+    const entered: (ws: WebSocket<UserData>) => void = this.#entered.push.bind(this.#entered)
     const { maxReadableFrameBytes, maxBufferedBytes, webSocketPath } = this.#options
     this.#app.ws<UserData>(webSocketPath, {
       maxPayloadLength: maxReadableFrameBytes * READABLE_SLACK,
@@ -134,7 +135,7 @@ class UwsTransport implements Transport {
       idleTimeout: IDLE_TIMEOUT_S,
       sendPingsAutomatically: false,
       upgrade: (res, req, context) => this.#upgrade(res, req, context),
-      open: (ws) => this.#open(ws),
+      open: entered,
       message: (ws, message, isBinary) => {
         const { peer } = ws.getUserData()
         if (message.byteLength > maxReadableFrameBytes) peer.close(FRAME_TOO_LARGE, TOO_LARGE_REASON)
@@ -179,23 +180,20 @@ class UwsTransport implements Transport {
     for (const entrant of entrants) this.#letIn(entrant)
   }
 
+  /**
+   * After a corked upgrade the library still reads the old HTTP state, from the end of a block that it has made shorter; where
+   * something was allocated in between, it may find "close the connection" there and shut the new socket (1006). So no code of
+   * ours runs then, at whose start V8 might compile or collect: `open` and the corked call are bound functions of the engine
+   * and of the library. The core is told after the cork has ended.
+   */
   #letIn({ res, sink, head, context, verdict }: Entrant): void {
     if (sink.gone) return
     const peer = new UwsSocket(verdict.handler, this.#closings)
     const key = headerOf(head, 'sec-websocket-key') ?? ''
     // No extension is ever agreed on.
-    res.cork(() => res.upgrade<UserData>({ peer }, key, verdict.protocol ?? '', '', context))
+    res.cork(res.upgrade.bind(res, { peer }, key, verdict.protocol ?? '', '', context))
     const ws = this.#entered.pop()
     if (ws !== undefined) peer.opened(ws)
-  }
-
-  /**
-   * Called in the middle of `res.upgrade`, and does as little as it can. After a corked upgrade the library still reads the old
-   * HTTP state, from the end of a block that it has made shorter; when anything allocates in between it may find "close the
-   * connection" there and shut the new socket (1006). So the core is told after the cork has ended.
-   */
-  #open(ws: WebSocket<UserData>): void {
-    this.#entered.push(ws)
   }
 
   // HTTP
