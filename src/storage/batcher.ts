@@ -1,13 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 
 /** Ids of one query. Keeps a storm of reconnects in statements of milliseconds. */
 const MAX_BATCH = 500
 
-/** Milliseconds from the end of a fetch of at least `from` ids to the next: what comes in a flood goes together. */
-export type Rest = { readonly ms: number; readonly from: number }
-const NO_REST: Rest = { ms: 0, from: Number.POSITIVE_INFINITY }
+/** A fetch of at least `from` ids is a storm: until `lastsMs` after it, who asks first waits `gatherMs` for others. */
+export type Storm = { readonly from: number; readonly gatherMs: number; readonly lastsMs: number }
+const NO_STORM: Storm = { from: Number.POSITIVE_INFINITY, gatherMs: 0, lastsMs: 0 }
 
-type Caller<T> = { readonly resolve: (value: T | undefined) => void; readonly reject: (error: unknown) => void }
+type Batch<T> = { readonly ids: Set<string>; readonly found: Promise<ReadonlyMap<string, T>> }
 
 /**
  * Joins single look-ups: all that are asked for in one loop turn, or while a fetch is on, go with the next fetch. The same id
@@ -15,45 +15,38 @@ type Caller<T> = { readonly resolve: (value: T | undefined) => void; readonly re
  */
 export class Batcher<T> {
   readonly #fetch: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>
-  readonly #rest: Rest
-  #waiting = new Map<string, Caller<T>[]>()
-  #busy = false
+  readonly #storm: Storm
+  #stormEndsAt = 0
+  /** The one that still takes ids. */
+  #open: Batch<T> | undefined
+  /** Resolves when the newest batch before it was answered. */
+  #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(fetch: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>, rest: Rest = NO_REST) {
+  constructor(fetch: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>, storm: Storm = NO_STORM) {
     this.#fetch = fetch
-    this.#rest = rest
+    this.#storm = storm
   }
 
   /** Undefined when the fetch did not bring the id; rejects as the fetch does. */
-  get(id: string): Promise<T | undefined> {
-    return new Promise((resolve, reject) => {
-      const callers = this.#waiting.get(id)
-      if (callers) callers.push({ resolve, reject })
-      else this.#waiting.set(id, [{ resolve, reject }])
-      if (this.#busy) return
-      this.#busy = true
-      setImmediate(() => void this.#run())
-    })
+  async get(id: string): Promise<T | undefined> {
+    if (this.#open === undefined || this.#open.ids.size >= MAX_BATCH) this.#open = this.#begin()
+    this.#open.ids.add(id)
+    return (await this.#open.found).get(id)
   }
 
-  async #run(): Promise<void> {
-    while (this.#waiting.size > 0) {
-      const batch = this.#take()
-      try {
-        const found = await this.#fetch(batch.map(([id]) => id))
-        for (const [id, callers] of batch) for (const { resolve } of callers) resolve(found.get(id))
-      } catch (error) {
-        for (const [, callers] of batch) for (const { reject } of callers) reject(error)
-      }
-      if (batch.length >= this.#rest.from) await sleep(this.#rest.ms)
-    }
-    this.#busy = false
+  #begin(): Batch<T> {
+    const ids = new Set<string>()
+    const found = this.#fetchInTurn(ids, this.#turn)
+    this.#turn = found.catch(() => undefined)
+    return { ids, found }
   }
 
-  /** A map that is emptied as fast as it is filled leaves a chain of old tables, which keep what they held: so the next is a new one. */
-  #take(): readonly (readonly [string, Caller<T>[]])[] {
-    const all = [...this.#waiting]
-    this.#waiting = new Map(all.slice(MAX_BATCH))
-    return all.slice(0, MAX_BATCH)
+  async #fetchInTurn(ids: ReadonlySet<string>, turn: Promise<unknown>): Promise<ReadonlyMap<string, T>> {
+    await turn
+    const { from, gatherMs, lastsMs } = this.#storm
+    await (performance.now() < this.#stormEndsAt ? sleep(gatherMs) : nextTurn())
+    if (this.#open?.ids === ids) this.#open = undefined
+    if (ids.size >= from) this.#stormEndsAt = performance.now() + lastsMs
+    return this.#fetch([...ids])
   }
 }

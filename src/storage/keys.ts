@@ -24,7 +24,8 @@ export type KeyRecord = {
 }
 
 /** Milliseconds between look-ups of keys that are not in memory: who guesses at ids makes a hundred queries a second, however many they are. */
-const LOOK_UP_REST = { ms: 10, from: 1 }
+const APART_MS = 10
+const LOOK_UPS = { from: 1, gatherMs: APART_MS, lastsMs: APART_MS }
 
 const toDate = (millis: number | undefined) => (millis === undefined ? null : new Date(millis))
 
@@ -40,7 +41,7 @@ export function createKeyStore(pool: Pool): KeyStore {
         where k.id in (select value from json_array_elements_text(${JSON.stringify(ids)}::text::json))`
     })
     return new Map(records.map((record) => [record.id, toKey(record)]))
-  }, LOOK_UP_REST)
+  }, LOOK_UPS)
   return {
     findKey: (id) => finds.get(id),
     async createKey(row) {

@@ -21,7 +21,7 @@ import {
 } from './session-queries.ts'
 
 /** In a storm look-ups wait for each other, as a query costs more than what it finds; a single one waits for nobody. */
-const STORM_REST = { ms: 2, from: 4 }
+const STORM = { from: 4, gatherMs: 4, lastsMs: 50 }
 /** Milliseconds for an answer to whoever asks whether the store is there: those who ask wait a second themselves. */
 const PING_MS = 900
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
@@ -42,7 +42,7 @@ export function createSessionStore({
   const loads = new Batcher<LoadedSession>(async (ids) => {
     const records = await pool.query((sql) => selectSessions(sql, ids, node))
     return new Map(records.map((record) => [record.id, toLoaded(record)]))
-  }, STORM_REST)
+  }, STORM)
   return {
     node,
     // A malformed id is nobody's, and must not fail the query of all others.

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { Batcher, type Rest } from '../../src/storage/batcher.ts'
+import { Batcher, type Storm } from '../../src/storage/batcher.ts'
 
 /** A fetch that answers when it is told to. */
-function manual(rest?: Rest) {
+function manual(storm?: Storm) {
   const calls: { ids: readonly string[]; answer: (found?: Error) => void }[] = []
   const batcher = new Batcher<string>((ids) => {
     return new Promise((resolve, reject) => {
@@ -10,7 +10,7 @@ function manual(rest?: Rest) {
         error ? reject(error) : resolve(new Map(ids.filter((id) => id !== 'no').map((id) => [id, `the ${id}`])))
       calls.push({ ids, answer })
     })
-  }, rest)
+  }, storm)
   const call = async (index: number) => {
     await expect.poll(() => calls.length).toBeGreaterThan(index)
     const found = calls[index]
@@ -45,8 +45,8 @@ describe('Batcher', () => {
     expect(calls).toHaveLength(2)
   })
 
-  it('rests where it is told to: what comes one by one after a fetch goes together', async () => {
-    const { batcher, calls, call } = manual({ ms: 50, from: 1 })
+  it('gathers in a storm: what comes one by one goes together', async () => {
+    const { batcher, calls, call } = manual({ from: 1, gatherMs: 50, lastsMs: 60_000 })
     const first = batcher.get('a')
     const one = await call(0)
     one.answer()
@@ -63,8 +63,11 @@ describe('Batcher', () => {
     expect(calls).toHaveLength(2)
   })
 
-  it('does not rest after a fetch of fewer than it is told to', async () => {
-    const { batcher, calls, call } = manual({ ms: 60_000, from: 2 })
+  it.each([
+    ['a fetch of fewer than a storm has', { from: 2, gatherMs: 60_000, lastsMs: 60_000 }],
+    ['a storm that is over', { from: 1, gatherMs: 60_000, lastsMs: 0 }],
+  ])('waits for nobody after %s', async (_, storm) => {
+    const { batcher, calls, call } = manual(storm)
     for (const [nth, id] of ['a', 'b'].entries()) {
       const got = batcher.get(id)
       ;(await call(nth)).answer()
