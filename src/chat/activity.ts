@@ -5,6 +5,9 @@ import type { Run } from './run.ts'
 /** A send that waits for the active run to end. */
 export type QueuedSend = { readonly run: RunRow; readonly message: MessageRow }
 
+/** One for all sessions at rest. */
+export const NOTHING_QUEUED: readonly QueuedSend[] = []
+
 /** A run that another living process has on. `history` is the store's, with what was checkpointed of the answer. */
 export type Elsewhere = {
   readonly kind: 'elsewhere'

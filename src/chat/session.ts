@@ -3,7 +3,7 @@ import type { LoadedSession, Owner, RunRow, SessionRow } from '../ports/store.ts
 import { encodeControl, encodeEvent } from '../protocol/codec.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { ControlFrame, LastRun, SessionStatus } from '../protocol/frames.ts'
-import { type Activity, NOTHING, type QueuedSend } from './activity.ts'
+import { type Activity, NOTHING, NOTHING_QUEUED, type QueuedSend } from './activity.ts'
 import { Audience, NOBODY, type Watcher, withOne, withoutOne } from './audience.ts'
 import type { Core, Ticking } from './core.ts'
 import { orGone } from './gone.ts'
@@ -29,7 +29,7 @@ export class Session implements RunHost, Ticking, LogReader {
   readonly audience: Audience
   row: SessionRow
   activity: Activity = NOTHING
-  queue: readonly QueuedSend[] = []
+  queue: readonly QueuedSend[] = NOTHING_QUEUED
   /** Before then a queue whose next run could not be started is left alone. */
   queueWaitsUntil = 0
   lastRun: LastRun | undefined

@@ -20,6 +20,8 @@ export type OfferedProtocols = {
   readonly credential?: Credential
 }
 
+const NOTHING_OFFERED: OfferedProtocols = { speaksParley: false, sessionIds: [] }
+
 /** The list a client passes to `new WebSocket(url, protocols)`. */
 export function offerProtocols(sessionId: string, credential?: Credential): string[] {
   const secret =
@@ -31,7 +33,8 @@ export function offerProtocols(sessionId: string, credential?: Credential): stri
 
 /** Reads a `Sec-WebSocket-Protocol` header (comma separated); unknown entries are ignored. */
 export function readProtocols(header: string | undefined): OfferedProtocols {
-  const offered = (header ?? '').split(',').map((entry) => entry.trim())
+  if (header === undefined) return NOTHING_OFFERED
+  const offered = header.split(',').map((entry) => entry.trim())
   const all = (prefix: string) =>
     offered.filter((entry) => entry.startsWith(prefix)).map((entry) => entry.slice(prefix.length))
   const [key] = all(KEY_PREFIX)
