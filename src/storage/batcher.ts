@@ -19,8 +19,8 @@ export class Batcher<T> {
   #stormEndsAt = 0
   /** The one that still takes ids. */
   #open: Batch<T> | undefined
-  /** Resolves when the newest batch before it was answered. */
-  #turn: Promise<unknown> = Promise.resolve()
+  /** Resolves when the newest batch was answered; keeps nothing of the answer. */
+  #turn: Promise<void> = Promise.resolve()
 
   constructor(fetch: (ids: readonly string[]) => Promise<ReadonlyMap<string, T>>, storm: Storm = NO_STORM) {
     this.#fetch = fetch
@@ -37,11 +37,11 @@ export class Batcher<T> {
   #begin(): Batch<T> {
     const ids = new Set<string>()
     const found = this.#fetchInTurn(ids, this.#turn)
-    this.#turn = found.catch(() => undefined)
+    this.#turn = found.then(noop, noop)
     return { ids, found }
   }
 
-  async #fetchInTurn(ids: ReadonlySet<string>, turn: Promise<unknown>): Promise<ReadonlyMap<string, T>> {
+  async #fetchInTurn(ids: ReadonlySet<string>, turn: Promise<void>): Promise<ReadonlyMap<string, T>> {
     await turn
     const { from, gatherMs, lastsMs } = this.#storm
     await (performance.now() < this.#stormEndsAt ? sleep(gatherMs) : nextTurn())
@@ -50,3 +50,5 @@ export class Batcher<T> {
     return this.#fetch([...ids])
   }
 }
+
+function noop(): void {}
