@@ -41,6 +41,8 @@ describeWith('chromium', 'the page without a mouse', () => {
     expect(await focused()).toBe('Try again')
     await keyboard.press('Enter')
     await anna.sees('Answering…')
+    // What was stopped may have got as far as the next line reads.
+    await anna.page.getByText('Stopped.', { exact: true }).waitFor({ state: 'detached' })
     await anna.reads(/\b7\b/)
     await anna.composer.focus()
     await keyboard.press('Escape')
