@@ -6,10 +6,13 @@ import { MessagesApi } from '../support/messages-api.ts'
 import { CANARY } from './upstream-canaries.ts'
 import { ordinary } from './upstream-said.ts'
 import type { Script } from './upstream-script.ts'
+import { within } from './watched-server.ts'
 
 /** Requests that the retry policy allows for one answer. */
 const TRIES = 3
 const KEY = 'case-dead.'
+/** Milliseconds for the end of a request to be seen at both of its ends. */
+const LET_GO_MS = 2000
 
 /** Nobody listens at the API's address; then something that speaks no HTTP; then the API again. */
 export async function checkDeadPort(port: number, api: MessagesApi, script: Script) {
@@ -47,6 +50,7 @@ export async function checkDeadPort(port: number, api: MessagesApi, script: Scri
   script.set(KEY, [ordinary('Back again.').reply])
   expect('the API is back', await ends('and now?'), 'RUN_FINISHED')
   expect('the API is back: requests', script.requests(KEY).length, 1)
+  await within(LET_GO_MS, () => back.open === 0)
   expect('the API is back: requests left open', back.open, 0)
   await back.close()
   return { violations, frames: client.socket.frames, ways: 2, runs: 3 }
