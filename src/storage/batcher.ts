@@ -3,7 +3,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 /** Ids of one query. Keeps a storm of reconnects in statements of milliseconds. */
 const MAX_BATCH = 500
 
-/** A fetch of at least `from` ids is a storm: until `lastsMs` after it, who asks first waits `gatherMs` for others. */
+/** A fetch of at least `from` ids is a storm: until `lastsMs` after it began, who asks first waits `gatherMs` for others. */
 export type Storm = { readonly from: number; readonly gatherMs: number; readonly lastsMs: number }
 const NO_STORM: Storm = { from: Number.POSITIVE_INFINITY, gatherMs: 0, lastsMs: 0 }
 

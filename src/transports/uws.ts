@@ -183,7 +183,7 @@ class UwsTransport implements Transport {
   /**
    * After a corked upgrade the library still reads the old HTTP state, from the end of a block that it has made shorter; where
    * something was allocated in between, it may find "close the connection" there and shut the new socket (1006). So no code of
-   * ours runs then, at whose start V8 might compile or collect: `open` and the corked call are bound functions of the engine
+   * ours runs then, at whose start V8 might compile: `open` and the corked call are bound functions of the engine
    * and of the library. The core is told after the cork has ended.
    */
   #letIn({ res, sink, head, context, verdict }: Entrant): void {

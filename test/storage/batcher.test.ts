@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Batcher, type Storm } from '../../src/storage/batcher.ts'
+import { collectGarbage } from '../support/collect-garbage.ts'
 
 /** A fetch that answers when it is told to. */
 function manual(storm?: Storm) {
@@ -86,6 +87,15 @@ describe('Batcher', () => {
     const two = await call(1)
     two.answer()
     expect(await again).toBe('the a')
+  })
+
+  it('keeps nothing of what it has answered', async () => {
+    const batcher = new Batcher<object>(async (ids) => new Map(ids.map((id) => [id, {}])))
+    const found = await batcher.get('a').then((row) => row && new WeakRef(row))
+    await collectGarbage()
+    expect(found).toBeInstanceOf(WeakRef)
+    expect(found?.deref()).toBeUndefined()
+    expect(await batcher.get('b')).toEqual({})
   })
 
   it('bounds the ids of one fetch', async () => {
