@@ -82,8 +82,10 @@ class Gate extends Allowances implements RunningAccess {
       return request.ticket === undefined
         ? this.#identifyVisitor(request, app)
         : this.#identifyBearer(request.ticket, request, app)
-    const verdict = await this.#verdictOn(key, request)
-    await this.#findApp(app)
+    // Each wait costs a handshake memory and a microtask: none where all is known.
+    const found = this.#verdictOn(key, request)
+    const verdict = found instanceof Promise ? await found : found
+    if (this.#apps.peek(app) === undefined) await this.#findApp(app)
     if (!verdict.apps.has(app)) throw new ParleyError('forbidden')
     this.#checkUse(verdict, request)
     return verdict.principal

@@ -22,10 +22,18 @@ export function createApps(parts: AppsParts): RunningApps {
   return new Registry(parts)
 }
 
+/** What is known of one id. */
+type Known = {
+  /** All who ask at once share it. */
+  readonly read: Promise<App | undefined>
+  /** Once it was read, if there is one. */
+  app: App | undefined
+}
+
 class Registry implements RunningApps {
   readonly #parts: AppsParts
-  /** Promises, so that all who ask at once share a read. A change takes them out: a read under way is not kept. */
-  readonly #known = new LRUCache<string, Promise<App | undefined>>({ max: MAX_APPS })
+  /** A change takes out what it concerns: a read under way is not kept. */
+  readonly #known = new LRUCache<string, Known>({ max: MAX_APPS })
   readonly #unsubscribe: () => void
 
   constructor(parts: AppsParts) {
@@ -34,14 +42,24 @@ class Registry implements RunningApps {
   }
 
   get(id: string): Promise<App | undefined> {
-    const known = this.#known.get(id)
-    if (known !== undefined) return known
-    const read = this.#read(id)
-    this.#known.set(id, read)
-    read.catch(() => {
-      if (this.#known.peek(id) === read) this.#known.delete(id)
-    })
-    return read
+    const before = this.#known.get(id)
+    if (before !== undefined) return before.read
+    const known: Known = { read: this.#read(id), app: undefined }
+    this.#known.set(id, known)
+    known.read.then(
+      (app) => {
+        known.app = app
+        return undefined
+      },
+      () => {
+        if (this.#known.peek(id) === known) this.#known.delete(id)
+      },
+    )
+    return known.read
+  }
+
+  peek(id: string): App | undefined {
+    return this.#known.get(id)?.app
   }
 
   close(): void {

@@ -62,10 +62,10 @@ export class Connection implements SocketHandler, Attached {
       this.#host.pin(this.caller.session)
       this.#host.makeRoom(this.caller)
       this.caller.session.attach(this)
+      if (!this.#resume(this.caller.cursor)) this.#look()
     } catch (thrown) {
-      return this.end(toParleyError(thrown))
+      this.end(toParleyError(thrown))
     }
-    void this.#attach().catch((thrown: unknown) => this.end(toParleyError(thrown)))
   }
 
   received(text: string): void {
@@ -129,12 +129,12 @@ export class Connection implements SocketHandler, Attached {
     if (this.#hasPlace) leavePlace(this.#host.core, this.caller)
   }
 
-  /** Says `session.ready`, brings the client to the head and makes it live. */
-  async #attach(): Promise<void> {
-    if (!this.#resume(this.caller.cursor)) await look(this.caller.session, (history) => this.#show(history))
+  #look(): void {
+    const shown = look(this.caller.session, (history) => this.#show(history))
+    void shown?.catch((thrown: unknown) => this.end(toParleyError(thrown)))
   }
 
-  /** The snapshot and the position it stands for belong together. */
+  /** Says `session.ready`, brings the client to the head and makes it live. The snapshot and the position it stands for belong together. */
   #show(history: History): void {
     if (this.#state === 'closed') return
     const { session } = this.caller

@@ -17,6 +17,9 @@ import { leavePlace, takePlace } from './take-place.ts'
 const DEFAULT_APP = 'default'
 /** Names under which people would put a long-lived secret into a URL, where logs and histories keep it. */
 const SECRET_PARAMETERS = ['key', 'api_key', 'apikey', 'token', 'access_token']
+/** A query that names an App at most, as those of most clients: nothing of it has to be parsed. */
+const PLAIN_QUERY = /^(?:app=([a-z0-9-]*))?$/
+const NO_PARAMETERS = new URLSearchParams()
 /** A cursor that cannot be read is one that nothing can be served from: a snapshot replaces what the client has. */
 const UNREADABLE: Cursor = { epoch: '', seq: 0 }
 const MS_PER_SECOND = 1000
@@ -36,7 +39,7 @@ export async function handshake(hub: Hub, request: HandshakeRequest): Promise<Ha
   const offered = readProtocols(request.header('sec-websocket-protocol'))
   try {
     const handler = await open(hub, readForm(request, offered))
-    return { accept: true, handler, ...(offered.speaksParley ? { protocol: PROTOCOL_VERSION } : {}) }
+    return offered.speaksParley ? { accept: true, handler, protocol: PROTOCOL_VERSION } : { accept: true, handler }
   } catch (thrown) {
     return refuse(hub, toParleyError(thrown), request, offered)
   }
@@ -50,14 +53,14 @@ async function open(hub: Hub, form: Form): Promise<SocketHandler> {
   if (needsRandomId(principal) && !isRandomSessionId(form.sessionId)) {
     throw new ParleyError('bad_request', { message: 'session: must be a random UUID (version 4 or 7)' })
   }
-  const app = await core.apps.get(form.app)
+  const app = core.apps.peek(form.app) ?? (await core.apps.get(form.app))
   if (app === undefined) throw new ParleyError('app_not_found')
   const from = core.access.addressOf(form.access)
   // Looked at here so that a flood is refused before it costs a socket; taken when the socket opens, as a peer may leave until then.
   const guest = { from, principal, app }
   takePlace(core, guest)
   leavePlace(core, guest)
-  const reconnectToken = await core.access.reconnectToken(principal)
+  const reconnectToken = principal.kind === 'ticket' ? await core.access.reconnectToken(principal) : undefined
   const session = await hub.sessions.open(form.sessionId, ownerOf(principal, form.app))
   // That wire is a run's events, and those of a run of another process come from there only.
   if (form.alias !== undefined && session.activity.kind === 'elsewhere')
@@ -78,7 +81,8 @@ function needsRandomId(principal: Principal): boolean {
 }
 
 function readForm(request: HandshakeRequest, offered: OfferedProtocols): Form {
-  const query = new URLSearchParams(request.query)
+  const plain = PLAIN_QUERY.exec(request.query)
+  const query = plain === null ? new URLSearchParams(request.query) : NO_PARAMETERS
   for (const name of SECRET_PARAMETERS)
     if (query.has(name)) throw new ParleyError('bad_request', { message: `${name}: a key does not belong into a URL` })
   const header = request.header('x-session-id')
@@ -90,7 +94,7 @@ function readForm(request: HandshakeRequest, offered: OfferedProtocols): Form {
   const cursor = query.get('cursor')
   const ticket = offered.credential?.kind === 'ticket' ? offered.credential.ticket : (query.get('ticket') ?? undefined)
   return {
-    app: check(AppIdSchema, query.get('app') ?? DEFAULT_APP, 'app'),
+    app: check(AppIdSchema, plain?.[1] ?? query.get('app') ?? DEFAULT_APP, 'app'),
     sessionId,
     alias: readAliasQuery(query),
     cursor: cursor === null ? undefined : (parseCursor(cursor) ?? UNREADABLE),

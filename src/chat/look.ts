@@ -2,14 +2,22 @@ import { MAX_PAGE_MESSAGES } from '../protocol/limits.ts'
 import { History } from './history.ts'
 import type { Session } from './session.ts'
 
+type Show = (history: History) => void
+
 /**
- * Shows the conversation to one who has come; `show` must not wait, so that what it sees belongs to the log's head. Who comes
- * first mostly reads and says nothing: of a session at rest that is not in memory a page is read, and not kept.
+ * Shows the conversation to one who has come: at once (undefined) where the session is new, else when it was read. `show` must not
+ * wait, so that what it sees belongs to the log's head.
  */
-export async function look(session: Session, show: (history: History) => void): Promise<void> {
+export function look(session: Session, show: Show): Promise<void> | undefined {
+  if (session.stored || !mayPeek(session)) return read(session, show)
+  show(new History({ messages: [], hasMore: false }))
+  return undefined
+}
+
+/** Who comes first mostly reads and says nothing: of a session at rest that is not in memory a page is read, and not kept. */
+async function read(session: Session, show: Show): Promise<void> {
   const { row } = session
   if (!mayPeek(session)) return show(await session.history())
-  if (!session.stored) return show(new History({ messages: [], hasMore: false }))
   const page = await readPage(session)
   // Every change of what is stored makes a new row, and one that is under way holds the session.
   const isCurrent = session.row === row && isAtRest(session)

@@ -1,11 +1,11 @@
-import { randomUUID } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import type { EventLog, LogBounds, LogEntry, LogRead, LogReader, LogSize, SessionLog } from '../ports/event-log.ts'
 import { canJoin, type Event, isDelta } from '../protocol/events.ts'
 import type { Cursor } from '../protocol/ids.ts'
 import { type Segment, segmentOf } from './log-segment.ts'
 
-/** Characters of an epoch's name, 48 random bits: no two lives of a log share one. */
-const EPOCH_LENGTH = 12
+/** No two lives of a log share an epoch. */
+const EPOCH_BYTES = 6
 /** A compaction goes down to this share of a bound, so that its cost is spread over many appends. */
 const COMPACT_TO = 0.75
 const NO_ENTRIES: readonly LogEntry[] = []
@@ -69,12 +69,24 @@ type Keeper = {
   readonly settled: (log: MemorySessionLog) => void
 }
 
+/** Random bytes of epochs to come: drawn many at once, which takes a twentieth of the time. */
+const drawn = Buffer.alloc(EPOCH_BYTES * 128)
+let used = drawn.length
+
+function newEpoch(): string {
+  if (used === drawn.length) {
+    randomFillSync(drawn)
+    used = 0
+  }
+  used += EPOCH_BYTES
+  return drawn.toString('hex', used - EPOCH_BYTES, used)
+}
+
 class MemorySessionLog implements SessionLog {
   /** When its last run ended; undefined while one is on. */
   settledAt: number | undefined
   readonly #keeper: Keeper
-  /** The last part of a UUID: Node draws many of those at once, which takes a twentieth of the time. */
-  readonly epoch = randomUUID().slice(-EPOCH_LENGTH)
+  readonly epoch = newEpoch()
   #seq = 0
   #segments = NO_SEGMENTS
   #count = 0

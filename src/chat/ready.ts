@@ -61,7 +61,13 @@ export function updatedFrame(session: Session, app: App): SessionUpdated {
   }
 }
 
+const NO_FRAMES: readonly string[] = []
+
 /** P-29: each made when it is asked for. */
-export function* openingFrames(events: readonly Event[]): Generator<string> {
+export function openingFrames(events: readonly Event[]): Iterable<string> {
+  return events.length === 0 ? NO_FRAMES : encodeEach(events)
+}
+
+function* encodeEach(events: readonly Event[]): Generator<string> {
   for (const event of events) yield encodeSyntheticEvent(event)
 }

@@ -73,8 +73,9 @@ export class Sessions {
    */
   async open(id: string, owner: Owner, wallet?: Wallet): Promise<Session> {
     // One that is being loaded is in memory already, but nobody may act on it before it is mended.
-    const held = this.#opening.has(id) ? undefined : this.#held(id)
-    const session = held ?? (await this.#openOnce(id, owner, wallet))
+    const opening = this.#opening.get(id)
+    const held = opening === undefined ? this.#held(id) : undefined
+    const session = held ?? (await (opening ?? this.#begin(id, owner, wallet)))
     if (!session.isOwnedBy(owner)) throw new ParleyError('session_not_found')
     return session
   }
@@ -91,6 +92,7 @@ export class Sessions {
   /** Keeps the session in memory while something uses it; `unpin` when that ends. */
   pin(session: Session): void {
     if (session.retired) throw new ParleyError('internal_error', { message: 'The session moved; connect again' })
+    if (this.#pinned.get(session.id) === session) return
     this.#idle.delete(session.id)
     this.#pinned.set(session.id, session)
   }
@@ -123,9 +125,7 @@ export class Sessions {
     return session.pinned && session.stored ? session : undefined
   }
 
-  #openOnce(id: string, owner: Owner, wallet?: Wallet): Promise<Session> {
-    const known = this.#opening.get(id)
-    if (known !== undefined) return known
+  #begin(id: string, owner: Owner, wallet?: Wallet): Promise<Session> {
     const opening = this.#load(id, owner, wallet)
     this.#opening.set(id, opening)
     return opening

@@ -60,7 +60,7 @@ export interface Access {
   authenticate(request: AccessRequest): Promise<Principal>
   /** By a secret key, for a session of `app`; throws `forbidden` for scopes that the key lacks and for other principals. */
   mintTicket(principal: Principal, app: string, grant: Grant): Promise<Ticket>
-  /** With what a principal that a ticket let in may come back to its session; undefined for all others. */
+  /** With what a principal of kind `ticket` may come back to its session; undefined for all others. */
   reconnectToken(principal: Principal): Promise<string | undefined>
   /**
    * Who is this, that shows no credential but knows the random id of a session of `owner`? As much as App `app` lets holders

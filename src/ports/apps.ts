@@ -113,4 +113,6 @@ export type App = {
 export interface Apps {
   /** The current definition; a change shows within a second. The `default` App exists unless it is configured off. */
   get(id: string): Promise<App | undefined>
+  /** What `get` would give, where that is in memory; undefined says nothing. */
+  peek(id: string): App | undefined
 }

@@ -28,10 +28,10 @@ export class Batcher<T> {
   }
 
   /** Undefined when the fetch did not bring the id; rejects as the fetch does. */
-  async get(id: string): Promise<T | undefined> {
+  get(id: string): Promise<T | undefined> {
     if (this.#open === undefined || this.#open.ids.size >= MAX_BATCH) this.#open = this.#begin()
     this.#open.ids.add(id)
-    return (await this.#open.found).get(id)
+    return this.#open.found.then((all) => all.get(id))
   }
 
   #begin(): Batch<T> {

@@ -12,8 +12,12 @@ export function addressText(text: string | undefined): string {
 
 /** The same for the 4 or 16 bytes in network order that the kernel holds; empty bytes are a peer that has left. */
 export function addressFromBytes(bytes: ArrayBuffer): string {
+  if (bytes.byteLength === V4_BYTES) {
+    const view = new DataView(bytes)
+    return `${view.getUint8(0)}.${view.getUint8(1)}.${view.getUint8(2)}.${view.getUint8(3)}`
+  }
   const address = Buffer.from(bytes)
-  if (address.length <= V4_BYTES) return address.join('.')
+  if (address.length === 0) return ''
   const hex = address.toString('hex')
   if (hex.startsWith(V4_MAPPED)) return address.subarray(-V4_BYTES).join('.')
   const groups = hex.match(/.{4}/g) ?? []

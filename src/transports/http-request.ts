@@ -95,16 +95,10 @@ export function splitTarget(target: string): { readonly path: string; readonly q
   return at < 0 ? { path: target, query: '' } : { path: target.slice(0, at), query: target.slice(at + 1) }
 }
 
-/** Its headers are asked for many times: found by name, not by looking at all. */
 export function toHandshake(head: RequestHead): HandshakeRequest {
   const { path, query } = splitTarget(head.target)
   const { address, secure } = head.peer
-  const headers = new Map<string, string>()
-  for (const [name, value] of head.headers) {
-    const before = headers.get(name)
-    headers.set(name, before === undefined ? value : `${before}, ${value}`)
-  }
-  return { path, query, address, secure, header: (name) => headers.get(name) }
+  return { path, query, address, secure, header: (name) => headerOf(head, name) }
 }
 
 /** Sixteen bytes in base64 (RFC 6455 4.1). */

@@ -53,10 +53,13 @@ export function createUwsTransport(
   return new UwsTransport(library, handlers, options, telemetry)
 }
 
+/** Who waits for the verdict on its handshake. */
+type Waiting = { gone: boolean }
+
 /** A handshake that was accepted and waits for its turn. */
 type Entrant = {
   readonly res: HttpResponse
-  readonly sink: UwsSink
+  readonly waiting: Waiting
   readonly head: RequestHead
   readonly context: us_socket_context_t
   readonly verdict: Accepted
@@ -77,6 +80,7 @@ class UwsTransport implements Transport {
   readonly #entered: WebSocket<UserData>[] = []
   #listening: us_listen_socket | undefined
   #draining = false
+  readonly #isDraining = (): boolean => this.#draining
 
   constructor(library: UwsLibrary, handlers: TransportHandlers, options: TransportOptions, telemetry: Telemetry) {
     this.#library = library
@@ -159,10 +163,14 @@ class UwsTransport implements Transport {
   }
 
   async #judge(head: RequestHead, res: HttpResponse, context: us_socket_context_t): Promise<void> {
-    const sink = new UwsSink(res, () => this.#draining)
-    const decision = await decide(this.#handlers, head, () => this.#draining, this.#telemetry)
-    if (!('accept' in decision)) return sendResponse(decision, sink, head.method)
-    if (!sink.gone) this.#enter({ res, sink, head, context, verdict: decision })
+    const waiting: Waiting = { gone: false }
+    res.onAborted(() => {
+      waiting.gone = true
+    })
+    const decision = await decide(this.#handlers, head, this.#isDraining, this.#telemetry)
+    if (waiting.gone) return
+    if ('accept' in decision) this.#enter({ res, waiting, head, context, verdict: decision })
+    else await sendResponse(decision, new UwsSink(res, this.#isDraining), head.method)
   }
 
   /**
@@ -186,21 +194,21 @@ class UwsTransport implements Transport {
    * ours runs then, at whose start V8 might compile: `open` and the corked call are bound functions of the engine
    * and of the library. The core is told after the cork has ended.
    */
-  #letIn({ res, sink, head, context, verdict }: Entrant): void {
-    if (sink.gone) return
-    const peer = new UwsSocket(verdict.handler, this.#closings)
+  #letIn({ res, waiting, head, context, verdict }: Entrant): void {
+    if (waiting.gone) return
+    const socket = new UwsSocket(verdict.handler, this.#closings)
     const key = headerOf(head, 'sec-websocket-key') ?? ''
     // No extension is ever agreed on.
-    res.cork(res.upgrade.bind(res, { peer }, key, verdict.protocol ?? '', '', context))
+    res.cork(res.upgrade.bind(res, { peer: socket }, key, verdict.protocol ?? '', '', context))
     const ws = this.#entered.pop()
-    if (ws !== undefined) peer.opened(ws)
+    if (ws !== undefined) socket.opened(ws)
   }
 
   // HTTP
 
   #request(res: HttpResponse, req: HttpRequest): void {
     const head = headFromUws(res, req, this.#secure)
-    const exchange = exchangeFromUws(head, res, this.#options.maxBodyBytes, () => this.#draining)
+    const exchange = exchangeFromUws(head, res, this.#options.maxBodyBytes, this.#isDraining)
     const missed = isWebSocketUpgrade(head) && splitTarget(head.target).path === this.#options.webSocketPath
     const fault = missed ? handshakeFault(head) : undefined
     // The library takes a handshake without a key for an ordinary request.

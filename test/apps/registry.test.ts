@@ -41,6 +41,19 @@ describe('the Apps', () => {
     expect([reads(store, 'shop'), reads(store, 'nowhere')]).toEqual([1, 1])
   })
 
+  it('can be had without waiting once they were read, and not after a change', async () => {
+    const { apps, put } = open()
+    await put('shop', 'Shop')
+    const asked = apps.get('shop')
+    expect(apps.peek('shop')).toBeUndefined()
+    const shop = await asked
+    expect(apps.peek('shop')).toBe(shop)
+    await put('shop', 'Store')
+    expect(apps.peek('shop')).toBeUndefined()
+    await apps.get('nowhere')
+    expect(apps.peek('nowhere')).toBeUndefined()
+  })
+
   it('show a change at once, and only that App is read again', async () => {
     const { apps, store, put } = open()
     await put('shop', 'Shop')

@@ -111,7 +111,7 @@ export function openSite({ metricsPublic = false, assets, ...options }: SiteOpti
   const hosts = new Hosts({ host: options.host ?? '127.0.0.1', origins: options.origins ?? [] })
   const http = createHttp({
     access: gate.access,
-    apps: { get: async () => undefined },
+    apps: { get: async () => undefined, peek: () => undefined },
     sessions,
     exports: { exportSessions: () => exportOf([]) },
     conversations: NO_CONVERSATIONS,

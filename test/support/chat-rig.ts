@@ -132,7 +132,7 @@ export class ChatRig {
           tools.filter((tool) => app.tools.some((one) => one.kind === 'server' && one.name === tool.spec.name)),
         listed: async () => [],
       },
-      apps: { get: async (id) => (id === this.app?.id ? this.app : undefined) },
+      apps: { get: async (id) => (id === this.app?.id ? this.app : undefined), peek: () => undefined },
       access: this.#access(),
       telemetry: this.#telemetry(),
       settings,
