@@ -2,7 +2,10 @@ import { MAX_PAGE_MESSAGES } from '../protocol/limits.ts'
 import { History } from './history.ts'
 import type { Session } from './session.ts'
 
+/** `history` is to be read only. */
 type Show = (history: History) => void
+
+const NOTHING_SAID = new History({ messages: [], hasMore: false })
 
 /**
  * Shows the conversation to one who has come: at once (undefined) where the session is new, else when it was read. `show` must not
@@ -10,7 +13,7 @@ type Show = (history: History) => void
  */
 export function look(session: Session, show: Show): Promise<void> | undefined {
   if (session.stored || !mayPeek(session)) return read(session, show)
-  show(new History({ messages: [], hasMore: false }))
+  show(NOTHING_SAID)
   return undefined
 }
 
