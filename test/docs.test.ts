@@ -6,6 +6,8 @@ import { configTable, readConfig } from '../src/config.ts'
 import { SEARCH_DOCUMENTS } from '../src/ports/documents.ts'
 import { METRICS } from '../src/ports/telemetry.ts'
 import { ERRORS } from '../src/protocol/errors.ts'
+import { INVARIANTS } from '../src/storage/invariants.ts'
+import { readSteps } from '../src/storage/migrate.ts'
 import { BUILTIN_TOOLS } from '../src/tools/builtin.ts'
 import { readFences, readTables } from './protocol/markdown.ts'
 
@@ -123,6 +125,30 @@ describe('docs/operations.md', () => {
       row.help,
     ])
     expect(rowsOf('metric')).toEqual(rows)
+  })
+
+  it('copies every table to another database, each after those that it refers to', () => {
+    const [, list = ''] = /for t in ([a-z_ ]+); do/.exec(operations) ?? []
+    const copied = list.split(' ')
+    const tables = read('schema.sql')
+      .split(/^create table /m)
+      .slice(1)
+    const names = tables.map((table) => table.slice(0, table.indexOf(' ')))
+    expect([...copied, 'schema_version', 'changes'].toSorted()).toEqual(names.toSorted())
+    const early = tables.flatMap((table, nth) =>
+      [...table.matchAll(/references (\w+)/g)].filter(
+        ([, other = '']) => copied.indexOf(other) > copied.indexOf(names[nth] ?? ''),
+      ),
+    )
+    expect(early).toEqual([])
+  })
+
+  it('shows the schema version and the number of invariants as they are', () => {
+    expect(operations.match(/schema version (?!99)\d+|knows \d+/g)).toEqual([
+      `knows ${readSteps().length}`,
+      `schema version ${readSteps().length}`,
+    ])
+    expect(operations).toContain(`All ${INVARIANTS.length} invariants hold`)
   })
 
   it('explains log lines that the code writes', () => {
