@@ -72,7 +72,9 @@ create table keys (
   -- IP addresses and networks that it may be used from; empty: all.
   addresses jsonb not null default '[]',
   -- 16 bits of a digest of the secret; null: not known, as of publishable keys.
-  tag integer
+  tag integer,
+  -- The key that took its place.
+  successor text
 );
 create index keys_by_account on keys (account, id);
 
@@ -218,4 +220,4 @@ create table acts (
 create index acts_by_account on acts (account, id);
 create index acts_by_time on acts (at);
 
-insert into schema_version (version) values (12);
+insert into schema_version (version) values (13);

@@ -50,6 +50,7 @@ export class KeyAdmin {
   ): Promise<ShownKey & { readonly oldUntil: number }> {
     return this.#audit.noted(actor, 'key.rotate', id, async () => {
       const old = await this.#find(actor, id)
+      if (old.successor !== undefined) throw replaced(id, old.successor)
       checkOverlap(overlap)
       checkLifetime(wanted)
       assertMayGive(actor, old.scopes, old.apps)
@@ -100,6 +101,11 @@ function withoutSecret({ hash: _hash, tag: _tag, ...facts }: KeyRow): KeyFacts {
 function explainMissingApp(thrown: unknown): never {
   if (!(thrown instanceof ParleyError) || thrown.code !== 'app_not_found') throw thrown
   throw new ParleyError('app_not_found', { message: 'apps: not every one of them is stored', cause: thrown })
+}
+
+/** It has the end of an overlap for an expiry; what is left of its life is its successor's. */
+function replaced(id: string, successor: string): ParleyError {
+  return new ParleyError('conflict', { message: `Key ${successor} took the place of ${id}; rotate that one` })
 }
 
 function noSuchKey(id: string): ParleyError {

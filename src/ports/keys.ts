@@ -21,6 +21,8 @@ export type KeyRow = {
   readonly expiresAt?: number
   readonly revokedAt?: number
   readonly lastUsedAt?: number
+  /** The id of the key that took its place. */
+  readonly successor?: string
 }
 
 /** What a key that takes another's place has of its own. */

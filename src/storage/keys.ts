@@ -21,6 +21,7 @@ export type KeyRecord = {
   readonly last_used_at: Time | null
   readonly addresses: readonly string[]
   readonly tag: number | null
+  readonly successor: string | null
 }
 
 /** Milliseconds between look-ups of keys that are not in memory: who guesses at ids makes a hundred queries a second, however many they are. */
@@ -107,8 +108,9 @@ function replaceKey(sql: Sql, id: string, successor: Successor, until: number) {
   const createdAt = sql`${toDate(successor.createdAt)}::timestamptz`
   return sql`
     with old as (
-      update keys set expires_at = least(expires_at, ${toDate(until)}::timestamptz)
-      where id = ${id} and revoked_at is null and (expires_at is null or expires_at > ${createdAt})
+      update keys set expires_at = least(expires_at, ${toDate(until)}::timestamptz), successor = ${successor.id}
+      where id = ${id} and successor is null and revoked_at is null
+        and (expires_at is null or expires_at > ${createdAt})
       returning *
     ), made as (
       insert into keys (id, account, kind, hash, label, scopes, origins, created_at, expires_at, addresses, tag)
@@ -138,5 +140,6 @@ export function toKey(record: KeyRecord): KeyRow {
     ...(record.expires_at === null ? {} : { expiresAt: toMillis(record.expires_at) }),
     ...(record.revoked_at === null ? {} : { revokedAt: toMillis(record.revoked_at) }),
     ...(record.last_used_at === null ? {} : { lastUsedAt: toMillis(record.last_used_at) }),
+    ...(record.successor === null ? {} : { successor: record.successor }),
   }
 }

@@ -18,7 +18,7 @@ export function keyRules(make: MakeStore): void {
     }
 
     it('gives every field of a key back', async () => {
-      const full: Required<KeyRow> = {
+      const full: Required<Omit<KeyRow, 'successor'>> = {
         ...key(),
         kind: 'publishable',
         tag: 65_535,
@@ -82,7 +82,12 @@ export function keyRules(make: MakeStore): void {
       }
       expect(await store().rotateKey(old.id, successor, NOW + 50)).toBe(true)
       expect(await store().findKey(successor.id)).toStrictEqual({ ...old, ...successor })
-      expect(await store().findKey(old.id)).toStrictEqual({ ...old, lastUsedAt: NOW, expiresAt: NOW + 50 })
+      expect(await store().findKey(old.id)).toStrictEqual({
+        ...old,
+        lastUsedAt: NOW,
+        expiresAt: NOW + 50,
+        successor: successor.id,
+      })
       const both = [old.id, successor.id].map((id) => ({ kind: 'key', id }))
       await expect.poll(() => changes).toEqual(expect.arrayContaining(both))
       stop()
@@ -103,6 +108,24 @@ export function keyRules(make: MakeStore): void {
         expect(await store().rotateKey(id, successor, NOW + 50)).toBe(false)
         expect(await store().findKey(successor.id)).toBeUndefined()
       }
+    })
+
+    it('rotates a key once, also when two ask for it at the same time; its successor can be rotated in its turn', async () => {
+      const old = key()
+      await store().createKey(old)
+      const next = () => ({ id: `n${randomUUID()}`, hash: 'h', createdAt: NOW + 5 })
+      const [first, second, third] = [next(), next(), next()]
+      const both = await Promise.all([
+        store().rotateKey(old.id, first, NOW + 50),
+        other().store.rotateKey(old.id, second, NOW + 50),
+      ])
+      expect(both.filter(Boolean)).toHaveLength(1)
+      const [made, refused] = both[0] ? [first, second] : [second, first]
+      expect((await store().findKey(old.id))?.successor).toBe(made.id)
+      expect(await store().findKey(refused.id)).toBeUndefined()
+      expect(await store().rotateKey(old.id, third, NOW + 50)).toBe(false)
+      expect(await store().rotateKey(made.id, third, NOW + 50)).toBe(true)
+      expect(await store().findKey(third.id)).not.toHaveProperty('successor')
     })
 
     it('keeps the latest use of keys', async () => {

@@ -49,10 +49,15 @@ export class MemoryKeys implements KeyStore, AccountStore, AppStore, TicketStore
     await this.#answer()
     const row = this.#data.keys.get(id)
     const expiresAt = Math.min(until, row?.expiresAt ?? until)
-    if (!row || row.revokedAt !== undefined || (row.expiresAt ?? Number.POSITIVE_INFINITY) <= successor.createdAt)
+    if (
+      !row ||
+      row.revokedAt !== undefined ||
+      row.successor !== undefined ||
+      (row.expiresAt ?? Number.POSITIVE_INFINITY) <= successor.createdAt
+    )
       return false
     const { expiresAt: _mine, lastUsedAt: _used, tag: _tag, ...kept } = row
-    this.#data.keys.set(id, { ...row, expiresAt })
+    this.#data.keys.set(id, { ...row, expiresAt, successor: successor.id })
     this.#data.keys.set(successor.id, { ...kept, ...successor })
     for (const each of [id, successor.id]) this.#data.tell({ kind: 'key', id: each })
     return true

@@ -32,6 +32,7 @@ const Key = v.strictObject({
   expiresAt: v.optional(Time),
   revokedAt: v.optional(Time),
   lastUsedAt: v.optional(Time),
+  successor: v.optional(v.string()),
 })
 export type KeyJson = v.InferOutput<typeof Key>
 export const KeysAnswer = v.strictObject({ keys: v.array(Key), next: Next })

@@ -12,6 +12,7 @@ afterAll(() => rig.close())
 
 const KEYS = '/v1/admin/keys'
 const HOUR = 3_600_000
+const DAY_S = 86_400
 
 function shown({ body }: Answered): { secret: string; id: string } {
   const { secret, key } = v.parse(v.object({ secret: v.string(), key: v.object({ id: v.string() }) }), body)
@@ -133,6 +134,24 @@ describe('keys over /v1/admin', () => {
     expect(left).toBeLessThan(61_000)
     await rig.ask(await rig.admin(), 'DELETE', `${KEYS}/${id}`)
     expect(codeOf(await rig.ask(await rig.admin(), 'POST', `${KEYS}/${id}/rotate`, {}))).toBe('conflict')
+  })
+
+  it('are rotated once: the life of a successor is that of the key, not of the overlap', async () => {
+    const admin = await rig.admin()
+    const wish = { apps: ['shop'], scopes: ['read'], expiresInSeconds: 90 * DAY_S }
+    const { id } = shown(await rig.ask(admin, 'POST', KEYS, wish))
+    const next = shown(await rig.ask(admin, 'POST', `${KEYS}/${id}/rotate`, {}))
+    const again = await rig.ask(admin, 'POST', `${KEYS}/${id}/rotate`, {})
+    expect([codeOf(again), messageOf(again)]).toEqual([
+      'conflict',
+      `Key ${next.id} took the place of ${id}; rotate that one`,
+    ])
+    const third = shown(await rig.ask(admin, 'POST', `${KEYS}/${next.id}/rotate`, {}))
+    const life = ((await rig.server.store.findKey(third.id))?.expiresAt ?? 0) - Date.now()
+    expect(life / 1000 / DAY_S).toBeCloseTo(90, 1)
+    expect((await rig.ask(admin, 'GET', KEYS)).body).toMatchObject({
+      keys: expect.arrayContaining([expect.objectContaining({ id, successor: next.id })]),
+    })
   })
 
   it('that were revoked a moment ago administer nothing', async () => {
