@@ -40,7 +40,8 @@ export type EndEntry = {
   readonly kind: 'end'
   readonly id: string
   readonly runId: string
-  readonly end: RunEnd
+  /** `unfinished`: of an earlier run a snapshot says no more, neither that somebody stopped it nor that it broke off. */
+  readonly end: RunEnd | { readonly outcome: 'unfinished' }
   readonly isLast: boolean
   /** When its last message began, ISO 8601. */
   readonly at?: string
@@ -184,7 +185,7 @@ function endOf(run: Run, answers: readonly string[], conversation: Conversation,
     kind: 'end',
     id: `end:${run.id}`,
     runId: run.id,
-    end: endIn(conversation.ends, run.id) ?? { outcome: interrupted ? 'interrupted' : 'success' },
+    end: endIn(conversation.ends, run.id) ?? { outcome: interrupted ? 'unfinished' : 'success' },
     isLast,
     ...(at === undefined ? {} : { at }),
     answers,

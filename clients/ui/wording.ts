@@ -72,10 +72,12 @@ export function endText({ end, answers }: EndEntry): string {
       return 'Stopped.'
     case 'interrupted':
       return 'Interrupted before it was finished.'
+    case 'unfinished':
+      return 'Not finished.'
     case 'error':
       return `${end.message ?? 'The answer failed'}${end.message?.endsWith('.') === true ? '' : '.'}`
     default:
-      return end.outcome satisfies never
+      return end satisfies never
   }
 }
 

@@ -111,9 +111,18 @@ export function isWebSocketUpgrade(head: RequestHead): boolean {
   return headerOf(head, 'upgrade')?.toLowerCase() === 'websocket'
 }
 
+const NOT_UPGRADED =
+  'This path is a WebSocket, and the request does not ask for one; a proxy in front has to pass on Upgrade and Connection'
+
+/** An ordinary request to the WebSocket's path is a handshake that something is wrong with. */
+export function missedUpgrade(head: RequestHead, webSocketPath: string): ParleyError | undefined {
+  return splitTarget(head.target).path === webSocketPath ? handshakeFault(head) : undefined
+}
+
 /** What is wrong with the form of a WebSocket handshake, asked before anyone else looks at it; the same on every transport. */
 export function handshakeFault(head: RequestHead): ParleyError | undefined {
   const fault = (message: string) => new ParleyError('bad_request', { message })
+  if (!isWebSocketUpgrade(head)) return fault(NOT_UPGRADED)
   if (head.method !== 'GET') return fault('A WebSocket handshake is a GET')
   if (!WEBSOCKET_KEY.test(headerOf(head, 'sec-websocket-key') ?? ''))
     return fault('Sec-WebSocket-Key is missing or not well formed')

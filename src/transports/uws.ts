@@ -11,7 +11,7 @@ import type { TlsFiles, Transport, TransportHandlers, TransportOptions } from '.
 import { readCertificate } from './certificate.ts'
 import { FRAME_TOO_LARGE, TOO_LARGE_REASON } from './close-codes.ts'
 import { type Accepted, decide } from './handshake.ts'
-import { handshakeFault, headerOf, isWebSocketUpgrade, type RequestHead, splitTarget } from './http-request.ts'
+import { headerOf, isWebSocketUpgrade, missedUpgrade, type RequestHead } from './http-request.ts'
 import { errorResponse, sendResponse } from './http-response.ts'
 import { serveHttp } from './http-serve.ts'
 import { exchangeFromUws, headFromUws, UwsSink } from './http-uws.ts'
@@ -209,9 +209,8 @@ class UwsTransport implements Transport {
   #request(res: HttpResponse, req: HttpRequest): void {
     const head = headFromUws(res, req, this.#secure)
     const exchange = exchangeFromUws(head, res, this.#options.maxBodyBytes, this.#isDraining)
-    const missed = isWebSocketUpgrade(head) && splitTarget(head.target).path === this.#options.webSocketPath
-    const fault = missed ? handshakeFault(head) : undefined
     // The library takes a handshake without a key for an ordinary request.
+    const fault = missedUpgrade(head, this.#options.webSocketPath)
     if (fault !== undefined) return void sendResponse(errorResponse(fault), exchange.sink, head.method)
     void serveHttp(this.#handlers, exchange, this.#telemetry)
   }

@@ -10,7 +10,7 @@ import { CLOSE_TIMEOUT_MS, SLOW_CONSUMER, SLOW_REASON } from './close-codes.ts'
 import { textFrame } from './frames.ts'
 import { type Accepted, decide } from './handshake.ts'
 import { exchangeFromNode, headFromNode, sinkOnSocket } from './http-node.ts'
-import { hasBody, isWebSocketUpgrade, type RequestHead, splitTarget } from './http-request.ts'
+import { hasBody, isWebSocketUpgrade, missedUpgrade, type RequestHead, splitTarget } from './http-request.ts'
 import { errorResponse, sendResponse } from './http-response.ts'
 import { type Exchange, serveHttp } from './http-serve.ts'
 import { type AnyRequest, type AnyResponse, createHttp2Server, exchangeFromHttp2 } from './http2-node.ts'
@@ -149,8 +149,15 @@ class WsTransport implements Transport {
 
   // HTTP
 
-  async #request(req: AnyRequest, res: AnyResponse): Promise<void> {
-    await serveHttp(this.#handlers, this.#exchange(req, res), this.#telemetry)
+  #request(req: AnyRequest, res: AnyResponse): Promise<void> {
+    return this.#serve(this.#exchange(req, res))
+  }
+
+  async #serve(exchange: Exchange): Promise<void> {
+    const { head, sink } = exchange
+    const fault = missedUpgrade(head, this.#options.webSocketPath)
+    if (fault !== undefined) return sendResponse(errorResponse(fault), sink, head.method)
+    await serveHttp(this.#handlers, exchange, this.#telemetry)
   }
 
   #exchange(req: AnyRequest, res: AnyResponse): Exchange {
@@ -170,7 +177,7 @@ class WsTransport implements Transport {
     const sink = sinkOnSocket(req, socket)
     // Node has given the parser up, so a body cannot be read.
     if (hasBody(head)) return sendResponse(errorResponse(new ParleyError('bad_request')), sink, head.method)
-    await serveHttp(this.#handlers, { head, body: undefined, sink }, this.#telemetry)
+    await this.#serve({ head, body: undefined, sink })
   }
 
   #peerOf(socket: Pick<TcpSocket, 'remoteAddress'>): Peer {

@@ -32,6 +32,24 @@ describe('a connection that a ticket opened', () => {
   })
 })
 
+describe('a connection with a good cursor', () => {
+  it('P-27: gets what it missed, how things stand, and nothing else', async () => {
+    const rig = new ChatRig()
+    const id = randomUUID()
+    const client = await rig.ready(id)
+    const { epoch, seq } = client.last('session.ready') ?? {}
+    const kinds = async (cursor: string) => {
+      const back = await rig.ready(id, { cursor })
+      await turns()
+      return back.frames.map((frame) => ('chunk' in frame ? frame.chunk.type : frame.type))
+    }
+    const standing = ['session.updated', 'session.status']
+    expect(await kinds(`${epoch}-${seq}`)).toEqual(['session.ready', ...standing])
+    await client.say('m1')
+    expect(await kinds(`${epoch}-${seq}`)).toEqual(['session.ready', 'RUN_STARTED', ...standing])
+  })
+})
+
 describe('a connection', () => {
   it.each(BAD_FRAMES)('P-10: lives after a frame that %s, and says what is wrong', async (_what, text) => {
     const client = await new ChatRig().ready()

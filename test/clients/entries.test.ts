@@ -68,7 +68,7 @@ describe('the transcript', () => {
 
   it('says how a run ended, also when only its messages tell', () => {
     const interrupted: Message = { ...answer, metadata: { ...metadata, interrupted: true } }
-    expect(talk([interrupted]).at(-1)).toMatchObject({ end: { outcome: 'interrupted' } })
+    expect(talk([interrupted]).at(-1)).toMatchObject({ end: { outcome: 'unfinished' } })
     const ends = { r1: { outcome: 'error' as const, code: 'provider_error', message: 'No answer' } }
     expect(talk([], { ends }).at(-1)).toMatchObject({ end: ends.r1, answers: [] })
   })

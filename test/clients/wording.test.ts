@@ -50,6 +50,7 @@ describe('what is said at the end of a run', () => {
     expect(endText({ ...end, end: { outcome: 'success' } })).toBe('')
     expect(endText({ ...end, answers: [], end: { outcome: 'success' } })).not.toBe('')
     expect(endText({ ...end, end: { outcome: 'cancelled' } })).toBe('Stopped.')
+    expect(endText({ ...end, end: { outcome: 'unfinished' } })).toBe('Not finished.')
     expect(endText({ ...end, end: { outcome: 'error', message: 'The model is overloaded' } })).toBe(
       'The model is overloaded.',
     )

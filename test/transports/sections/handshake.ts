@@ -147,7 +147,7 @@ export function handshakes(rig: () => Rig): void {
       rig().fetch = async () => new Response('plain')
       const body = await new Promise<string>((resolve, reject) => {
         const headers = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABkAAQAAP__' }
-        const sent = request(`${rig().http}/ws`, { headers }, (response) =>
+        const sent = request(`${rig().http}/other`, { headers }, (response) =>
           response.on('data', (chunk) => resolve(String(chunk))),
         )
         sent.on('error', reject).end()
@@ -155,9 +155,20 @@ export function handshakes(rig: () => Rig): void {
       expect(body).toBe('plain')
     })
 
-    it('of a plain GET to the WebSocket path is an ordinary request', async () => {
-      rig().fetch = async () => new Response('use a WebSocket', { status: 426 })
-      expect((await fetch(`${rig().http}/ws`)).status).toBe(426)
+    it.each([
+      ['', 'GET', {}],
+      [' with a query', 'GET', {}],
+      [' by another method', 'POST', {}],
+      [' for another protocol', 'GET', { connection: 'Upgrade', upgrade: 'h2c' }],
+    ])('that a proxy took its Upgrade from is told so%s', async (what, method, headers) => {
+      const query = what === ' with a query' ? '?app=shop' : ''
+      const text = await new Promise<string>((resolve, reject) => {
+        const sent = request(`${rig().http}/ws${query}`, { method, headers }, (response) => {
+          response.on('data', (chunk) => resolve(`${response.statusCode} ${chunk}`))
+        })
+        sent.on('error', reject).end()
+      })
+      expect(text).toMatch(/^400 .*"bad_request".*a proxy in front has to pass on Upgrade/)
     })
 
     it('with 100 KB of headers passes', async () => {
