@@ -58,10 +58,14 @@ export class Neighbours {
     }
   }
 
-  /** I4: it names its run; one that comes late finds another, or none. */
+  /** I4: it names its run; one that comes late finds another, or none. One that comes while the run starts finds it after that. */
   #cancel(sessionId: string, runId: string): void {
-    const run = this.#sessions.find(sessionId)?.active
-    if (run?.runId === runId) run.stop({ kind: 'cancelled' })
+    const session = this.#sessions.find(sessionId)
+    const stop = (): void => {
+      if (session?.active?.runId === runId) session.active.stop({ kind: 'cancelled' })
+    }
+    stop()
+    if (session?.busy === true) void session.exclusive(async () => stop())
   }
 
   #changed(id: string): void {
@@ -69,7 +73,7 @@ export class Neighbours {
     if (opening !== undefined) return void opening.then(() => this.#changedWhileRead(id)).catch(() => undefined)
     const session = this.#sessions.find(id)
     if (session === undefined) this.#sessions.changedAway(id)
-    else if (session.pinned) this.#renew(session)
+    else if (this.#sessions.isInUse(session)) this.#renew(session)
     else this.#sessions.drop(session, new ParleyError('internal_error'))
   }
 

@@ -77,6 +77,8 @@ export class Sessions {
     const held = opening === undefined ? this.#held(id) : undefined
     const session = held ?? (await (opening ?? this.#begin(id, owner, wallet)))
     if (!session.isOwnedBy(owner)) throw new ParleyError('session_not_found')
+    // Until the next sweep, as one that is loaded: whoever opens it is about to use it.
+    if (held?.retired === false) this.pin(held)
     return session
   }
 
@@ -93,8 +95,14 @@ export class Sessions {
   pin(session: Session): void {
     if (session.retired) throw new ParleyError('internal_error', { message: 'The session moved; connect again' })
     if (this.#pinned.get(session.id) === session) return
+    // Itself, or one of its id that was retired while it aged.
     this.#idle.delete(session.id)
     this.#pinned.set(session.id, session)
+  }
+
+  /** In use, or opened a moment ago. */
+  isInUse(session: Session): boolean {
+    return session.pinned || this.#pinned.get(session.id) === session
   }
 
   /** Lets it age when nothing uses it any more. */
@@ -137,9 +145,8 @@ export class Sessions {
       const loaded = await this.#core.store.load(id)
       const row = newRow(id, owner, this.#core.now())
       const session = new Session(this.#core, wallet === undefined ? row : { ...row, wallet }, loaded)
-      this.#pinned.set(id, session)
+      this.pin(session)
       if (loaded !== undefined) await this.#mend(session, loaded)
-      // Most are attached to in this moment; the next sweep lets the others age.
       if (session.queue.length > 0) void startNext(session)
       return session
     } finally {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { ChatRig, type RigOptions, stopClock } from '../support/chat-rig.ts'
 import type { FakeSocket } from '../support/fake-socket.ts'
 import { turns } from '../support/turns.ts'
@@ -173,6 +173,60 @@ describe('a session whose run another living process has on', () => {
     stream.stop()
     await rig.pass(100)
     expect(rig.model.streams).toHaveLength(1)
+  })
+
+  it.each([
+    ['by its name', (runId: string) => ({ type: 'run.cancel', runId }) as const],
+    ['with all', () => ({ type: 'run.cancel', all: true }) as const],
+  ])('P-55 P-56 I4: a stop %s reaches a send that the other process has just started', async (_how, command) => {
+    const { rig, other, client, watcher } = await begin()
+    await client.say('m2')
+    const runId = statuses(client)?.queue[0]?.runId ?? ''
+    await turns()
+    expect(statuses(watcher)).toMatchObject({ queued: 1 })
+    other.store.goDeaf()
+    await client.ask({ type: 'run.cancel' })
+    const next = await rig.model.request(1)
+    expect(await watcher.ask(command(runId))).toMatchObject({ state: 'cancelling' })
+    await turns()
+    expect(next.signal.aborted).toBe(true)
+    expect(rig.model.streams).toHaveLength(2)
+  })
+
+  it.each([
+    ['by its name', (runId: string) => ({ type: 'run.cancel', runId }) as const],
+    ['of whatever is on', () => ({ type: 'run.cancel' }) as const],
+  ])('P-55 I4: a stop %s reaches a run of the other process that was not heard of yet', async (_how, command) => {
+    const { rig, other, client, watcher, stream } = await begin()
+    stream.stop()
+    await client.end()
+    await turns()
+    expect(statuses(watcher)).toMatchObject({ status: 'idle' })
+    other.store.goDeaf()
+    await client.say('m2')
+    const next = await rig.model.request(1)
+    const runId = statuses(client)?.runId ?? ''
+    expect(await watcher.ask(command(runId))).toMatchObject({ state: 'cancelling', runId })
+    await turns()
+    expect(next.signal.aborted).toBe(true)
+    expect(await watcher.ask({ type: 'run.cancel', runId: 'nobody' })).toMatchObject({ state: 'noop' })
+  })
+
+  it('P-63 I4: a stop that comes while the run starts stops it', async () => {
+    const { rig, other, id, client } = await begin()
+    await client.say('m2')
+    const runId = statuses(client)?.queue[0]?.runId ?? ''
+    const commit = rig.store.commit.bind(rig.store)
+    vi.spyOn(rig.store, 'commit').mockImplementation(async (write, options) => {
+      await commit(write, options)
+      // Stored, and the process that starts it has not heard so.
+      if (write.runs?.some((run) => run.id === runId && run.status === 'running'))
+        await other.store.cancelElsewhere(rig.store.node, { sessionId: id, runId })
+    })
+    await client.ask({ type: 'run.cancel' })
+    await rig.pass(100)
+    await turns()
+    expect(statuses(client)).toMatchObject({ status: 'interrupted', lastRun: { runId, outcome: 'cancelled' } })
   })
 
   it('a title, wallet or model that is set here is not undone by the end of the run there', async () => {

@@ -142,6 +142,47 @@ describe('I8: a session in memory', () => {
     expect(loads).toHaveBeenCalledTimes(2)
   })
 
+  it.each([
+    ['loaded', 0],
+    ['idle', 1500],
+  ])('that was %s when another process writes is there for whose verdict just came', async (_what, idleMs) => {
+    stopClock()
+    const { rig, id } = await left()
+    const here = idleMs === 0 ? rig.fork() : rig
+    await here.pass(idleMs)
+    const verdict = await here.handshake(id)
+    const elsewhere = await rig.fork().ready(id)
+    await elsewhere.ask({ type: 'session.update', title: 'Changed elsewhere' })
+    await turns()
+    const client = here.open(verdict)
+    await turns()
+    expect(client.closedWith).toBeUndefined()
+    expect(client.last('session.ready')).toMatchObject({ title: 'Changed elsewhere' })
+  })
+
+  it('I7: that was deleted elsewhere while it aged takes nothing of the next of its id with it', async () => {
+    stopClock()
+    const rig = new ChatRig({ settings: { titles: true }, log: { idleMs: 5000 } })
+    const id = randomUUID()
+    rig.model.title = undefined
+    await talk(rig, id, 'm1')
+    await rig.pass(1500)
+    rig.store.goDeaf()
+    await rig.fork().chat.directory.delete({ app: 'default' }, id)
+    rig.model.titleStreams[0]?.say('Late').stop()
+    await turns()
+    const client = await rig.ready(id)
+    const { epoch, seq } = client.last('session.ready') ?? {}
+    await client.say('m2')
+    ;(await rig.model.request(1)).say('fine').stop()
+    await client.end()
+    client.cut()
+    await rig.pass(1500)
+    expect((await rig.ready(id, { cursor: `${epoch}-${seq}` })).last('session.ready')?.resumed).toBe('tail')
+    await rig.pass(8000)
+    expect((await rig.ready(id, { cursor: `${epoch}-${seq}` })).last('session.ready')?.resumed).toBe('snapshot')
+  })
+
   it('opened while it leaves is one and the same for all', async () => {
     stopClock()
     const { rig, id } = await left({ settings: { recordCount: 1 } })
