@@ -4,15 +4,19 @@ import * as v from 'valibot'
 import { WebSocket } from 'ws'
 import { decodeServerFrame } from '../protocol/codec.ts'
 import type { CommandInput } from '../protocol/commands.ts'
-import { isRetryableClose } from '../protocol/errors.ts'
-import type { ControlFrame, Envelope, SessionReady } from '../protocol/frames.ts'
+import { ERRORS, isRetryableClose } from '../protocol/errors.ts'
+import type { ControlFrame, Envelope, ErrorFrame, SessionReady } from '../protocol/frames.ts'
 import { offerProtocols } from '../protocol/handshake.ts'
 import { formatCursor } from '../protocol/ids.ts'
+import { MAX_INBOUND_FRAME_BYTES } from '../protocol/limits.ts'
+import { explainFault, unanswered } from './chat-fault.ts'
 
 /** Milliseconds before the first try to come back; doubles up to the last, each with full jitter. */
 const [FIRST_RETRY_MS, LAST_RETRY_MS] = [500, 10_000]
 /** Milliseconds of silence beyond the server's heartbeat before the line is given up: as long as the server waits itself. */
 const SILENCE_MS = 15_000
+/** Milliseconds for the first word of a connection: as long as the server gives a handshake. */
+const FIRST_WORD_MS = 10_000
 const RETRYABLE_STATUS = new Set([408, 429, 500, 502, 503, 504])
 
 export type LinkTarget = {
@@ -39,6 +43,10 @@ export class ChatLink {
   readonly #events: LinkEvents
   readonly #unacknowledged = new Map<string, Send>()
   #socket: WebSocket | undefined
+  /** P-14: the server hears nothing before it said `session.ready`. */
+  #isReady = false
+  /** Bytes of a command, as the server told. */
+  #frameBytes = MAX_INBOUND_FRAME_BYTES
   #cursor: string | undefined
   /** Where a snapshot that is on its way starts from. */
   #awaited: SessionReady | undefined
@@ -63,19 +71,21 @@ export class ChatLink {
     const headers: Record<string, string> = key === undefined ? {} : { 'x-api-key': key }
     const socket = new WebSocket(place, offerProtocols(sessionId), { headers })
     this.#socket = socket
+    this.#lastError = undefined
+    this.#waitFor(FIRST_WORD_MS)
     socket.on('message', (data) => this.#received(Buffer.isBuffer(data) ? data.toString('utf8') : ''))
     socket.on('ping', () => this.#heard())
     socket.on('unexpected-response', (_request, response) => void this.#turnedAway(socket, response))
     // A failed attempt also closes; the close says whether to try again.
     socket.on('error', (fault) => {
-      this.#lastError ??= Reflect.get(fault, 'code') === 'ECONNREFUSED' ? `nobody listens at ${place.host}` : undefined
+      this.#lastError ??= explainFault(fault, place)
     })
     socket.on('close', (code) => {
       if (socket === this.#socket) this.#ended(isRetryableClose(code), this.#lastError ?? `closed (${code})`)
     })
   }
 
-  /** Sends are kept until the server has them; other commands are lost when there is no connection. */
+  /** Sends are kept until the server has or refuses them; other commands are lost when there is no connection. */
   send(command: CommandInput): void {
     if (command.type === 'message.send') this.#unacknowledged.set(command.clientMessageId, command)
     this.#write(command)
@@ -94,7 +104,17 @@ export class ChatLink {
   }
 
   #write(command: CommandInput): void {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(command))
+    if (!this.#isReady) return
+    const text = JSON.stringify(command)
+    if (command.type !== 'message.send' || Buffer.byteLength(text) <= this.#frameBytes) this.#socket?.send(text)
+    else this.#refuse(command.clientMessageId)
+  }
+
+  /** What the server would not read (P-11): its own refusal would not say of which message. */
+  #refuse(clientMessageId: string): void {
+    this.#unacknowledged.delete(clientMessageId)
+    const { message } = ERRORS.message_too_large
+    this.#events.frame({ type: 'error', code: 'message_too_large', message, retryable: false, clientMessageId })
   }
 
   #received(text: string): void {
@@ -115,7 +135,7 @@ export class ChatLink {
       this.#unacknowledged.delete(frame.clientMessageId)
     } else if (frame.type === 'error') {
       this.#lastError = frame.message
-      if (frame.clientMessageId !== undefined && !frame.retryable) this.#unacknowledged.delete(frame.clientMessageId)
+      if (frame.clientMessageId !== undefined && isRefusal(frame)) this.#unacknowledged.delete(frame.clientMessageId)
     }
   }
 
@@ -125,13 +145,22 @@ export class ChatLink {
     if (frame.resumed === 'snapshot') this.#awaited = frame
     else this.#cursor = formatCursor(frame)
     this.#heartbeatMs = frame.heartbeatMs
+    this.#frameBytes = frame.limits.frameBytes
+    this.#isReady = true
     for (const command of this.#unacknowledged.values()) this.#write(command)
   }
 
   #heard(): void {
+    this.#waitFor(this.#heartbeatMs === 0 ? FIRST_WORD_MS : this.#heartbeatMs + SILENCE_MS)
+  }
+
+  /** Gives the line up when nothing comes for so many milliseconds. */
+  #waitFor(ms: number): void {
     clearTimeout(this.#silence)
-    if (this.#heartbeatMs === 0) return
-    this.#silence = setTimeout(() => this.#socket?.terminate(), this.#heartbeatMs + SILENCE_MS)
+    this.#silence = setTimeout(() => {
+      this.#lastError ??= unanswered(new URL(this.#target.url).host)
+      this.#socket?.terminate()
+    }, ms)
   }
 
   /** Refused before the upgrade; the body says why. */
@@ -146,6 +175,7 @@ export class ChatLink {
   #ended(retryable: boolean, reason: string): void {
     clearTimeout(this.#silence)
     this.#socket = undefined
+    this.#isReady = false
     if (this.#closed) return
     // Whoever was never let in is told why at once instead of waiting for a server that may not exist.
     const neverIn = this.#heartbeatMs === 0 && this.#failures > 0
@@ -159,6 +189,11 @@ export class ChatLink {
     this.#failures++
     this.#retry = setTimeout(() => this.open(), Math.random() * ceiling)
   }
+}
+
+/** The message will not be taken. What a draining server turns away is said again to the next one. */
+export function isRefusal({ code }: ErrorFrame): boolean {
+  return code !== 'draining'
 }
 
 /** Frames of a newer server and what is no JSON are skipped. */

@@ -35,6 +35,11 @@ export class ChatScreen {
     return this.#close() + this.#dim(`· ${clean(text)}`) + this.#endLine()
   }
 
+  /** What others print next begins a line of its own. */
+  end(): string {
+    return this.#close()
+  }
+
   frame(frame: ControlFrame | Envelope): string {
     if ('chunk' in frame) return this.#event(frame.chunk)
     if (frame.type === 'session.snapshot') return frame.messages.map((message) => this.#message(message)).join('')
@@ -60,7 +65,7 @@ export class ChatScreen {
       case 'RUN_ERROR':
         return this.note(`the run failed: ${event.message}`)
       case 'RUN_FINISHED':
-        return event.outcome.type === 'cancelled' ? this.note('stopped') : this.#close()
+        return this.#close()
       default:
         return ''
     }

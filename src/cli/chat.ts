@@ -4,12 +4,14 @@ import * as v from 'valibot'
 import { ParleyError } from '../protocol/errors.ts'
 import type { ControlFrame, Envelope, Pending } from '../protocol/frames.ts'
 import { AppIdSchema, SessionIdSchema } from '../protocol/ids.ts'
+import { ChatAnswers } from './chat-answers.ts'
 import { ChatLink, type LinkTarget, webSocketUrl } from './chat-link.ts'
 import { ChatScreen } from './chat-screen.ts'
 import { type CliIo, type Command, readArgs, UsageError } from './command.ts'
 
+const DEFAULT_URL = 'ws://127.0.0.1:8080'
 const OPTIONS = {
-  url: { type: 'string', default: 'ws://127.0.0.1:8080' },
+  url: { type: 'string', default: DEFAULT_URL },
   app: { type: 'string', default: 'default' },
   key: { type: 'string' },
   session: { type: 'string' },
@@ -23,14 +25,23 @@ const VERDICTS: ReadonlyMap<string, boolean> = new Map([
   ['no', false],
 ])
 
-export const chatCommand: Command = {
-  usage: ['chat [--url ws://127.0.0.1:8080] [--app default] [--key KEY] [--session UUID]'],
-  about: 'Talk to a server; Ctrl-C stops the answer, then leaves. PARLEY_KEY is the key when --key is not given',
-  async run(args, io) {
-    const chat = new Chat(readTarget(args, io), io)
-    await chat.run()
-  },
+/** Where the process is told to stop; `process` itself, or a test's. */
+export type Signals = Record<'on' | 'off', (signal: 'SIGINT' | 'SIGTERM', act: () => void) => unknown>
+
+export function chatOn(signals: Signals): Command {
+  return {
+    usage: [`chat [--url ${DEFAULT_URL}] [--app default] [--key KEY] [--session UUID]`],
+    about:
+      'Talk to a server; Ctrl-C stops the answer, then leaves. PARLEY_KEY is the key when --key is not given. ' +
+      'With input from a pipe it exits with 1 where an answer is not whole',
+    async run(args, io) {
+      const chat = new Chat(readTarget(args, io), io)
+      await chat.run(signals)
+    },
+  }
 }
+
+export const chatCommand = chatOn(process)
 
 function readTarget(args: readonly string[], io: CliIo): LinkTarget {
   const { values } = readArgs(args, OPTIONS, 0)
@@ -43,6 +54,13 @@ function readTarget(args: readonly string[], io: CliIo): LinkTarget {
   return { url, app: values.app, sessionId: session.output, ...(key === undefined ? {} : { key }) }
 }
 
+/** The command that opens the session again: without the key, and without what an address may hold of one. */
+export function comeBack({ url, app, sessionId }: LinkTarget): string {
+  const { protocol, host, pathname } = new URL(url)
+  const place = url === webSocketUrl(DEFAULT_URL) ? '' : ` --url ${protocol}//${host}${pathname}`
+  return `To come back: parley chat${place} --app ${app} --session ${sessionId}`
+}
+
 /** One conversation: lines from the keyboard go up, what the server says goes to the screen. */
 class Chat {
   readonly #io: CliIo
@@ -50,9 +68,9 @@ class Chat {
   readonly #screen: ChatScreen
   readonly #link: ChatLink
   readonly #lines: Interface
+  readonly #answers = new ChatAnswers()
   #leave: (fault?: string) => void = () => undefined
   #wasLetIn = false
-  #isProcessing = false
   #isStopping = false
   /** The call that a person was asked about last, while it waits. */
   #asked: Pending | undefined
@@ -67,29 +85,45 @@ class Chat {
     this.#lines = createInterface({ input: io.input, output: terminal ? io.output : undefined, terminal, prompt: '' })
     this.#link = new ChatLink(target, {
       frame: (frame) => this.#show(frame),
-      lost: () =>
-        this.#write(this.#screen.note(`${this.#wasLetIn ? 'the connection is lost' : 'no connection'}; trying again`)),
+      lost: () => this.#note(`${this.#wasLetIn ? 'the connection is lost' : 'no connection'}; trying again`),
       refused: (reason) => this.#leave(reason),
     })
   }
 
-  async run(): Promise<void> {
+  /** Until the person leaves or the input has its answers; throws when that is no success (exit code 1). */
+  async run(signals: Signals): Promise<void> {
+    const interrupt = (): void => this.#interrupt()
+    const terminate = (): void => this.#leave('told to stop (SIGTERM)')
     this.#lines.on('line', (line) => this.#say(line))
-    this.#lines.on('SIGINT', () => this.#interrupt())
+    this.#lines.on('SIGINT', interrupt)
     this.#lines.on('close', () => this.#end())
+    this.#io.output.on('error', () => this.#leave('nobody reads what is answered'))
     const left = new Promise<void>((resolve, reject) => {
       this.#leave = (fault) =>
         fault === undefined ? resolve() : reject(new ParleyError('forbidden', { message: fault }))
     })
+    // Without a terminal, and from `kill`; a terminal that is read key by key gives Ctrl-C to `#lines`.
+    signals.on('SIGINT', interrupt)
+    signals.on('SIGTERM', terminate)
     this.#link.open()
     try {
       await left
+      this.#assertWhole()
     } finally {
       this.#link.close()
       this.#lines.close()
-      const { sessionId, app } = this.#target
-      if (this.#wasLetIn) this.#io.err(`To come back: parley chat --app ${app} --session ${sessionId}`)
+      this.#write(this.#screen.end())
+      if (this.#wasLetIn) this.#io.err(comeBack(this.#target))
+      signals.off('SIGINT', interrupt)
+      signals.off('SIGTERM', terminate)
     }
+  }
+
+  /** For whoever cannot look: a person at the keyboard has seen it. */
+  #assertWhole(): void {
+    const typed = 'isTTY' in this.#io.input && this.#io.input.isTTY === true
+    const whole = this.#answers.isWhole && this.#answers.isAtRest && this.#link.settled
+    if (this.#isEnding && !typed && !whole) throw new Error('not every message got a whole answer')
   }
 
   #say(line: string): void {
@@ -117,31 +151,32 @@ class Chat {
       call.kind === 'approval'
         ? `allow ${call.toolName}? y or n`
         : `${call.toolName} waits for a page that has this tool`
-    this.#write(this.#screen.note(`${words}; another message declines it`))
+    this.#note(`${words}; another message declines it`)
   }
 
   #show(frame: ControlFrame | Envelope): void {
     this.#write(this.#screen.frame(frame))
+    for (const words of this.#answers.frame(frame)) this.#note(words)
     if ('chunk' in frame) return
-    if (frame.type === 'error') this.#write(this.#screen.note(frame.message))
+    if (frame.type === 'error') this.#note(frame.message)
     if (frame.type === 'session.ready') this.#wasLetIn = true
-    // The status follows; until then this is it.
-    if (frame.type === 'ack' && (frame.state === 'started' || frame.state === 'queued')) this.#isProcessing = true
     if (frame.type === 'session.ready' || frame.type === 'session.status') {
-      this.#isProcessing = frame.status === 'processing'
-      if (!this.#isProcessing) this.#isStopping = false
       this.#ask(frame.pending ?? [])
+      if (frame.status !== 'processing') this.#isStopping = false
+      // What was said while there was no connection was not heard.
+      else if (frame.type === 'session.ready' && this.#isStopping) this.#stop()
     }
     this.#leaveWhenDone()
   }
 
   /** The first one stops the answer, the second leaves. */
   #interrupt(): void {
-    if (!this.#isProcessing || this.#isStopping) {
-      this.#leave()
-      return
-    }
+    if (!this.#answers.isBusy || this.#isStopping) return this.#leave()
     this.#isStopping = true
+    this.#stop()
+  }
+
+  #stop(): void {
     this.#link.send({ type: 'run.cancel', all: true })
   }
 
@@ -152,7 +187,11 @@ class Chat {
 
   /** Not before the server has let us in: who has nothing to say hears all the same that they may not. */
   #leaveWhenDone(): void {
-    if (this.#isEnding && this.#wasLetIn && this.#link.settled && !this.#isProcessing) this.#leave()
+    if (this.#isEnding && this.#wasLetIn && this.#link.settled && this.#answers.isAtRest) this.#leave()
+  }
+
+  #note(words: string): void {
+    this.#write(this.#screen.note(words))
   }
 
   #write(text: string): void {

@@ -1,24 +1,34 @@
+import { EventEmitter } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { chatOn, comeBack } from '../../src/cli/chat.ts'
 import { webSocketUrl } from '../../src/cli/chat-link.ts'
+import { runCli } from '../../src/cli/cli.ts'
 import type { Command } from '../../src/protocol/commands.ts'
-import type { Pending } from '../../src/protocol/frames.ts'
+import type { Pending, RunOutcome } from '../../src/protocol/frames.ts'
 import { ChatServer, RUN, SESSION, type ServerSide } from './chat-server.ts'
 import { FakeTerminal } from './fakes.ts'
 
 let server: ChatServer
 let terminal: FakeTerminal
+let signals: EventEmitter
 
 beforeEach(async () => {
   // Comes back at once.
   vi.spyOn(Math, 'random').mockReturnValue(0)
   server = new ChatServer()
   terminal = new FakeTerminal()
+  signals = new EventEmitter()
   await server.listen()
 })
 afterEach(() => server.close())
 
 function chat(...options: string[]): Promise<number> {
-  return terminal.run('chat', '--url', server.url, '--session', SESSION, ...options)
+  const argv = ['chat', '--url', server.url, '--session', SESSION, ...options]
+  return runCli(argv, terminal, { chat: chatOn(signals) })
+}
+
+function backHere(): string {
+  return `To come back: parley chat --url ${server.url}/ws --app default --session ${SESSION}`
 }
 
 function idOf(command: Command): string {
@@ -38,10 +48,17 @@ async function answer(side: ServerSide, text: string): Promise<string> {
   return clientMessageId
 }
 
-function finish(side: ServerSide, outcome: 'success' | 'cancelled' = 'success'): void {
+function finish(side: ServerSide, outcome: 'success' | 'cancelled' | 'interrupted' = 'success'): void {
   side.event({ type: 'TEXT_MESSAGE_END', messageId: 'm1' }, 90)
-  side.event({ type: 'RUN_FINISHED', threadId: SESSION, runId: RUN, outcome: { type: outcome } }, 91)
-  side.status(outcome === 'success' ? 'idle' : 'interrupted')
+  const type = outcome === 'success' ? 'success' : 'cancelled'
+  side.event({ type: 'RUN_FINISHED', threadId: SESSION, runId: RUN, outcome: { type } }, 91)
+  over(side, outcome)
+}
+
+/** Nothing is on any more. */
+function over(side: ServerSide, outcome: RunOutcome, runId = RUN): void {
+  const status = outcome === 'success' || outcome === 'error' ? 'idle' : 'interrupted'
+  side.say({ type: 'session.status', status, queued: 0, queue: [], lastRun: { runId, outcome } })
 }
 
 describe('parley chat', () => {
@@ -56,7 +73,7 @@ describe('parley chat', () => {
     finish(side)
     expect(await done).toBe(0)
     expect(terminal.screen).toBe('Good day to you\n')
-    expect(terminal.errLines).toEqual([`To come back: parley chat --app default --session ${SESSION}`])
+    expect(terminal.errLines).toEqual([backHere()])
   })
 
   it('offers the session as a subprotocol and the key as a header, never in the address', async () => {
@@ -84,17 +101,10 @@ describe('parley chat', () => {
     side.event({ type: 'TOOL_CALL_ARGS', toolCallId: 't', delta: '"2+2"}' }, 6)
     side.event({ type: 'TOOL_CALL_END', toolCallId: 't' }, 7)
     side.event({ type: 'TOOL_CALL_RESULT', messageId: 'r', toolCallId: 't', content: '4', role: 'tool' }, 8)
-    side.event({ type: 'RUN_ERROR', message: 'The model could not answer', code: 'provider_error' }, 9)
-    side.status('idle')
-    await terminal.shows('could not answer')
+    finish(side)
     terminal.input.end()
     expect(await done).toBe(0)
-    expect(terminal.screen.split('\n').slice(0, 4)).toEqual([
-      'Let me see.',
-      '  calculate {"expression":"2+2"}',
-      '  → 4',
-      '· the run failed: The model could not answer',
-    ])
+    expect(terminal.screen).toBe('Let me see.\n  calculate {"expression":"2+2"}\n  → 4\n')
   })
 
   it('asks about calls that wait for a person, and tells the server their word', async () => {
@@ -176,7 +186,8 @@ describe('parley chat', () => {
     third.ready({ resumed: 'tail', seq: 8, status: 'processing' })
     expect(idOf(await third.heard())).toBe(unheard)
     third.say({ type: 'ack', clientMessageId: unheard, runId: 'run-2', state: 'queued', duplicate: true })
-    third.status('idle')
+    third.event({ type: 'RUN_FINISHED', threadId: SESSION, runId: RUN, outcome: { type: 'success' } }, 9)
+    over(third, 'success', 'run-2')
     terminal.input.end()
     expect(await done).toBe(0)
   })
@@ -195,6 +206,22 @@ describe('parley chat', () => {
     expect(await done).toBe(0)
   })
 
+  it('P-14: says nothing before the server is ready, and then once', async () => {
+    const done = chat()
+    const side = await server.accepted()
+    side.say({ type: 'session.updated', title: 'Open' })
+    await terminal.shows('title: Open')
+    terminal.input.write('Hello\n')
+    side.say({ type: 'session.updated', title: 'Typed' })
+    await terminal.shows('title: Typed')
+    side.ready()
+    terminal.input.write('Again\n')
+    expect(await side.heard()).toMatchObject({ content: 'Hello' })
+    expect(await side.heard()).toMatchObject({ content: 'Again' })
+    signals.emit('SIGINT')
+    expect(await done).toBe(0)
+  })
+
   it('lets nothing that the server says move the terminal', async () => {
     const done = chat()
     const side = await server.accepted()
@@ -205,6 +232,216 @@ describe('parley chat', () => {
     await terminal.shows('a[2J1mbc\n')
     terminal.input.end()
     expect(await done).toBe(0)
+  })
+})
+
+describe('parley chat is told to stop', () => {
+  it('SIGINT stops the answer without a terminal; it leaves when that has ended', async () => {
+    const done = chat()
+    const side = await server.accepted()
+    side.ready()
+    terminal.input.end('Count\n')
+    await answer(side, 'One, two')
+    signals.emit('SIGINT')
+    expect(await side.heard()).toMatchObject({ type: 'run.cancel', all: true })
+    finish(side, 'cancelled')
+    expect(await done).toBe(1)
+    expect(terminal.screen).toBe('One, two\n· stopped\n')
+    expect(terminal.errLines).toEqual([backHere(), 'parley chat: not every message got a whole answer'])
+  })
+
+  it('a second SIGINT leaves, and nobody listens to signals any more', async () => {
+    const done = chat()
+    const side = await server.accepted()
+    side.ready()
+    terminal.input.write('Count\n')
+    await answer(side, 'One, two')
+    signals.emit('SIGINT')
+    await side.heard()
+    signals.emit('SIGINT')
+    expect(await done).toBe(0)
+    expect(terminal.errLines).toEqual([backHere()])
+    expect(signals.eventNames()).toEqual([])
+  })
+
+  it('a stop that the lost connection did not carry is said again', async () => {
+    const done = chat()
+    const first = await server.accepted()
+    first.ready()
+    terminal.input.write('Count\n')
+    await answer(first, 'One, two')
+    first.cut()
+    await terminal.shows('the connection is lost')
+    signals.emit('SIGINT')
+    const second = await server.accepted()
+    second.ready({ resumed: 'tail', seq: 3, status: 'processing', runId: RUN })
+    expect(await second.heard()).toMatchObject({ type: 'run.cancel', all: true })
+    signals.emit('SIGINT')
+    expect(await done).toBe(0)
+  })
+
+  it('SIGTERM leaves at once, and it is no success', async () => {
+    const done = chat()
+    const side = await server.accepted()
+    side.ready()
+    terminal.input.write('Count\n')
+    await answer(side, 'One, two')
+    signals.emit('SIGTERM')
+    expect(await done).toBe(1)
+    expect(terminal.screen).toBe('One, two\n')
+    expect(terminal.errLines).toEqual([backHere(), 'parley chat: told to stop (SIGTERM)'])
+    expect(signals.eventNames()).toEqual([])
+  })
+
+  it('it leaves when nobody reads its output', async () => {
+    const done = chat()
+    const side = await server.accepted()
+    side.ready()
+    terminal.input.write('Count\n')
+    await answer(side, 'One, two')
+    terminal.output.destroy(new Error('write EPIPE'))
+    expect(await done).toBe(1)
+    expect(terminal.errLines).toEqual([backHere(), 'parley chat: nobody reads what is answered'])
+  })
+})
+
+describe('parley chat with input that ends', () => {
+  it('exits with 1 where an answer failed, and says so once', async () => {
+    const done = chat()
+    const side = await server.accepted()
+    side.ready()
+    terminal.input.end('Hello\n')
+    await answer(side, 'Well')
+    side.event({ type: 'RUN_ERROR', message: 'The model could not answer', code: 'provider_error' }, 9)
+    over(side, 'error')
+    expect(await done).toBe(1)
+    expect(terminal.screen).toBe('Well\n· the run failed: The model could not answer\n')
+  })
+
+  it('exits with 1 where the server stopped an answer, and says so once', async () => {
+    const done = chat()
+    const side = await server.accepted()
+    side.ready()
+    terminal.input.end('Count\n')
+    await answer(side, 'One, two')
+    finish(side, 'interrupted')
+    expect(await done).toBe(1)
+    expect(terminal.screen).toBe('One, two\n· the answer was interrupted\n')
+  })
+
+  it('exits with 1 where a crash cut an answer, after all that was saved of it', async () => {
+    const done = chat()
+    const first = await server.accepted()
+    first.ready()
+    terminal.input.end('Count\n')
+    const sent = await answer(first, 'One, two')
+    first.cut()
+    const second = await server.accepted()
+    const lastRun = { runId: RUN, outcome: 'interrupted' } as const
+    second.ready({ resumed: 'snapshot', epoch: 'f', status: 'interrupted', lastRun })
+    const metadata = { runId: RUN, createdAt: '2026-01-01T00:00:00.000Z' }
+    second.say({
+      type: 'session.snapshot',
+      hasMore: false,
+      messages: [
+        { id: sent, role: 'user', content: 'Count', metadata },
+        { id: 'm1', role: 'assistant', content: 'One, two, three', metadata: { ...metadata, interrupted: true } },
+      ],
+    })
+    expect(await done).toBe(1)
+    expect(terminal.screen).toBe(
+      'One, two\n· the connection is lost; trying again\n, three\n· the answer was interrupted\n',
+    )
+  })
+
+  it('stays until the rest of an answer that ended meanwhile was told', async () => {
+    const done = chat()
+    const first = await server.accepted()
+    first.ready()
+    terminal.input.end('Count\n')
+    await answer(first, 'One, two')
+    first.cut()
+    const second = await server.accepted()
+    second.ready({ resumed: 'tail', seq: 91, lastRun: { runId: RUN, outcome: 'success' } })
+    second.event({ type: 'TEXT_MESSAGE_CONTENT', messageId: 'm1', delta: ', three' }, 89)
+    finish(second)
+    expect(await done).toBe(0)
+    expect(terminal.screen).toContain(', three\n')
+  })
+
+  it.each([
+    ['that may come again', 'queue_full', true],
+    ['that may not', 'message_too_large', false],
+  ])('exits with 1 where a message was refused in a way %s', async (_way, code, retryable) => {
+    const done = chat()
+    const side = await server.accepted()
+    side.ready()
+    terminal.input.end('Hello\n')
+    side.say({ type: 'error', code, message: 'Not now', retryable, clientMessageId: idOf(await side.heard()) })
+    expect(await done).toBe(1)
+    expect(terminal.screen).toBe('· Not now\n')
+  })
+
+  it('says again to the next server what a draining one turned away', async () => {
+    const done = chat()
+    const first = await server.accepted()
+    first.ready()
+    terminal.input.end('Hello\n')
+    const draining = { type: 'error', code: 'draining', message: 'The server is restarting', retryable: true } as const
+    const clientMessageId = idOf(await first.heard())
+    first.say({ ...draining, clientMessageId })
+    first.close(1012)
+    const second = await server.accepted()
+    second.ready()
+    await answer(second, 'Good day')
+    finish(second)
+    expect(await done).toBe(0)
+  })
+
+  it('exits with 1 where a message is longer than any that the server reads', async () => {
+    const done = chat()
+    const side = await server.accepted()
+    terminal.input.end(`${'x'.repeat(65_536)}\n`)
+    side.ready()
+    expect(await done).toBe(1)
+    expect(terminal.screen).toBe('· The message is too long\n')
+  })
+
+  it('exits with 0 where a person at a keyboard ended it', async () => {
+    Object.assign(terminal.input, { isTTY: true })
+    const done = chat()
+    const side = await server.accepted()
+    side.ready()
+    terminal.input.write('Hello\n')
+    await answer(side, 'Well')
+    side.event({ type: 'RUN_ERROR', message: 'The model could not answer', code: 'provider_error' }, 9)
+    over(side, 'error')
+    await terminal.shows('the run failed')
+    terminal.input.end()
+    expect(await done).toBe(0)
+  })
+})
+
+describe('the line to come back', () => {
+  it.each([
+    ['the host', 'localhost:PORT', 'ws://localhost:PORT/ws'],
+    ['no key or password', 'ann:pw@127.0.0.1:PORT/parley/ws?key=sk_live_abc', 'ws://127.0.0.1:PORT/parley/ws'],
+  ])('names %s', async (_what, place, shown) => {
+    const { port } = new URL(server.url)
+    const url = `ws://${place.replace('PORT', port)}`
+    const done = chat('--url', url, '--key', 'sk_live_abc')
+    const side = await server.accepted()
+    side.ready()
+    terminal.input.end()
+    expect(await done).toBe(0)
+    expect(terminal.errLines).toEqual([
+      `To come back: parley chat --url ${shown.replace('PORT', port)} --app default --session ${SESSION}`,
+    ])
+  })
+
+  it('leaves out the address that is the default', () => {
+    const target = { url: 'ws://127.0.0.1:8080/ws', app: 'default', sessionId: SESSION }
+    expect(comeBack(target)).toBe(`To come back: parley chat --app default --session ${SESSION}`)
   })
 })
 
