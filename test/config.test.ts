@@ -117,7 +117,8 @@ describe('the configuration', () => {
 
   it.each([
     [{ files: { command: 'a', shell: true } }, 'files.shell: unknown field'],
-    [{ files: { args: [] } }, 'files.command'],
+    [{ files: { args: [] } }, 'files.command: is missing'],
+    [{ files: { command: '' } }, 'files.command: must not be empty'],
     [{ 'a/b': { command: 'a' } }, 'a name must be 1 to 64 of'],
     [{ files: { command: 'a', inherit: ['GONE'] } }, 'files inherits GONE, which is not set'],
     [{ files: { command: 'a', inherit: ['DATABASE_URL'] } }, "files inherits DATABASE_URL, which is Parley's own"],

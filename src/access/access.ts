@@ -86,7 +86,7 @@ class Gate extends Allowances implements RunningAccess {
     const found = this.#verdictOn(key, request)
     const verdict = found instanceof Promise ? await found : found
     if (this.#apps.peek(app) === undefined) await this.#findApp(app)
-    if (!verdict.apps.has(app)) throw new ParleyError('forbidden')
+    if (!verdict.apps.has(app)) throw notFor('key', app)
     this.#checkUse(verdict, request)
     return verdict.principal
   }
@@ -169,7 +169,7 @@ class Gate extends Allowances implements RunningAccess {
     const issuer = await this.#verdicts.issuer(keyId)
     this.#revocations.used(issuer)
     await this.#findApp(app)
-    if (app !== own || !issuer.apps.has(app)) throw new ParleyError('forbidden')
+    if (app !== own || !issuer.apps.has(app)) throw notFor('ticket', app)
     this.#checkSecure(request)
     if (session !== request.session) throw new ParleyError('session_not_found')
     await this.#tickets.use(claims)
@@ -222,6 +222,11 @@ class Gate extends Allowances implements RunningAccess {
       throw new ParleyError('origin_not_allowed', { message: UNKNOWN_PAGE })
     }
   }
+}
+
+/** The id is the asker's own word; whether there is such an App was told before. */
+function notFor(what: 'key' | 'ticket', app: string): ParleyError {
+  return new ParleyError('forbidden', { message: `The ${what} is not for App "${app}"` })
 }
 
 const UNKNOWN_HOST = 'This server does not know the name it was called by; PARLEY_ORIGINS tells it'

@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import type { App, AppTool } from '../ports/apps.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { AppIdSchema } from '../protocol/ids.ts'
+import { IN_WORDS } from '../protocol/in-words.ts'
 import { MAX_NAME_LENGTH } from '../protocol/limits.ts'
 import { StorableText } from '../protocol/messages.ts'
 import { WALLET_PARAMETERS } from '../protocol/wallet-calls.ts'
@@ -162,7 +163,7 @@ export type AppDefaults = { readonly maxOutputTokens: number; readonly contextTo
 export function parseDefinition(input: unknown): AppDefinition {
   const sampling = samplingFault(input)
   if (sampling !== undefined) throw new ParleyError('invalid_value', { message: sampling })
-  const parsed = v.safeParse(DefinitionSchema, input)
+  const parsed = v.safeParse(DefinitionSchema, input, IN_WORDS)
   const faults = parsed.success ? beyondSchema(parsed.output) : parsed.issues.map(describe)
   if (!parsed.success || faults.length > 0) throw new ParleyError('invalid_value', { message: faults.join('; ') })
   return parsed.output
@@ -234,9 +235,5 @@ function samplingFault(input: unknown): string | undefined {
 }
 
 function describe(issue: v.BaseIssue<unknown>): string {
-  const path = v.getDotPath(issue) ?? 'the definition'
-  if (issue.type === 'strict_object' && issue.expected === 'never') return `${path}: unknown field`
-  if (issue.received === 'undefined') return `${path}: is missing`
-  if (issue.type === 'regex' || issue.type === 'check') return `${path}: ${issue.message}`
-  return `${path}: expected ${issue.expected ?? issue.type}, received ${issue.received}`
+  return `${v.getDotPath(issue) ?? 'the definition'}: ${issue.message}`
 }

@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { DEFAULT_ACCOUNT, isName } from '../admin/key-wish.ts'
 import { parseDefinition } from '../apps/definition.ts'
 import { appJsonSchema } from '../apps/json-schema.ts'
-import { ParleyError } from '../protocol/errors.ts'
 import { AT_HOST } from './admin-of.ts'
 import {
   type CliIo,
@@ -15,6 +13,7 @@ import {
   UsageError,
   withStore,
 } from './command.ts'
+import { readDefinition } from './definition-file.ts'
 
 type Action = (store: CliStore, io: CliIo, argument: string, account: string | undefined) => Promise<void>
 
@@ -58,24 +57,8 @@ function readAccount(name: unknown): string | undefined {
 }
 
 async function put({ admin }: CliStore, io: CliIo, file: string, account: string | undefined): Promise<void> {
-  const { id } = await admin.putApp(AT_HOST, parseJson(await readDefinition(file, io)), account)
+  const { id } = await admin.putApp(AT_HOST, await readDefinition(file, io), account)
   io.out(`App ${id} is stored; running servers use it within a second`)
-}
-
-/** `-` is standard input. */
-async function readDefinition(file: string, io: CliIo): Promise<string> {
-  if (file !== '-') return readFile(file, 'utf8')
-  let text = ''
-  for await (const chunk of io.input) text += String(chunk)
-  return text
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new ParleyError('invalid_value', { message: 'The file is not JSON' })
-  }
 }
 
 async function list(store: CliStore, io: CliIo): Promise<void> {

@@ -14,6 +14,7 @@ import {
   UsageError,
   withStore,
 } from './command.ts'
+import { fileFault } from './file-fault.ts'
 
 /** Files in one command: what one App may have. */
 const MAX_FILES = 1000
@@ -117,6 +118,6 @@ async function about<T>(file: string, work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (thrown) {
-    throw new Error(`${file}: ${thrown instanceof Error ? thrown.message : 'failed'}`, { cause: thrown })
+    throw fileFault(file, thrown)
   }
 }

@@ -12,6 +12,7 @@ import {
   withStore,
 } from './command.ts'
 import { confirm, sessionsOf } from './confirm.ts'
+import { noteMissing } from './stored-apps.ts'
 
 /** Days: a century. */
 const MAX_DAYS = 36_500
@@ -30,6 +31,7 @@ export function retainCommand(open: OpenStore<CliConversations>): Command {
       const { values } = readArgs(args, OPTIONS, 0)
       const days = values.days === undefined ? undefined : readDays(values.days, values.app)
       await withStore(open, io, async (store) => {
+        await noteMissing(store.apps, io, values.app)
         const rules = await rulesFor(store, io, values.app, days)
         if (rules.length === 0) return io.err('No App has a retention')
         if (values['dry-run']) return count(store, io, rules)

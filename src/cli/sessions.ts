@@ -17,6 +17,7 @@ import {
   withStore,
 } from './command.ts'
 import { confirm, sessionsOf } from './confirm.ts'
+import { noteMissing } from './stored-apps.ts'
 
 /** Sessions in a list when nobody says how many, and at most. */
 const DEFAULT_LIMIT = '50'
@@ -36,7 +37,8 @@ export function sessionsCommand(open: Open): Command {
     usage: [
       `sessions list --app APP [--account NAME] [--user USER] [--limit ${DEFAULT_LIMIT}]`,
       'sessions show ID',
-      'sessions export --app APP [--account NAME] [--user USER] [--session ID] > FILE.jsonl',
+      'sessions export --app APP [--account NAME] [--user USER] > FILE.jsonl',
+      'sessions export --session ID > FILE.jsonl',
       'sessions delete ID... [--yes]',
     ],
     about: 'Sessions: list them, read one, export them as JSON Lines, delete them',
@@ -51,15 +53,18 @@ export function sessionsCommand(open: Open): Command {
 async function list(open: Open, io: CliIo, args: readonly string[]): Promise<void> {
   const { values } = readArgs(args, { ...WHICH, limit: { type: 'string', default: DEFAULT_LIMIT } }, 0)
   const { limit, ...filter } = values
-  if (filter.app === undefined) throw new UsageError('--app is missing')
+  const { app } = filter
+  if (app === undefined) throw new UsageError('--app is missing')
   const most = /^[1-9]\d{0,4}$/.test(limit) ? Number(limit) : Number.NaN
   if (!(most <= MAX_LIMIT)) throw new UsageError(`--limit: 1 to ${MAX_LIMIT}`)
-  await withStore(open, io, async ({ privacy }) => {
+  await withStore(open, io, async ({ privacy, apps }) => {
+    await noteMissing(apps, io, app)
     const rows = await privacy.listSessions(filter, most)
     const lines = rows.map(({ id, account = '-', user = '-', status, updatedAt, title = '' }) => {
       return [id, account, user, status, shortTime(updatedAt), title.slice(0, SHOWN_TITLE)]
     })
-    if (rows.length === 0) io.err('There is no such session')
+    const such = filter.account === undefined && filter.user === undefined ? '' : 'such '
+    if (rows.length === 0) io.err(`App ${plain(app)} has no ${such}sessions`)
     else for (const line of table([['ID', 'ACCOUNT', 'USER', 'STATUS', 'CHANGED', 'TITLE'], ...lines])) io.out(line)
   })
 }
@@ -107,7 +112,8 @@ async function exportAll(open: Open, io: CliIo, args: readonly string[]): Promis
   const filter: SessionFilter = { ...which, ...(session === undefined ? {} : { session: readId(session) }) }
   // Who reads may leave; the write that is on then says so.
   io.output.on('error', () => undefined)
-  await withStore(open, io, ({ privacy, audit }) => {
+  await withStore(open, io, async ({ privacy, apps, audit }) => {
+    await noteMissing(apps, io, which.app)
     const target = session ?? which.app ?? ''
     return audit.noted(AT_HOST, 'session.export', target, () => write(privacy, filter, io))
   })

@@ -3,6 +3,7 @@ import type { UserOwner } from '../ports/sessions.ts'
 import { AT_HOST } from './admin-of.ts'
 import { type CliConversations, type Command, type OpenStore, readArgs, UsageError, withStore } from './command.ts'
 import { confirm, sessionsOf } from './confirm.ts'
+import { noteMissing } from './stored-apps.ts'
 
 /** Sessions that are read at once. */
 const PAGE = 100
@@ -24,6 +25,7 @@ export function usersCommand(open: OpenStore<CliConversations>): Command {
       if (app === undefined || user === '') throw new UsageError('whose data? name a user and --app')
       const question = `Delete all sessions of user ${user} of account ${account} in App ${app}?`
       await withStore(open, io, async (store) => {
+        await noteMissing(store.apps, io, app)
         await confirm(io, question, yes)
         const deleted = await store.audit.noted(AT_HOST, 'user.delete', app, () =>
           deleteAll(store, { app, account, user }),

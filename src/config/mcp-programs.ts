@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import * as v from 'valibot'
+import { IN_WORDS } from '../protocol/in-words.ts'
 
 /** Bytes of the file: far above what names some programs. */
 const MAX_FILE_BYTES = 1_048_576
@@ -40,7 +41,7 @@ export type McpPrograms = {
 export function readMcpPrograms(path: string | undefined, env: Environment, own: readonly string[]): McpPrograms {
   const programs = new Map<string, Program>()
   if (path === undefined) return { programs, faults: [] }
-  const parsed = v.safeParse(FileSchema, parse(path))
+  const parsed = v.safeParse(FileSchema, parse(path), IN_WORDS)
   const tell = (fault: string): string => `PARLEY_MCP_SERVERS names ${path}: ${fault}`
   if (!parsed.success) return { programs, faults: parsed.issues.map((issue) => tell(describe(issue))) }
   const faults: string[] = []
@@ -72,6 +73,5 @@ function parse(path: string): unknown {
 function describe(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue)
   if (path === null) return 'it must be a file of JSON, an object of programs by their names'
-  if (issue.type === 'strict_object' && issue.expected === 'never') return `${path}: unknown field`
-  return issue.type === 'regex' || issue.type === 'check' ? `${path}: ${issue.message}` : `${path}: is not right`
+  return `${path}: ${issue.message}`
 }

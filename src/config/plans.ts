@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import type { Plan } from '../ports/accounts.ts'
+import { IN_WORDS } from '../protocol/in-words.ts'
 
 /** Those of the contract that clients of AImyChats know. */
 const STANDARD: Readonly<Record<string, Plan>> = {
@@ -43,7 +44,7 @@ export function readPlans(text: string | undefined): ReadPlans {
   if (text === undefined) return { plans: new Map(Object.entries(STANDARD)), faults: [] }
   const json = jsonOf(text)
   if ('fault' in json) return { plans: new Map(), faults: [`PARLEY_PLANS ${json.fault}`] }
-  const parsed = v.safeParse(PlansSchema, json.value)
+  const parsed = v.safeParse(PlansSchema, json.value, IN_WORDS)
   if (!parsed.success) return { plans: new Map(), faults: parsed.issues.map((issue) => `PARLEY_PLANS ${told(issue)}`) }
   return { plans: new Map(Object.entries(parsed.output)), faults: [] }
 }
@@ -73,8 +74,6 @@ function readText(path: string): string | undefined {
 function told(issue: v.BaseIssue<unknown>): string {
   const place = v.getDotPath(issue)
   const at = place === null ? '' : `${place}: `
-  if (issue.type === 'strict_object' && issue.expected === 'never') return `${at}unknown field`
-  if (issue.received === 'undefined') return `${at}is missing`
-  if (issue.type === 'record' || issue.type === 'strict_object') return `${at}must be an object, such as ${EXAMPLE}`
-  return `${at}${issue.message}`
+  const example = issue.expected === 'Object' ? `, such as ${EXAMPLE}` : ''
+  return `${at}${issue.message}${example}`
 }

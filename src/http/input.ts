@@ -1,22 +1,28 @@
 import * as v from 'valibot'
 import { isDeeperThan } from '../protocol/codec.ts'
 import { ParleyError } from '../protocol/errors.ts'
+import { IN_WORDS, PARAMETERS_IN_WORDS } from '../protocol/in-words.ts'
 import { MAX_JSON_DEPTH } from '../protocol/limits.ts'
 import type { HttpContext } from './responses.ts'
 
 /** Bytes of a body of the session routes: a title and what stands around it, every character escaped. */
 const MAX_BODY = 8 * 1024
 
-/** Reads `input` by `schema`; throws `bad_request` that names the field. */
+/** Reads a body by `schema`; throws `bad_request` that names the field. */
 export function readInput<T>(schema: v.GenericSchema<unknown, T>, input: unknown): T {
-  const parsed = v.safeParse(schema, input, { abortEarly: true })
+  return read(schema, input, IN_WORDS)
+}
+
+/** Reads what stands in the address, as `readInput` reads a body. */
+export function readParameters<T>(schema: v.GenericSchema<unknown, T>, input: Readonly<Record<string, unknown>>): T {
+  return read(schema, input, PARAMETERS_IN_WORDS)
+}
+
+function read<T>(schema: v.GenericSchema<unknown, T>, input: unknown, words: typeof IN_WORDS): T {
+  const parsed = v.safeParse(schema, input, { ...words, abortEarly: true })
   if (parsed.success) return parsed.output
   const [issue] = parsed.issues
-  const path = v.getDotPath(issue) ?? 'the body'
-  const isOurs = issue.type === 'regex' || issue.type === 'check'
-  const fault =
-    issue.received === 'undefined' ? 'is missing' : isOurs ? issue.message : `expected ${issue.expected ?? issue.type}`
-  throw new ParleyError('bad_request', { message: `${path}: ${fault}` })
+  throw badRequest(`${v.getDotPath(issue) ?? 'the body'}: ${issue.message}`)
 }
 
 /** The request's JSON body; throws `bad_request` or `message_too_large`. */

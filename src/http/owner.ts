@@ -4,7 +4,7 @@ import type { Owner } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { isRandomSessionId, SessionIdSchema } from '../protocol/ids.ts'
 import { AppQuery, UserSchema } from './admit.ts'
-import { readInput } from './input.ts'
+import { readParameters } from './input.ts'
 import type { HttpContext } from './responses.ts'
 
 /** `user`: a server asks for one of its users, as with a ticket. */
@@ -14,7 +14,7 @@ const OneQuery = v.object({ ...OwnerQuery.entries, session: SessionIdSchema })
 
 /** The session of the path, with whose it is said to be. */
 export function readOne(c: HttpContext): v.InferOutput<typeof OneQuery> {
-  return readInput(OneQuery, { ...c.req.query(), session: c.req.param('id') })
+  return readParameters(OneQuery, { ...c.req.query(), session: c.req.param('id') })
 }
 
 /** Sessions of clients that anyone can be have random ids; an id that can be guessed is none of theirs. */

@@ -4,9 +4,10 @@ import type { Access, Principal } from '../ports/access.ts'
 import type { SessionDirectory } from '../ports/sessions.ts'
 import type { SessionSummary } from '../ports/store.ts'
 import { SessionUpdateSchema } from '../protocol/commands.ts'
+import { MUST_BE_TIME } from '../protocol/in-words.ts'
 import { MAX_PAGE_MESSAGES } from '../protocol/limits.ts'
 import { admit } from './admit.ts'
-import { readInput, readJson } from './input.ts'
+import { readInput, readJson, readParameters } from './input.ts'
 import { checkSessionId, OneParam, OwnerQuery, ownerOf, readOne } from './owner.ts'
 import { charge } from './rate-limit.ts'
 import { API_HEADERS, type HttpContext, type HttpEnv } from './responses.ts'
@@ -30,7 +31,7 @@ const ListQuery = v.object({
       v.isoTimestamp(),
       v.transform((text) => Date.parse(text)),
       // An offset without minutes passes for one, and is no time to the engine.
-      v.check((time) => Number.isFinite(time), 'must be a time such as 2026-04-30T11:00:00Z'),
+      v.check((time) => Number.isFinite(time), MUST_BE_TIME),
     ),
   ),
 })
@@ -93,7 +94,7 @@ export function sessionRoutes(parts: SessionParts): Hono<HttpEnv> {
 }
 
 async function list(c: HttpContext, { access, sessions }: SessionParts): Promise<Response> {
-  const { app, user, limit, before } = readInput(ListQuery, c.req.query())
+  const { app, user, limit, before } = readParameters(ListQuery, c.req.query())
   const principal = await admit(c, access, app, 'read')
   const owner = ownerOf(principal, app, user)
   const found = mayList(principal) ? await sessions.list(owner, limit, before) : []

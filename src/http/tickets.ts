@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import type { Access } from '../ports/access.ts'
 import { SessionIdSchema } from '../protocol/ids.ts'
 import { AppQuery, admit, UserSchema } from './admit.ts'
-import { readInput, readJson } from './input.ts'
+import { readInput, readJson, readParameters } from './input.ts'
 import { charge } from './rate-limit.ts'
 import { API_HEADERS, type HttpContext, type HttpEnv } from './responses.ts'
 import { type RouteSpec, serve } from './route.ts'
@@ -55,7 +55,7 @@ export function ticketRoutes(access: Access): Hono<HttpEnv> {
 }
 
 async function mint(c: HttpContext, access: Access): Promise<Response> {
-  const { app } = readInput(AppQuery, c.req.query())
+  const { app } = readParameters(AppQuery, c.req.query())
   const grant = readInput(Body, await readJson(c))
   const principal = await admit(c, access, app, 'write')
   await charge(c, access)

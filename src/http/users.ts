@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import * as v from 'valibot'
 import { ParleyError } from '../protocol/errors.ts'
 import { AppQuery, admit, UserSchema } from './admit.ts'
-import { readInput } from './input.ts'
+import { readParameters } from './input.ts'
 import { charge } from './rate-limit.ts'
 import { API_HEADERS, type HttpContext, type HttpEnv } from './responses.ts'
 import { type RouteSpec, serve } from './route.ts'
@@ -36,7 +36,7 @@ export function userRoutes(parts: SessionParts): Hono<HttpEnv> {
 
 /** Everything of a user of the key's account in the App. Done again, it finds nothing. */
 async function remove(c: HttpContext, { access, sessions }: SessionParts): Promise<Response> {
-  const { app, user } = readInput(Query, { ...c.req.query(), user: c.req.param('user') })
+  const { app, user } = readParameters(Query, { ...c.req.query(), user: c.req.param('user') })
   const { account, keyKind } = await admit(c, access, app, 'delete')
   if (keyKind !== 'secret') throw new ParleyError('forbidden', { message: 'Deleting a user needs a secret key' })
   await charge(c, access)

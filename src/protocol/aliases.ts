@@ -1,10 +1,11 @@
 import * as v from 'valibot'
-import { check } from './check.ts'
+import { check, faultIn } from './check.ts'
 import { isDeeperThan, parseJson } from './codec.ts'
 import { type RunResume, RunResumeSchema, ToolResultSchema } from './commands.ts'
 import { ERRORS, type ErrorCode, ParleyError } from './errors.ts'
 import type { Event } from './events.ts'
 import { ClientIdSchema } from './ids.ts'
+import { IN_WORDS } from './in-words.ts'
 import { MAX_JSON_DEPTH, MAX_PAGE_MESSAGES } from './limits.ts'
 import { StorableText, UserContentSchema } from './messages.ts'
 
@@ -45,7 +46,7 @@ const ResultSchema = v.object({
   error: v.optional(StorableText),
 })
 export type AliasResult = Omit<v.InferOutput<typeof ResultSchema>, 'role'>
-const ApprovalsSchema = v.union([v.strictTuple([]), RunResumeSchema.entries.resume])
+const ApprovalsSchema = v.union([RunResumeSchema.entries.resume, v.strictTuple([])])
 
 const HasRoleSchema = v.object({ role: v.string() })
 const HasRunIdSchema = v.object({ runId: ClientIdSchema })
@@ -92,12 +93,12 @@ export function decodeAlias(text: string): DecodedAlias {
   const { runId, messages, resume } = input.output
   const results = resultsIn(messages)
   if (resume.length > 0 || results.length > 0) {
-    const approvals = v.safeParse(ApprovalsSchema, resume)
-    if (!approvals.success) return bad(`resume: ${approvals.issues[0].message}`, json.value)
+    const approvals = v.safeParse(ApprovalsSchema, resume, IN_WORDS)
+    if (!approvals.success) return bad(faultIn('resume', approvals.issues[0]), json.value)
     return { ok: true, frame: { kind: 'resume', runId, approvals: approvals.output, results } }
   }
-  const parsed = v.safeParse(v.array(UserMessageSchema), trailing(messages), { abortEarly: true })
-  if (!parsed.success) return bad(`messages: ${parsed.issues[0].message}`, json.value)
+  const parsed = v.safeParse(v.array(UserMessageSchema), trailing(messages), { ...IN_WORDS, abortEarly: true })
+  if (!parsed.success) return bad(faultIn('messages', parsed.issues[0]), json.value)
   const [first, ...others] = parsed.output
   if (first === undefined) return bad('messages: the last is not a user message', json.value)
   return { ok: true, frame: { kind: 'run', runId, messages: [first, ...others] } }

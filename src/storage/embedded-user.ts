@@ -51,7 +51,19 @@ export function isRoot(): boolean {
 
 /** Makes the data directory when it is missing. */
 export function makeDataDir(dataDir: string): void {
-  mkdirSync(dataDir, { recursive: true, mode: isRoot() ? PASSABLE : PRIVATE })
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: isRoot() ? PASSABLE : PRIVATE })
+  } catch (cause) {
+    const reason = cause instanceof Error && 'code' in cause ? NO_FOLDER[String(cause.code)] : undefined
+    if (reason === undefined) throw cause
+    throw new Error(`PARLEY_DATA_DIR must be a folder, and ${dataDir} ${reason}`, { cause })
+  }
+}
+
+const NO_FOLDER: Readonly<Record<string, string>> = {
+  EEXIST: 'is a file',
+  ENOTDIR: 'lies below a file',
+  EACCES: 'may not be made by this user',
 }
 
 /** Picks the first way that works here: as we are, as `nobody`, in a user namespace, as `nobody` with copied programs. */

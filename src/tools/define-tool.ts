@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import type { ToolSpec } from '../ports/provider.ts'
 import { type Tool, type ToolContext, ToolError } from '../ports/tool.ts'
+import { IN_WORDS } from '../protocol/in-words.ts'
 
 /** Faults of one call that are told at once: more would not help a model to do it right the next time. */
 const MAX_TOLD_FAULTS = 3
@@ -17,7 +18,7 @@ export function defineTool<Schema extends v.GenericSchema>(definition: Definitio
   return {
     spec: { name, description, parameters },
     async execute(args, context) {
-      const parsed = v.safeParse(schema, args)
+      const parsed = v.safeParse(schema, args, IN_WORDS)
       if (!parsed.success) throw new ToolError(`The arguments are not right. ${describeFaults(parsed.issues)}`)
       return run(parsed.output, context)
     },

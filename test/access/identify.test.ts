@@ -317,6 +317,15 @@ describe('a publishable key', () => {
     expect((await refusal(access.identify(keyed(key, evil), 'beta'))).code).toBe('forbidden')
     expect((await refusal(access.identify(keyed(key, evil), 'alpha'))).code).toBe('origin_not_allowed')
   })
+
+  it('for another App is told which one it was asked for', async () => {
+    const { access, addKey } = open()
+    const { key } = await addKey('publishable')
+    expect(await refusal(access.identify(keyed(key, home), 'beta'))).toMatchObject({
+      code: 'forbidden',
+      message: 'The key is not for App "beta"',
+    })
+  })
 })
 
 describe('a key with a list of addresses', () => {

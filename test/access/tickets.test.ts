@@ -80,6 +80,11 @@ describe('a ticket', () => {
     expect((await show(ticket)).session).toBe(SESSION)
   })
 
+  it('for another App is told which one it was asked for', async () => {
+    const { ticket } = await mint()
+    expect((await refusal(show(ticket, SESSION, 'beta'))).message).toBe('The ticket is not for App "beta"')
+  })
+
   it('is unauthorized when the key that minted it is gone', async () => {
     const { ticket, keyId } = await mint()
     await gate.store.revokeKey(keyId, Date.now())

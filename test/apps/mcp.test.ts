@@ -65,9 +65,9 @@ it.each([
     { ...WEB, headers: { A: '{person:B}' } },
     'mcp.0.headers.A: may not hold {person:NAME}: the connection is one for all who use the App',
   ],
-  [{ ...WEB, timeoutMs: 1 }, 'mcp.0.timeoutMs: expected >=100'],
-  [{ ...WEB, maxBytes: 50_000_000 }, 'mcp.0.maxBytes: expected <=1048576'],
-  [{ ...WEB, context: ['key'] }, 'mcp.0.context.0: expected'],
+  [{ ...WEB, timeoutMs: 1 }, 'mcp.0.timeoutMs: must be at least 100'],
+  [{ ...WEB, maxBytes: 50_000_000 }, 'mcp.0.maxBytes: must be at most 1048576'],
+  [{ ...WEB, context: ['key'] }, 'mcp.0.context.0: must be one of user, wallet'],
 ])('refuses %j', (server, fault) => {
   expect(faultOf(server)).toContain(fault)
 })
@@ -75,6 +75,6 @@ it.each([
 it('refuses two servers of one name, and more than eight', () => {
   expect(faultOf(FILES, { ...WEB, name: 'files' })).toBe('mcp.1.name: another server of the App has it')
   expect(faultOf(...Array.from({ length: 9 }, (_, nth) => ({ ...WEB, name: `a${nth}` })))).toContain(
-    'mcp: expected <=8',
+    'mcp: must have at most 8 entries',
   )
 })

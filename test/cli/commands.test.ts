@@ -95,7 +95,7 @@ describe('parley apps', () => {
 
   it('refuses a bad definition with the place of the fault, and stores nothing', async () => {
     for (const [text, message] of [
-      ['{', 'The file is not JSON'],
+      ['{', 'standard input is not JSON: line 1, column 2'],
       [JSON.stringify({ ...SHOP, id: 'new', colour: 'red' }), 'colour: unknown field'],
     ] as const) {
       const terminal = open()
@@ -120,6 +120,18 @@ describe('parley apps', () => {
 })
 
 describe('parley keys create', () => {
+  it('names the Apps that are not stored', async () => {
+    for (const [apps, which] of [
+      ['shop,nope', 'App nope is'],
+      ['nope,shop,nada', 'Apps nope, nada are'],
+    ] as const) {
+      const terminal = open()
+      expect(await terminal.run('keys', 'create', '--app', apps)).toBe(1)
+      expect(terminal.errLines).toEqual([`parley keys: ${which} not stored; parley apps put FILE stores one`])
+      expect(terminal.store.keys.size).toBe(0)
+    }
+  })
+
   it('prints the key once, alone on standard output, and stores only its hash', async () => {
     const terminal = open()
     const row = await create(terminal, '--app', 'shop,bank', '--app', 'shop', '--label', 'front door')

@@ -97,7 +97,7 @@ describe('parley docs', () => {
       err: [`parley docs: ${bad}: holds NUL characters: it is no text`],
     })
     expect(await names('shop')).toEqual(['a.md'])
-    expect((await docs('add', 'shop', join(folder, 'nowhere.md'))).err[0]).toContain('nowhere.md: ENOENT')
+    expect((await docs('add', 'shop', join(folder, 'nowhere.md'))).err[0]).toContain('nowhere.md: no such file')
   })
 
   it.each([

@@ -46,11 +46,19 @@ async function make(
   return write.sessionId
 }
 
+/** An App that is stored. */
+async function putApp(): Promise<string> {
+  const id = randomUUID()
+  const definition = { id, name: id, preamble: '', model: { default: 'scripted/demo' } }
+  await store.putApp({ id, definition, updatedAt: 1 })
+  return id
+}
+
 const isThere = async (id: string) => (await store.load(id)) !== undefined
 
 describe('parley users delete', () => {
   const begin = async () => {
-    const app = randomUUID()
+    const app = await putApp()
     const owner = { app, account: 'default', user: 'ann' }
     const own = [await make(owner), await make(owner)]
     const others = [
@@ -106,6 +114,20 @@ describe('parley sessions', () => {
     expect(await parley(['sessions', 'list', '--app', app, '--account', 'x'])).toMatchObject({ code: 0, out: [] })
   })
 
+  it('lists nothing in words that fit what was asked for', async () => {
+    const app = await putApp()
+    expect((await parley(['sessions', 'list', '--app', app])).err).toEqual([`App ${app} has no sessions`])
+    expect((await parley(['sessions', 'list', '--app', app, '--user', 'ann'])).err).toEqual([
+      `App ${app} has no such sessions`,
+    ])
+  })
+
+  it('are exported by App or by id, as the usage says', async () => {
+    const { err } = await parley(['sessions', 'export'])
+    expect(err).toContain('  parley sessions export --app APP [--account NAME] [--user USER] > FILE.jsonl')
+    expect(err).toContain('  parley sessions export --session ID > FILE.jsonl')
+  })
+
   it('shows one for reading', async () => {
     const id = await make({ app: 'shop', account: 'acme', user: 'ann' }, { title: 'Shoes' })
     const shown = await parley(['sessions', 'show', id])
@@ -125,7 +147,7 @@ describe('parley sessions', () => {
   })
 
   it('exports JSON Lines to standard output, and the count to the terminal', async () => {
-    const app = randomUUID()
+    const app = await putApp()
     const [own, other] = [await make({ app, account: 'acme', user: 'ann' }), await make({ app })]
     const done = await parley(['sessions', 'export', '--app', app])
     const lines = done.screen
@@ -229,6 +251,39 @@ describe('parley retain', () => {
       code: 1,
       err: ['parley retain: A server is applying retention just now; try again later'],
     })
+  })
+})
+
+describe('an App that is not stored', () => {
+  const forms = (app: string) => [
+    ['sessions', 'list', '--app', app],
+    ['sessions', 'export', '--app', app],
+    ['users', 'delete', 'ann', '--app', app, '--yes'],
+    ['retain', '--app', app, '--days', '0', '--yes'],
+  ]
+
+  it('is noted beside the result, which stays: its sessions may be left', async () => {
+    for (const words of forms('nope')) {
+      const { code, err } = await parley(words)
+      expect([words[0], code, err[0]]).toEqual([words[0], 0, 'No App nope is stored'])
+    }
+    const app = randomUUID()
+    const id = await make({ app })
+    const listed = await parley(['sessions', 'list', '--app', app])
+    expect([listed.err, listed.out[1]?.slice(0, 36)]).toEqual([[`No App ${app} is stored`], id])
+  })
+
+  it('is noted before anything is asked', async () => {
+    const { err } = await parley(['users', 'delete', 'ann', '--app', 'nope'], 'no\n')
+    expect(err.slice(0, 2)).toEqual([
+      'No App nope is stored',
+      expect.stringMatching(/^Delete all sessions of user ann /),
+    ])
+  })
+
+  it('is no news when it is stored, or the default one', async () => {
+    for (const app of [await putApp(), 'default'])
+      for (const words of forms(app)) expect((await parley(words)).err.join()).not.toContain('is stored')
   })
 })
 

@@ -55,6 +55,15 @@ describe('the list of sessions', () => {
     await expectError(await site.ask(`/v1/sessions?${query}`), 400, 'bad_request')
   })
 
+  it.each([
+    ['limit=0', 'limit: must be at least 1'],
+    ['user=', 'user: must not be empty'],
+    ['before=x', 'before: must be a time like 2026-01-31T00:00:00Z'],
+    [HALF_AN_OFFSET, 'before: must be a time like 2026-01-31T00:00:00Z'],
+  ])('says of %s what is allowed', async (query, message) => {
+    expect(await (await site.ask(`/v1/sessions?${query}`)).json()).toEqual({ error: { code: 'bad_request', message } })
+  })
+
   it('of a visitor is empty, because visitors have no name: it lies in their browser', async () => {
     site.sessions.add(RANDOM, { app: 'default' })
     expect(await (await site.ask('/v1/sessions')).json()).toEqual({ sessions: [] })
@@ -142,6 +151,16 @@ describe('what is not well formed', () => {
     ['no UTF-8', { ...patch('x'), body: new Uint8Array([0x22, 0xff, 0x22]) }],
   ])('is refused before anything else: %s', async (_what, init) => {
     await expectError(await site.ask(`/v1/sessions/${RANDOM}?app=alpha`, init), 400, 'bad_request')
+  })
+
+  it.each([
+    [{ title: '' }, 'title: must not be empty'],
+    [{ title: 7 }, 'title: must be a string'],
+    [{ title: 'x', walet: 1 }, 'walet: unknown field'],
+    [7, 'the body: must be an object'],
+  ])('is told in words that repeat no value: %j', async (body, message) => {
+    const answer = await site.ask(`/v1/sessions/${RANDOM}`, patch(body))
+    expect(await answer.json()).toEqual({ error: { code: 'bad_request', message } })
   })
 
   it('is an id that is no UUID', async () => {

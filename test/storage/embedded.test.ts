@@ -102,6 +102,14 @@ describe('embedded Postgres', LONG, () => {
     expect(existsSync(file) ? readFileSync(file, 'utf8') : '').not.toContain('a secret')
   })
 
+  it('says when its data directory cannot be one', async () => {
+    const file = join(directory(), 'data')
+    writeFileSync(file, '')
+    await expect(start(file)).rejects.toThrow(`PARLEY_DATA_DIR must be a folder, and ${file} is a file`)
+    const below = join(file, 'data')
+    await expect(start(below)).rejects.toThrow(`PARLEY_DATA_DIR must be a folder, and ${below} lies below a file`)
+  })
+
   it('two starts in an empty directory at once end up on one server', async () => {
     const dataDir = directory()
     const both = await Promise.all([start(dataDir), start(dataDir)])

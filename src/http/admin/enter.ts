@@ -1,6 +1,6 @@
 import type { Access } from '../../ports/access.ts'
 import type { Actor, Admin, AdminDoor, SessionAdmin } from '../../ports/admin.ts'
-import { readInput } from '../input.ts'
+import { readParameters } from '../input.ts'
 import { API_HEADERS, accessRequestOf, type HttpContext } from '../responses.ts'
 import type { RouteSpec, Served } from '../route.ts'
 import { WholeResponse } from '../whole-response.ts'
@@ -19,7 +19,7 @@ export function withActor(
     const principal = await access.authenticate(request)
     const actor = await administration.door.enter(principal, access.addressOf(request).address)
     // Also where nothing may be asked for: a misspelt filter would show everything.
-    if (spec.query !== undefined) readInput(spec.query, c.req.query())
+    if (spec.query !== undefined) readParameters(spec.query, c.req.query())
     return act(c, actor, administration)
   }
   return { spec, handle }

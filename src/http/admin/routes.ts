@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import type * as v from 'valibot'
 import { ParleyError } from '../../protocol/errors.ts'
 import type { ExportDesk } from '../export-desk.ts'
-import { readInput, readJson } from '../input.ts'
+import { readInput, readJson, readParameters } from '../input.ts'
 import type { HttpContext, HttpEnv } from '../responses.ts'
 import { type Served, serve } from '../route.ts'
 import { type AdministrationParts, done, json, withActor } from './enter.ts'
@@ -29,22 +29,22 @@ export function adminRoutes(parts: AdministrationParts, desk: ExportDesk): Hono<
 function accountRoutes(parts: AdministrationParts): Served[] {
   return [
     withActor(parts, ROWS.listAccounts, async (c, actor, { admin }) => {
-      const { limit, after } = readInput(ROWS.listAccounts.query, c.req.query())
+      const { limit, after } = readParameters(ROWS.listAccounts.query, c.req.query())
       const rows = await admin.accounts(actor, { limit, ...(after === undefined ? {} : { after }) })
       return json({ accounts: rows.map(accountJson), ...nextOf(rows, limit, ({ id }) => id) })
     }),
     withActor(parts, ROWS.showAccount, async (c, actor, { admin }) => {
-      const { account } = readInput(ROWS.showAccount.params, c.req.param())
+      const { account } = readParameters(ROWS.showAccount.params, c.req.param())
       return json(accountJson(await admin.account(actor, account)))
     }),
     withActor(parts, ROWS.setPlan, async (c, actor, { admin }) => {
-      const { account } = readInput(ROWS.setPlan.params, c.req.param())
+      const { account } = readParameters(ROWS.setPlan.params, c.req.param())
       const { plan } = readInput(ROWS.setPlan.body, await readJson(c))
       await admin.setPlan(actor, account, plan)
       return json(accountJson(await admin.account(actor, account)))
     }),
     withActor(parts, ROWS.listActs, async (c, actor, { admin }) => {
-      const { limit, before } = readInput(ROWS.listActs.query, c.req.query())
+      const { limit, before } = readParameters(ROWS.listActs.query, c.req.query())
       const rows = await admin.acts(actor, { limit, ...(before === undefined ? {} : { before }) })
       return json({ acts: rows.map(actJson), ...nextOf(rows, limit, ({ id }) => id) })
     }),
@@ -54,24 +54,24 @@ function accountRoutes(parts: AdministrationParts): Served[] {
 function appRoutes(parts: AdministrationParts): Served[] {
   return [
     withActor(parts, ROWS.listApps, async (c, actor, { admin }) => {
-      const { limit, after } = readInput(ROWS.listApps.query, c.req.query())
+      const { limit, after } = readParameters(ROWS.listApps.query, c.req.query())
       const rows = await admin.apps(actor, { limit, ...(after === undefined ? {} : { after }) })
       return json({ apps: rows.map(appJson), ...nextOf(rows, limit, ({ id }) => id) })
     }),
     withActor(parts, ROWS.showApp, async (c, actor, { admin }) => {
-      const app = await admin.app(actor, readInput(ROWS.showApp.params, c.req.param()).app)
+      const app = await admin.app(actor, readParameters(ROWS.showApp.params, c.req.param()).app)
       return json({ ...appJson(app), definition: app.definition })
     }),
     withActor(parts, ROWS.putApp, async (c, actor, { admin }) => {
-      const id = readInput(ROWS.putApp.params, c.req.param()).app
-      const { account } = readInput(ROWS.putApp.query, c.req.query())
+      const id = readParameters(ROWS.putApp.params, c.req.param()).app
+      const { account } = readParameters(ROWS.putApp.query, c.req.query())
       const definition = readInput(ROWS.putApp.body, await readJson(c, MAX_DEFINITION))
       if (definition.id !== id) throw new ParleyError('bad_request', { message: 'id: must be the one in the path' })
       const app = await admin.putApp(actor, definition, account)
       return json({ ...appJson(app), definition: app.definition })
     }),
     withActor(parts, ROWS.deleteApp, async (c, actor, { admin }) => {
-      await admin.deleteApp(actor, readInput(ROWS.deleteApp.params, c.req.param()).app)
+      await admin.deleteApp(actor, readParameters(ROWS.deleteApp.params, c.req.param()).app)
       return done()
     }),
   ]
@@ -80,7 +80,7 @@ function appRoutes(parts: AdministrationParts): Served[] {
 function keyRoutes(parts: AdministrationParts): Served[] {
   return [
     withActor(parts, ROWS.listKeys, async (c, actor, { admin }) => {
-      const { limit, after } = readInput(ROWS.listKeys.query, c.req.query())
+      const { limit, after } = readParameters(ROWS.listKeys.query, c.req.query())
       const rows = await admin.keys(actor, { limit, ...(after === undefined ? {} : { after }) })
       return json({ keys: rows.map(keyJson), ...nextOf(rows, limit, ({ id }) => id) })
     }),
@@ -105,7 +105,7 @@ function keyRoutes(parts: AdministrationParts): Served[] {
 
 /** An id: a whole key does not belong into an address, which is logged. */
 function readKeyId(c: HttpContext): string {
-  return readInput(ROWS.revokeKey.params, c.req.param()).key
+  return readParameters(ROWS.revokeKey.params, c.req.param()).key
 }
 
 function toWish({ label, account, expiresInSeconds, ...wish }: v.InferOutput<typeof KeyBody>) {

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { AppIdSchema, SessionIdSchema } from '../../protocol/ids.ts'
+import { MUST_BE_DATE } from '../../protocol/in-words.ts'
 import { MAX_PAGE_MESSAGES } from '../../protocol/limits.ts'
 import { UserSchema } from '../admit.ts'
 
@@ -8,7 +9,9 @@ const [DEFAULT_LIMIT, MAX_LIMIT] = ['50', 200]
 /** Characters: ids of keys and Apps, and names of accounts, are shorter. */
 const MAX_ID = 100
 
-const Id = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_ID), v.regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must be one line'))
+const line = (max: number) =>
+  v.pipe(v.string(), v.minLength(1), v.maxLength(max), v.regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must be one line'))
+const Id = line(MAX_ID)
 const Digits = v.pipe(v.string(), v.regex(/^\d{1,4}$/, 'must be a number'), v.transform(Number))
 const limit = (max: number) => v.optional(v.pipe(Digits, v.minValue(1), v.maxValue(max)), DEFAULT_LIMIT)
 
@@ -49,13 +52,13 @@ export const SessionsQuery = v.strictObject({
 const MAX_MESSAGE_ID = 200
 export const MessagesQuery = v.strictObject({
   limit: limit(MAX_PAGE_MESSAGES),
-  before: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_MESSAGE_ID), v.regex(/^[^\p{Cc}\p{Cs}]*$/u))),
+  before: v.optional(line(MAX_MESSAGE_ID)),
 })
 const Day = v.pipe(
   v.string(),
   v.isoDate(),
   v.transform((text) => Date.parse(text)),
-  v.check((time) => Number.isFinite(time), 'must be a day such as 2026-04-30'),
+  v.check((time) => Number.isFinite(time), MUST_BE_DATE),
 )
 export const UsageQuery = v.strictObject({
   app: v.optional(AppIdSchema),

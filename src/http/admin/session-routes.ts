@@ -1,5 +1,5 @@
 import type { ExportDesk } from '../export-desk.ts'
-import { readInput } from '../input.ts'
+import { readParameters } from '../input.ts'
 import type { HttpContext } from '../responses.ts'
 import type { Served } from '../route.ts'
 import { type AdministrationParts, done, json, withActor } from './enter.ts'
@@ -15,7 +15,7 @@ const DAY_LENGTH = 10
 export function conversationRoutes(parts: AdministrationParts, desk: ExportDesk): Served[] {
   return [
     withActor(parts, ROWS.listAllSessions, async (c, actor, { sessions }) => {
-      const { app, account, user, before, limit } = readInput(ROWS.listAllSessions.query, c.req.query())
+      const { app, account, user, before, limit } = readParameters(ROWS.listAllSessions.query, c.req.query())
       const wish = {
         limit,
         ...(app === undefined ? {} : { app }),
@@ -28,7 +28,7 @@ export function conversationRoutes(parts: AdministrationParts, desk: ExportDesk)
       return json({ sessions: rows.map(sessionJson), ...next })
     }),
     withActor(parts, ROWS.readSession, async (c, actor, { sessions }) => {
-      const { limit, before } = readInput(ROWS.readSession.query, c.req.query())
+      const { limit, before } = readParameters(ROWS.readSession.query, c.req.query())
       const page = { limit, ...(before === undefined ? {} : { before }) }
       const { session, messages, hasMore } = await sessions.session(actor, readSessionId(c), page)
       return json({ session: sessionJson(session), messages: messages.map(messageJson), hasMore })
@@ -44,7 +44,7 @@ export function conversationRoutes(parts: AdministrationParts, desk: ExportDesk)
       )
     }),
     withActor(parts, ROWS.usage, async (c, actor, { sessions }) => {
-      const { app, account, ...asked } = readInput(ROWS.usage.query, c.req.query())
+      const { app, account, ...asked } = readParameters(ROWS.usage.query, c.req.query())
       const to = asked.to ?? Date.parse(toDay(Date.now())) + MS_PER_DAY
       const from = asked.from ?? to - DEFAULT_DAYS * MS_PER_DAY
       const whose = { ...(app === undefined ? {} : { app }), ...(account === undefined ? {} : { account }) }
@@ -55,7 +55,7 @@ export function conversationRoutes(parts: AdministrationParts, desk: ExportDesk)
 }
 
 function readSessionId(c: HttpContext): string {
-  return readInput(ROWS.readSession.params, c.req.param()).session
+  return readParameters(ROWS.readSession.params, c.req.param()).session
 }
 
 function toDay(ms: number): string {

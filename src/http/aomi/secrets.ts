@@ -3,7 +3,7 @@ import type { Principal } from '../../ports/access.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import { isRandomSessionId } from '../../protocol/ids.ts'
 import { MAX_NAME_LENGTH } from '../../protocol/limits.ts'
-import { readInput, readJson } from '../input.ts'
+import { readInput, readJson, readParameters } from '../input.ts'
 import { API_HEADERS, accessRequestOf, type HttpContext } from '../responses.ts'
 import { WholeResponse } from '../whole-response.ts'
 import { admitToApp } from './admit.ts'
@@ -57,7 +57,7 @@ export async function putSecrets(c: HttpContext, aomi: Aomi): Promise<Response> 
 
 /** `DELETE /api/secrets`: all of a client's. */
 export async function clearSecrets(c: HttpContext, aomi: Aomi): Promise<Response> {
-  const { client_id } = readInput(ClientQuery, c.req.query())
+  const { client_id } = readParameters(ClientQuery, c.req.query())
   const principal = await clientOf(c, aomi, client_id, false)
   return WholeResponse.json(
     { cleared: await aomi.vault.remove(vaultOfClient(principal, client_id)) },
@@ -67,7 +67,7 @@ export async function clearSecrets(c: HttpContext, aomi: Aomi): Promise<Response
 
 /** `DELETE /api/secrets/{name}`. */
 export async function deleteSecret(c: HttpContext, aomi: Aomi): Promise<Response> {
-  const { client_id } = readInput(ClientQuery, c.req.query())
+  const { client_id } = readParameters(ClientQuery, c.req.query())
   const principal = await clientOf(c, aomi, client_id, false)
   const deleted = await aomi.vault.remove(vaultOfClient(principal, client_id), c.req.param('name') ?? '')
   return WholeResponse.json({ deleted }, { headers: API_HEADERS })

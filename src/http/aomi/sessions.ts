@@ -7,7 +7,7 @@ import { SessionUpdateSchema } from '../../protocol/commands.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import { MAX_PAGE_MESSAGES } from '../../protocol/limits.ts'
 import { StorableText } from '../../protocol/messages.ts'
-import { readInput, readJson } from '../input.ts'
+import { readInput, readJson, readParameters } from '../input.ts'
 import { charge } from '../rate-limit.ts'
 import { API_HEADERS, type HttpContext } from '../responses.ts'
 import { WholeResponse } from '../whole-response.ts'
@@ -34,7 +34,7 @@ const MakeBody = v.object({ public_key: v.optional(v.nullable(StorableText)) })
  * an address is known to many, and the list would give them the ids.
  */
 export async function listSessions(c: HttpContext, aomi: Aomi): Promise<Response> {
-  const { limit } = readInput(ListQuery, c.req.query())
+  const { limit } = readParameters(ListQuery, c.req.query())
   const [app, wallet] = [appOf(c), publicKeyOf(c)]
   if ((await aomi.apps.get(app))?.aomi?.walletProof === true && wallet !== undefined) {
     const proven = await provenList(c, aomi, wallet, limit)

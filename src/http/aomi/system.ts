@@ -3,7 +3,7 @@ import type { Conversation } from '../../ports/conversations.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import { MAX_PAGE_MESSAGES } from '../../protocol/limits.ts'
 import { StorableText } from '../../protocol/messages.ts'
-import { parseJson, readInput } from '../input.ts'
+import { parseJson, readParameters } from '../input.ts'
 import { charge } from '../rate-limit.ts'
 import { API_HEADERS, type HttpContext } from '../responses.ts'
 import { WholeResponse } from '../whole-response.ts'
@@ -45,7 +45,7 @@ const WalletChange = v.object({
  */
 export async function system(c: HttpContext, aomi: Aomi): Promise<Response> {
   const id = sessionIdOf(c)
-  const { message } = readInput(Query, c.req.query())
+  const { message } = readParameters(Query, c.req.query())
   const conversation = await findFor(c, aomi, id, 'write')
   await charge(c, aomi.access)
   const typed = readTyped(message)
@@ -76,7 +76,7 @@ async function answerWallet(
 /** `GET /api/events`: notices and callbacks, the oldest first, the last `count` of them. */
 export async function events(c: HttpContext, aomi: Aomi): Promise<Response> {
   const id = sessionIdOf(c)
-  const { count } = readInput(Count, c.req.query())
+  const { count } = readParameters(Count, c.req.query())
   if ((await findFor(c, aomi, id, 'read')) === undefined) throw new ParleyError('session_not_found')
   const all: readonly SystemEvent[] = aomi.memos.eventsOf(id)
   const last = count === undefined ? all : all.slice(Math.max(0, all.length - count))

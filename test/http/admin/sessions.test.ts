@@ -55,6 +55,17 @@ describe('sessions over /v1/admin', () => {
     expect(codeOf(await rig.ask(key, 'GET', `${SESSIONS}?usr=ann`))).toBe('bad_request')
   })
 
+  it.each([
+    ['sessions?ap=support', 'ap: unknown parameter'],
+    ['sessions?limit=0', 'limit: must be at least 1'],
+    ['sessions?limit=201', 'limit: must be at most 200'],
+    ['sessions?user=', 'user: must not be empty'],
+    ['usage?from=foo', 'from: must be a date like 2026-01-31'],
+  ])('asked for %s are told what is allowed', async (path, message) => {
+    const refused = await rig.ask(await rig.operator(), 'GET', `/v1/admin/${path}`)
+    expect(refused.body).toEqual({ error: { code: 'bad_request', message } })
+  })
+
   it('are read in pages of messages, and that is noted', async () => {
     const id = await store({ user: 'ann', title: 'Returns' })
     const key = await rig.admin()
