@@ -2,24 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { ChatAnswers } from '../../src/cli/chat-answers.ts'
 import type { Ack, ControlFrame, Envelope, SessionReady } from '../../src/protocol/frames.ts'
 import type { Message } from '../../src/protocol/messages.ts'
+import { READY } from './chat-server.ts'
 
 const [FIRST, SECOND] = ['run-1', 'run-2']
-const READY: SessionReady = {
-  type: 'session.ready',
-  protocolVersion: 'parley.v1',
-  sessionId: 's1',
-  app: 'default',
-  epoch: 'e',
-  seq: 0,
-  status: 'idle',
-  resumed: 'new',
-  model: 'scripted/demo',
-  models: [],
-  queue: [],
-  pending: [],
-  heartbeatMs: 25_000,
-  limits: { frameBytes: 65_536, messageBytes: 32_768, queuedSends: 10, pageMessages: 100 },
-}
 
 const started = (runId: string): Ack => ({
   type: 'ack',

@@ -10,7 +10,7 @@ import type { ControlFrame, SessionReady } from '../../src/protocol/frames.ts'
 export const SESSION = '550e8400-e29b-41d4-a716-446655440000'
 export const RUN = 'run-1'
 
-const READY: SessionReady = {
+export const READY: SessionReady = {
   type: 'session.ready',
   protocolVersion: 'parley.v1',
   sessionId: SESSION,
