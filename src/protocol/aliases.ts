@@ -5,7 +5,7 @@ import { type RunResume, RunResumeSchema, ToolResultSchema } from './commands.ts
 import { ERRORS, type ErrorCode, ParleyError } from './errors.ts'
 import type { Event } from './events.ts'
 import { ClientIdSchema } from './ids.ts'
-import { IN_WORDS } from './in-words.ts'
+import { FIRST_IN_WORDS, IN_WORDS } from './in-words.ts'
 import { MAX_JSON_DEPTH, MAX_PAGE_MESSAGES } from './limits.ts'
 import { StorableText, UserContentSchema } from './messages.ts'
 
@@ -97,7 +97,7 @@ export function decodeAlias(text: string): DecodedAlias {
     if (!approvals.success) return bad(faultIn('resume', approvals.issues[0]), json.value)
     return { ok: true, frame: { kind: 'resume', runId, approvals: approvals.output, results } }
   }
-  const parsed = v.safeParse(v.array(UserMessageSchema), trailing(messages), { ...IN_WORDS, abortEarly: true })
+  const parsed = v.safeParse(v.array(UserMessageSchema), trailing(messages), FIRST_IN_WORDS)
   if (!parsed.success) return bad(faultIn('messages', parsed.issues[0]), json.value)
   const [first, ...others] = parsed.output
   if (first === undefined) return bad('messages: the last is not a user message', json.value)

@@ -4,7 +4,7 @@ import { ParleyError } from './errors.ts'
 import type { Event } from './events.ts'
 import { type ControlFrame, ControlFrameSchema, type Envelope, EnvelopeSchema } from './frames.ts'
 import { ClientIdSchema } from './ids.ts'
-import { IN_WORDS } from './in-words.ts'
+import { FIRST_IN_WORDS } from './in-words.ts'
 import { MAX_JSON_DEPTH } from './limits.ts'
 
 /** What could be read of a frame that was refused, so that its error can say which command it answers. */
@@ -43,7 +43,7 @@ export function decodeCommand(text: string): DecodedCommand {
   if (isDeeperThan(text, MAX_JSON_DEPTH)) return refuse(`JSON nests deeper than ${MAX_JSON_DEPTH}`, undefined)
   const json = parseJson(text)
   if (!json.ok) return refuse('The frame is not JSON', undefined)
-  const parsed = v.safeParse(CommandSchema, json.value, { ...IN_WORDS, abortEarly: true })
+  const parsed = v.safeParse(CommandSchema, json.value, FIRST_IN_WORDS)
   return parsed.success ? { ok: true, command: parsed.output } : refuse(describe(parsed.issues[0]), json.value)
 }
 

@@ -9,7 +9,9 @@ export const MUST_BE_DATE = 'must be a date like 2026-01-31'
 
 /** For `safeParse`: what a schema has no sentence of its own for is told in ours. None repeats a value: it may be a secret. */
 export const IN_WORDS = { message: (issue: Issue) => tell(issue, 'field') } as const
-/** The same for what stands in an address. */
+/** The same, and the first fault is enough. */
+export const FIRST_IN_WORDS = { ...IN_WORDS, abortEarly: true } as const
+/** The same as `IN_WORDS` for what stands in an address. */
 export const PARAMETERS_IN_WORDS = { message: (issue: Issue) => tell(issue, 'parameter') } as const
 
 function tell(issue: Issue, part: Part): string {

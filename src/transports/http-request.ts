@@ -116,6 +116,7 @@ const NOT_UPGRADED =
 
 /** An ordinary request to the WebSocket's path is a handshake that something is wrong with. */
 export function missedUpgrade(head: RequestHead, webSocketPath: string): ParleyError | undefined {
+  if (!head.target.startsWith(webSocketPath)) return undefined
   return splitTarget(head.target).path === webSocketPath ? handshakeFault(head) : undefined
 }
 

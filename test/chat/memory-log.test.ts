@@ -65,6 +65,13 @@ describe('the log in memory', () => {
     expect(entriesOf(log, 0)).toBe('gap')
   })
 
+  it('I6: has an epoch of its own, however many are opened', () => {
+    const { logs } = open()
+    const epochs = Array.from({ length: 1000 }, (_, nth) => logs.open(`s${nth}`).epoch)
+    expect(new Set(epochs).size).toBe(1000)
+    expect(epochs.filter((epoch) => !/^[0-9a-f]{12}$/.test(epoch))).toEqual([])
+  })
+
   it('answers another epoch and a cursor beyond the head by a gap', () => {
     const { log } = open()
     log.append([text('x')], 1)
