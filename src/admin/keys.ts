@@ -38,7 +38,7 @@ export class KeyAdmin {
       const { lifetime, ...facts } = wish
       const expiry = lifetime === undefined ? {} : { expiresAt: now + lifetime }
       const row = { ...facts, ...proofOf(minted), createdAt: now, ...expiry }
-      await this.#parts.store.createKey(row).catch(explainMissingApp)
+      await this.#parts.store.createKey(row).catch((thrown: unknown) => this.#nameMissingApps(wish.apps, thrown))
       return { key: minted.key, facts: withoutSecret(row) }
     })
   }
@@ -80,6 +80,18 @@ export class KeyAdmin {
     return row
   }
 
+  async #nameMissingApps(apps: readonly string[], thrown: unknown): Promise<never> {
+    if (!(thrown instanceof ParleyError) || thrown.code !== 'app_not_found') throw thrown
+    const missing: string[] = []
+    for (const id of apps) if ((await this.#parts.store.getApp(id)) === undefined) missing.push(id)
+    const which = missing.length > 1 ? `Apps ${missing.join(', ')} are` : `App ${missing.join()} is`
+    // None is missing: it was stored in between.
+    throw new ParleyError(
+      'app_not_found',
+      missing.length === 0 ? { cause: thrown } : { message: `${which} not stored`, cause: thrown },
+    )
+  }
+
   async #assertMayCreate(actor: Actor, wish: CheckedWish): Promise<void> {
     assertMayGive(actor, wish.scopes, wish.apps)
     if (actor.kind !== 'admin') return
@@ -96,11 +108,6 @@ function proofOf({ id, hash, tag }: Proof): Proof {
 
 function withoutSecret({ hash: _hash, tag: _tag, ...facts }: KeyRow): KeyFacts {
   return facts
-}
-
-function explainMissingApp(thrown: unknown): never {
-  if (!(thrown instanceof ParleyError) || thrown.code !== 'app_not_found') throw thrown
-  throw new ParleyError('app_not_found', { message: 'apps: not every one of them is stored', cause: thrown })
 }
 
 /** It has the end of an overlap for an expiry; what is left of its life is its successor's. */

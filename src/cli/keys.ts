@@ -13,7 +13,6 @@ import {
   withStore,
 } from './command.ts'
 import { readTime, readWish } from './key-options.ts'
-import { notStored } from './stored-apps.ts'
 
 /** Long enough to put the new key in place everywhere; short enough that a lost one does not live on. */
 const DEFAULT_OVERLAP = '24h'
@@ -40,10 +39,8 @@ export function keysCommand(open: OpenStore): Command {
 
 async function create(args: readonly string[], io: CliIo, open: OpenStore): Promise<void> {
   const wish = readWish(args)
-  await withStore(open, io, async ({ admin, apps: stored }) => {
-    const { key, facts } = await admin
-      .createKey(AT_HOST, wish)
-      .catch((thrown: unknown) => explainMissingApps(stored, wish.apps, thrown))
+  await withStore(open, io, async ({ admin }) => {
+    const { key, facts } = await admin.createKey(AT_HOST, wish).catch(tellHowToStore)
     const what = facts.scopes.includes('operator') ? "operator's" : facts.kind
     const apps = facts.apps.length === 0 ? 'the whole server' : facts.apps.join(', ')
     io.err(`Key ${facts.id} (${what}) for ${apps}. It is shown once and cannot be shown again:`)
@@ -51,12 +48,12 @@ async function create(args: readonly string[], io: CliIo, open: OpenStore): Prom
   })
 }
 
-async function explainMissingApps(apps: CliStore['apps'], ids: readonly string[], thrown: unknown): Promise<never> {
+function tellHowToStore(thrown: unknown): never {
   if (!(thrown instanceof ParleyError) || thrown.code !== 'app_not_found') throw thrown
-  const missing = await notStored(apps, ids)
-  const which = missing.length > 1 ? `Apps ${missing.join(', ')} are` : `App ${missing.join()} is`
-  const message = `${which} not stored; parley apps put FILE stores one`
-  throw new ParleyError('app_not_found', missing.length === 0 ? { cause: thrown } : { message, cause: thrown })
+  throw new ParleyError('app_not_found', {
+    message: `${thrown.message}; parley apps put FILE stores one`,
+    cause: thrown,
+  })
 }
 
 async function list(args: readonly string[], io: CliIo, open: OpenStore): Promise<void> {

@@ -1,7 +1,9 @@
 import { countUsage } from '../admin/usage.ts'
 import type { AdminStore, UsageRow } from '../ports/admin-store.ts'
+import type { AppStore } from '../ports/store.ts'
 import { AT_HOST } from './admin-of.ts'
 import { type Command, type OpenStore, readArgs, table, UsageError, withStore } from './command.ts'
+import { noteMissing } from './stored-apps.ts'
 
 const MS_PER_DAY = 86_400_000
 /** Days of one answer, as over HTTP. */
@@ -14,7 +16,11 @@ const OPTIONS = {
 const HEADING = ['DAY', 'ACCOUNT', 'APP', 'KEY', 'RUNS', 'INPUT', 'OUTPUT', 'CACHED']
 
 /** What `usage` needs of the store. */
-export type CliUsage = { readonly reads: Pick<AdminStore, 'usage'>; close(): Promise<void> }
+export type CliUsage = {
+  readonly reads: Pick<AdminStore, 'usage'>
+  readonly apps: Pick<AppStore, 'getApp'>
+  close(): Promise<void>
+}
 
 export function usageCommand(open: OpenStore<CliUsage>): Command {
   return {
@@ -27,7 +33,8 @@ export function usageCommand(open: OpenStore<CliUsage>): Command {
       const { app, account } = values
       const to = (Math.floor(Date.now() / MS_PER_DAY) + 1) * MS_PER_DAY
       const whose = { ...(app === undefined ? {} : { app }), ...(account === undefined ? {} : { account }) }
-      await withStore(open, io, async ({ reads }) => {
+      await withStore(open, io, async ({ reads, apps }) => {
+        await noteMissing(apps, io, app)
         const rows = await countUsage(reads, AT_HOST, { ...whose, from: to - days * MS_PER_DAY, to })
         if (rows.length === 0) io.err('Nothing was used')
         else for (const line of table([HEADING, ...rows.map(describe)])) io.out(line)

@@ -58,6 +58,14 @@ describe('keys over /v1/admin', () => {
     expect(codeOf(await rig.ask(key, 'POST', KEYS, { apps: ['shop'], scopes: ['admin', 'read'] }))).toBeUndefined()
   })
 
+  it('name the Apps that are not stored', async () => {
+    const refused = await rig.ask(await rig.operator(), 'POST', KEYS, {
+      apps: ['nope', 'shop', 'nada'],
+      scopes: ['read'],
+    })
+    expect([codeOf(refused), messageOf(refused)]).toEqual(['app_not_found', 'Apps nope, nada are not stored'])
+  })
+
   it('of the operator come from the host only, also from the operator’s own key', async () => {
     for (const key of [await rig.admin(), await rig.operator()]) {
       expect(codeOf(await rig.ask(key, 'POST', KEYS, { apps: ['shop'], scopes: ['operator'] }))).toBe('bad_request')
