@@ -134,7 +134,7 @@ class Gate extends Allowances implements RunningAccess {
     return this.#addresses.addressOf(request)
   }
 
-  onRevoked(listener: (keyId: string) => void): void {
+  onRevoked(listener: (keyIds: ReadonlySet<string>) => void): void {
     this.#revocations.onGone(listener)
   }
 

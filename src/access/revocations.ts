@@ -17,7 +17,7 @@ export class Revocations {
   readonly #keys: KeyStore
   readonly #verdicts: Verdicts
   readonly #telemetry: Telemetry
-  readonly #listeners = new Set<(keyId: string) => void>()
+  readonly #listeners = new Set<(keyIds: ReadonlySet<string>) => void>()
   readonly #expiring = new LRUCache<string, number>({ max: MAX_EXPIRING })
   /** By id, with the tag of a key that had none. */
   readonly #used = new Map<string, KeyUse>()
@@ -36,7 +36,7 @@ export class Revocations {
     this.#timer = setInterval(() => this.#sweep(), SWEEP_MS).unref()
   }
 
-  onGone(listener: (keyId: string) => void): void {
+  onGone(listener: (keyIds: ReadonlySet<string>) => void): void {
     this.#listeners.add(listener)
   }
 
@@ -69,7 +69,7 @@ export class Revocations {
       if (this.#unreadAll) await this.#readAll(now)
       for (const id of this.#unread) {
         this.#unread.delete(id)
-        this.#reconcile(id, await this.#read(id), now)
+        this.#reconcile([id], new Map([[id, await this.#read(id)]]), now)
       }
     } catch (cause) {
       this.#telemetry.log('warn', 'keys not re-read', {}, cause)
@@ -92,24 +92,35 @@ export class Revocations {
       throw cause
     })
     const byId = new Map(rows.map((row) => [row.id, row]))
-    for (const id of new Set([...byId.keys(), ...this.#verdicts.ids()])) this.#reconcile(id, byId.get(id), now)
+    this.#reconcile(byId.keys(), byId, now)
+    // Removed, or made and used after the list was read.
+    for (const id of this.#verdicts.ids()) if (!byId.has(id)) this.#unread.add(id)
   }
 
-  #reconcile(id: string, row: KeyRow | undefined, now: number): void {
-    if (this.#verdicts.reconcile(id, row, now)) return this.#tellGone(id)
-    // A key that is rotated gets an expiry while its connections are open.
-    if (row?.expiresAt !== undefined) this.#expiring.set(id, row.expiresAt)
+  /** Those that are not live, or open less than before, are told together. */
+  #reconcile(ids: Iterable<string>, rows: ReadonlyMap<string, KeyRow | undefined>, now: number): void {
+    const gone = new Set<string>()
+    for (const id of ids) {
+      const row = rows.get(id)
+      if (this.#verdicts.reconcile(id, row, now)) gone.add(id)
+      // A key that is rotated gets an expiry while its connections are open.
+      else if (row?.expiresAt !== undefined) this.#expiring.set(id, row.expiresAt)
+    }
+    if (gone.size > 0) this.#tellGone(gone)
   }
 
-  #tellGone(id: string): void {
-    this.#expiring.delete(id)
-    this.#used.delete(id)
-    for (const listener of this.#listeners) listener(id)
+  #tellGone(ids: ReadonlySet<string>): void {
+    for (const id of ids) {
+      this.#expiring.delete(id)
+      this.#used.delete(id)
+    }
+    for (const listener of this.#listeners) listener(ids)
   }
 
   #sweep(): void {
     const now = Date.now()
-    for (const [id, expiresAt] of this.#expiring) if (now >= expiresAt) this.#reconcile(id, undefined, now)
+    const expired = [...this.#expiring].filter(([, expiresAt]) => now >= expiresAt).map(([id]) => id)
+    this.#reconcile(expired, new Map(), now)
     if (this.#unreadAll || this.#unread.size > 0) void this.#readAgain()
     if (now - this.#touchedAt >= TOUCH_MS) void this.#touch()
   }

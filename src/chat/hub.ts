@@ -26,7 +26,7 @@ export class Hub implements ConnectionHost {
     this.core = core
     this.sessions = sessions
     this.#timer = setInterval(() => this.#sweep(), HEARTBEAT_SWEEP_MS)
-    core.access.onRevoked((keyId) => this.#revoked(keyId))
+    core.access.onRevoked((keyIds) => this.#revoked(keyIds))
   }
 
   get size(): number {
@@ -71,9 +71,11 @@ export class Hub implements ConnectionHost {
     clearInterval(this.#timer)
   }
 
-  #revoked(keyId: string): void {
-    for (const connection of this.#connections)
-      if (connection.caller.principal.keyId === keyId) connection.end(new ParleyError('unauthorized'))
+  #revoked(keyIds: ReadonlySet<string>): void {
+    for (const connection of this.#connections) {
+      const { keyId } = connection.caller.principal
+      if (keyId !== undefined && keyIds.has(keyId)) connection.end(new ParleyError('unauthorized'))
+    }
   }
 
   #sweep(): void {

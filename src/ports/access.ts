@@ -96,6 +96,6 @@ export interface Access {
   admitGuest(guest: Guest): void
   /** Gives those places back. */
   leaveGuest(guest: Guest): void
-  /** Called with a key's id when it was revoked, expired or lost an App; its connections must close. */
-  onRevoked(listener: (keyId: string) => void): void
+  /** Called with the ids of keys that were revoked, have expired or lost an App; their connections must close. */
+  onRevoked(listener: (keyIds: ReadonlySet<string>) => void): void
 }

@@ -27,6 +27,8 @@ export class FakeStore implements KeyStore, AccountStore, UsageStore, AppStore, 
   down = false
   /** Runs after a key was read and before it is handed out. */
   afterRead: (id: string) => void = () => undefined
+  /** Runs after the keys were listed and before the list is handed out. */
+  afterList: () => Promise<void> = async () => undefined
   readonly #listeners = new Set<(change: Change) => void>()
 
   tell(change: Change): void {
@@ -57,7 +59,9 @@ export class FakeStore implements KeyStore, AccountStore, UsageStore, AppStore, 
 
   async listKeys(): Promise<readonly KeyRow[]> {
     this.#use('listKeys')
-    return [...this.keys.values()]
+    const rows = [...this.keys.values()]
+    await this.afterList()
+    return rows
   }
 
   async revokeKey(id: string, at: number): Promise<boolean> {

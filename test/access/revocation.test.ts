@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { mintKey } from '../../src/access/keys.ts'
+import type { Principal } from '../../src/ports/access.ts'
 import { type Gate, keyed, openGate, refusal } from './fakes.ts'
 
 let gate: Gate
@@ -14,7 +15,7 @@ beforeEach(() => {
   vi.useFakeTimers()
   gone.length = 0
   gate = openGate()
-  gate.access.onRevoked((id) => gone.push(id))
+  gate.access.onRevoked((ids) => gone.push(...ids))
 })
 afterEach(async () => {
   await gate.access.close()
@@ -75,7 +76,7 @@ describe('I9: a key', () => {
 
   it('that was pushed out of memory and then rotated still closes what it opened', async () => {
     const small = openGate({ verdicts: 1 })
-    small.access.onRevoked((id) => gone.push(id))
+    small.access.onRevoked((ids) => gone.push(...ids))
     const [first, second] = [await small.addKey('secret'), await small.addKey('secret')]
     await small.access.identify(keyed(first.key), 'alpha')
     await small.access.identify(keyed(second.key), 'alpha')
@@ -123,6 +124,35 @@ describe('I9: a key', () => {
     expect(gone.toSorted()).toEqual([revoked.id, removed.id].toSorted())
   })
 
+  it('that was made and used while everything is re-read stays', async () => {
+    const { access, store, addKey } = gate
+    await addKey('secret')
+    let letIn: Principal | undefined
+    store.afterList = async () => {
+      const { key } = await addKey('publishable')
+      letIn = await access.identify(keyed(key, { origin: 'https://shop.example' }), 'alpha')
+    }
+    store.tell({ kind: 'everything' })
+    await settle()
+    expect(gone).toEqual([])
+    if (letIn === undefined) throw new Error('nobody was let in')
+    access.require(letIn, 'read')
+  })
+
+  it('is told with all others that are gone: who listens looks through its connections once', async () => {
+    const { access, store, addKey } = gate
+    const told: ReadonlySet<string>[] = []
+    access.onRevoked((ids) => told.push(ids))
+    const keys = [await addKey('secret'), await addKey('secret'), await addKey('secret')]
+    for (const { id } of keys) {
+      const row = store.keys.get(id)
+      if (row !== undefined) store.keys.set(id, { ...row, revokedAt: 1 })
+    }
+    store.tell({ kind: 'everything' })
+    await settle()
+    expect(told).toEqual([new Set(keys.map(({ id }) => id))])
+  })
+
   it.each([{ kind: 'key', id: '' } as const, { kind: 'everything' } as const])(
     'whose change cannot be read is read again until it can ($kind)',
     async (change) => {
@@ -143,7 +173,7 @@ describe('I9: a key', () => {
 
   it('that was pushed out of memory is still stopped when it is revoked', async () => {
     const small = openGate({ verdicts: 1 })
-    small.access.onRevoked((id) => gone.push(id))
+    small.access.onRevoked((ids) => gone.push(...ids))
     const [first, second] = [await small.addKey('secret'), await small.addKey('secret')]
     const principal = await small.access.identify(keyed(first.key), 'alpha')
     await small.access.identify(keyed(second.key), 'alpha')

@@ -227,7 +227,7 @@ describe('I9: who came in by a ticket', () => {
     const { ticket, keyId } = await mint()
     const place = away ? neighbour(gate.store) : gate
     const gone: string[] = []
-    place.access.onRevoked((id) => gone.push(id))
+    place.access.onRevoked((ids) => gone.push(...ids))
     const principal = await show(ticket, SESSION, 'alpha', place)
     place.access.require(principal, 'write')
     expect(() => place.access.require(principal, 'delete')).toThrow(expect.objectContaining({ code: 'forbidden' }))
@@ -242,7 +242,7 @@ describe('I9: who came in by a ticket', () => {
     const { ticket, keyId } = await mint()
     const other = neighbour(gate.store)
     const gone: string[] = []
-    other.access.onRevoked((id) => gone.push(id))
+    other.access.onRevoked((ids) => gone.push(...ids))
     const principal = await show(ticket, SESSION, 'alpha', other)
     const successor = { id: 'next', hash: '', createdAt: Date.now() }
     if (how === 'expires') await other.store.rotateKey(keyId, successor, Date.now() + 1000)

@@ -113,7 +113,7 @@ export class ChatRig {
   /** What the Apps port gives; undefined: the App was removed. */
   app: App | undefined
   readonly #options: RigOptions
-  readonly #onRevoked: ((keyId: string) => void)[] = []
+  readonly #onRevoked: ((keyIds: ReadonlySet<string>) => void)[] = []
   readonly #revoked = new Set<string>()
   #finished = false
 
@@ -198,7 +198,7 @@ export class ChatRig {
 
   revoke(keyId: string): void {
     this.#revoked.add(keyId)
-    for (const listener of this.#onRevoked) listener(keyId)
+    for (const listener of this.#onRevoked) listener(new Set([keyId]))
   }
 
   /** The conversation as the store has it. */

@@ -80,7 +80,7 @@ export function aomiRouteNames(): readonly string[] {
 export function aomiRoutes(parts: AomiParts): Hono<HttpEnv> {
   const aomi: Aomi = { ...parts, memos: new Memos(), texts: new SnapshotTexts(), streams: new Streams() }
   forgetDeleted(aomi)
-  parts.access.onRevoked((keyId) => aomi.streams.revoked(keyId))
+  parts.access.onRevoked((keyIds) => aomi.streams.revoked(keyIds))
   const routes = new Hono<HttpEnv>()
   routes.onError((thrown) => respondError(thrown, parts.telemetry, ({ code, message }) => ({ error: message, code })))
   tellLimits(routes, '/api/*', parts.access)

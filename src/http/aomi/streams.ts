@@ -55,10 +55,11 @@ export class Streams {
     for (const stream of this.#streams.get(sessionId) ?? []) stream.send(eventText(event))
   }
 
-  /** The key was revoked, or may not use its App any more. */
-  revoked(keyId: string): void {
-    for (const streams of this.#streams.values()) for (const stream of streams) if (stream.keyId === keyId) stream.end()
-    for (const end of this.#answers.get(keyId) ?? []) end()
+  /** The keys were revoked, or may not use their App any more. */
+  revoked(keyIds: ReadonlySet<string>): void {
+    for (const streams of this.#streams.values())
+      for (const stream of streams) if (stream.keyId !== undefined && keyIds.has(stream.keyId)) stream.end()
+    for (const keyId of keyIds) for (const end of this.#answers.get(keyId) ?? []) end()
   }
 
   #keepAlive(): void {
