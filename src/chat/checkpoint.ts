@@ -21,13 +21,13 @@ export class Checkpoint {
   readonly #periodMs: number
   #due: number
 
-  constructor(session: RunHost, startedAt: number, unsaved: () => Unsaved | undefined) {
+  constructor(session: RunHost, begunAt: number, unsaved: () => Unsaved | undefined) {
     this.#session = session
     this.#unsaved = unsaved
     const { checkpointMs } = session.core.settings
     this.#patienceMs = Math.min(checkpointMs * PATIENCE.share, PATIENCE.mostMs)
     this.#periodMs = checkpointMs - this.#patienceMs
-    this.#due = startedAt + Math.random() * this.#periodMs
+    this.#due = begunAt + Math.random() * this.#periodMs
   }
 
   /** There is something that the last one did not save. */
@@ -36,8 +36,8 @@ export class Checkpoint {
     else if (this.#state === 'saving') this.#state = 'saving-dirty'
   }
 
-  saveWhenDue(now: number): void {
-    const lateMs = now - this.#due
+  saveWhenDue(time: number): void {
+    const lateMs = time - this.#due
     // One that is still on is followed by the next at once.
     if (lateMs < 0 || this.#state === 'saving' || this.#state === 'saving-dirty') return
     this.#due += this.#periodMs * (1 + Math.floor(lateMs / this.#periodMs))

@@ -204,7 +204,7 @@ export class Connection implements SocketHandler, Attached {
     const ref = refOf(command)
     if (this.#state === 'opening')
       return this.#refuse(new ParleyError('bad_frame', { message: 'Wait for session.ready' }), ref)
-    const wait = this.#frameLimits().take(this.#host.core.now())
+    const wait = this.#frameLimits().take(this.#host.core.uptime())
     if (wait > 0 || this.#pending >= MAX_PENDING_COMMANDS) {
       const error = new ParleyError('rate_limit_exceeded', { retryAfterMs: Math.max(wait, MS_PER_SECOND) })
       return this.#frameLimits().flooding ? this.end(error) : this.#refuse(error, ref)
@@ -238,13 +238,13 @@ export class Connection implements SocketHandler, Attached {
   }
 
   #frameLimits(): FrameLimits {
-    const { settings, now } = this.#host.core
-    this.#limits ??= new FrameLimits(settings.commandsPerSecond, settings.commandBurst, now())
+    const { settings, uptime } = this.#host.core
+    this.#limits ??= new FrameLimits(settings.commandsPerSecond, settings.commandBurst, uptime())
     return this.#limits
   }
 
   #badFrame(error: ParleyError, ref: FrameRef): void {
-    if (this.#frameLimits().bad(this.#host.core.now())) this.end(error)
+    if (this.#frameLimits().bad(this.#host.core.uptime())) this.end(error)
     else this.#refuse(error, ref)
   }
 }

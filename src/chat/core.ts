@@ -12,7 +12,7 @@ import type { TurnQueue } from './turn-queue.ts'
 
 /** Something that is looked at a few times a second while a run is on. */
 export interface Ticking {
-  tick(now: number): void
+  tick(time: number): void
 }
 
 /** What every part of the core may use. One per process. */
@@ -36,8 +36,8 @@ export type Core = {
   readonly broadcast: (group: string, text: string) => void
   readonly now: () => number
   /**
-   * Whole milliseconds since this began, whatever the clock is set to. Connections note it: a small number (for 24 days) takes no
-   * memory of its own.
+   * Whole milliseconds since this began, whatever the clock is set to: all durations are measured by it. Connections note it: a
+   * small number (for 24 days) takes no memory of its own.
    */
   readonly uptime: () => number
   /** True once a shutdown began: no new work is taken. */

@@ -12,17 +12,17 @@ export class FrameLimits {
   #badFrames = 0
   #badSince = 0
 
-  constructor(perSecond: number, burst: number, now: number) {
+  constructor(perSecond: number, burst: number, time: number) {
     this.#perSecond = perSecond
     this.#burst = this.#tokens = burst
-    this.#tokensAt = now
+    this.#tokensAt = time
   }
 
   /** Milliseconds until a command may come; 0: it may. `cost`: the commands that it counts as. */
-  take(now: number, cost = 1): number {
-    const earned = ((now - this.#tokensAt) / MS_PER_SECOND) * this.#perSecond
+  take(time: number, cost = 1): number {
+    const earned = ((time - this.#tokensAt) / MS_PER_SECOND) * this.#perSecond
     this.#tokens = Math.min(this.#burst, this.#tokens + earned)
-    this.#tokensAt = now
+    this.#tokensAt = time
     const wait = this.#tokens < 1 ? Math.ceil(((1 - this.#tokens) / this.#perSecond) * MS_PER_SECOND) : 0
     // What is refused costs, too: a client that does not slow down gets into debt.
     this.#tokens -= cost
@@ -35,9 +35,9 @@ export class FrameLimits {
   }
 
   /** Counts a bad frame; true when there were too many within a minute (P-12). */
-  bad(now: number): boolean {
-    if (now - this.#badSince > MINUTE_MS) {
-      this.#badSince = now
+  bad(time: number): boolean {
+    if (time - this.#badSince > MINUTE_MS) {
+      this.#badSince = time
       this.#badFrames = 0
     }
     return ++this.#badFrames >= MAX_BAD_FRAMES_PER_MINUTE

@@ -156,7 +156,7 @@ export async function startNext(session: Session): Promise<void> {
     .catch((thrown: unknown) => {
       if (session.retired) return undefined
       session.core.telemetry.log('warn', 'queue waits', { session: sessionTag(session.id) }, thrown)
-      session.queueWaitsUntil = session.core.now() + queueRetryMs(thrown)
+      session.queueWaitsUntil = session.core.uptime() + queueRetryMs(thrown)
       return undefined
     })
   if (run !== undefined) void launch(session, run)

@@ -31,6 +31,8 @@ export class Run implements DraftHost, ToolHost, AskHost {
   readonly plan: RunPlan
   readonly core: Core
   readonly usage = new UsageMeter()
+  /** By the process's uptime, as all that is measured here: the clock may be set. */
+  readonly begunAt: number
   readonly #session: RunHost
   readonly #controller = new AbortController()
   readonly #buffer: EventBuffer
@@ -48,9 +50,10 @@ export class Run implements DraftHost, ToolHost, AskHost {
   constructor(session: RunHost, plan: RunPlan) {
     this.plan = plan
     this.core = session.core
+    this.begunAt = session.core.uptime()
     this.#session = session
     this.#buffer = new EventBuffer((events) => session.log.append(events, logFence(plan.row)))
-    this.#checkpoint = new Checkpoint(session, this.startedAt, () => (this.ended ? undefined : this.#draft?.unsaved()))
+    this.#checkpoint = new Checkpoint(session, this.begunAt, () => (this.ended ? undefined : this.#draft?.unsaved()))
     this.#nextIndex = plan.userMessage === undefined ? 0 : plan.userMessage.index + 1
     const { model } = plan.app
     this.#line = new ModelLine(session.core.providers, plan.row.model ?? model.default, model.fallbacks ?? [])
@@ -154,11 +157,11 @@ export class Run implements DraftHost, ToolHost, AskHost {
   }
 
   /** Called several times a second: deadlines, and what a crash may take. */
-  tick(now: number): void {
+  tick(time: number): void {
     const { providerStallMs, runMs } = this.core.settings
-    if (this.#phase.kind === 'model' && now - this.#phase.heardAt > providerStallMs) this.#fail('provider_stalled')
-    else if (now - this.startedAt > runMs) this.#fail('run_limit')
-    else if (!this.ended) this.#checkpoint.saveWhenDue(now)
+    if (this.#phase.kind === 'model' && time - this.#phase.heardAt > providerStallMs) this.#fail('provider_stalled')
+    else if (time - this.begunAt > runMs) this.#fail('run_limit')
+    else if (!this.ended) this.#checkpoint.saveWhenDue(time)
   }
 
   /** What the end has to store of the run before: results of its approved calls that have none. */
@@ -166,10 +169,7 @@ export class Run implements DraftHost, ToolHost, AskHost {
     return this.plan.approved?.stopped() ?? { runs: [], messages: [] }
   }
 
-  /**
-   * Calls that have no result at the end, and wait for none, get the one that is being saved, else one that says so: history
-   * stays valid (I5).
-   */
+  /** I5: calls without a result at the end that wait for none get the one that is being saved, else one that says so. */
   stoppedResults(): MessageRow[] {
     const waiting = this.#phase.kind === 'ended' && this.#phase.end.kind === 'waiting' ? this.#phase.end.pending : []
     const open = callsWithoutResult(this.rows(), waiting)
@@ -178,18 +178,18 @@ export class Run implements DraftHost, ToolHost, AskHost {
   }
 
   openDraft(): Draft {
-    const now = this.core.now()
+    const time = this.core.uptime()
     this.#draft = new Draft(this, this.#buffer)
-    if (!this.ended) this.#phase = { kind: 'model', askedAt: now, heardAt: now }
+    if (!this.ended) this.#phase = { kind: 'model', askedAt: time, heardAt: time }
     return this.#draft
   }
 
   heard(event: ModelEvent): void {
     if (this.#phase.kind !== 'model') return
-    const now = this.core.now()
+    const time = this.core.uptime()
     const { askedAt, heardAt } = this.#phase
-    if (askedAt === heardAt) this.core.telemetry.observe('run_first_event_seconds', (now - askedAt) / MS_PER_SECOND)
-    this.#phase.heardAt = Math.max(now, askedAt + 1)
+    if (askedAt === heardAt) this.core.telemetry.observe('run_first_event_seconds', (time - askedAt) / MS_PER_SECOND)
+    this.#phase.heardAt = Math.max(time, askedAt + 1)
     this.#checkpoint.touch()
     if (event.type === 'usage') this.usage.draft(event.usage)
     if (event.type !== 'stop') return

@@ -84,7 +84,7 @@ export class Session implements RunHost, Ticking, LogReader {
   /** The queue, as far as it is known, should go on and nobody sees to it: its next run could not be started. */
   get queueIsDue(): boolean {
     if (this.queue.length === 0 && !this.doubtful) return false
-    return this.activity.kind === 'none' && !this.busy && this.core.now() >= this.queueWaitsUntil
+    return this.activity.kind === 'none' && !this.busy && this.core.uptime() >= this.queueWaitsUntil
   }
 
   /** A session in use stays in memory (I8). */
@@ -208,13 +208,13 @@ export class Session implements RunHost, Ticking, LogReader {
   }
 
   /** Deadlines and checkpoints of the run; sockets that fill leave the audience. */
-  tick(now: number): void {
+  tick(time: number): void {
     const run = this.active
     const grace = run?.plan.app.stopAfterDisconnectMs
     // Where its App asks for it, a run that nobody watches any more is stopped after a grace (I4); each of a queue has its own.
     if (run !== undefined && grace !== undefined && this.#leftAt !== undefined)
-      if (now - Math.max(this.#leftAt, run.startedAt) >= grace) run.stop({ kind: 'interrupted' })
-    run?.tick(now)
+      if (time - Math.max(this.#leftAt, run.begunAt) >= grace) run.stop({ kind: 'interrupted' })
+    run?.tick(time)
     this.audience.sweep()
   }
 
@@ -226,7 +226,7 @@ export class Session implements RunHost, Ticking, LogReader {
   detach(watcher: Watcher): void {
     this.audience.leave(watcher)
     const others = withoutOne(this.watchers, watcher)
-    if (others.length === 0 && this.watchers.length > 0) this.#leftAt = this.core.now()
+    if (others.length === 0 && this.watchers.length > 0) this.#leftAt = this.core.uptime()
     this.watchers = others
   }
 

@@ -172,8 +172,8 @@ export class Sessions {
   }
 
   #sweepRuns(): void {
-    const now = this.#core.now()
-    for (const session of this.#core.running) session.tick(now)
+    const time = this.#core.uptime()
+    for (const session of this.#core.running) session.tick(time)
   }
 
   #sweepIdle(): void {
