@@ -186,8 +186,7 @@ class AssembledServer implements Server {
   async close(drainMs: number): Promise<void> {
     if (this.#draining) return
     this.#draining = true
-    await this.#retention?.close()
-    await this.#chat.drain(drainMs)
+    await Promise.all([this.#chat.drain(drainMs), this.#retention?.close()])
     this.#transport.stopListening()
     await this.#transport.close()
     await Promise.all([this.#access.close(), this.#ports.mcp?.close()])

@@ -17,6 +17,12 @@ export type Step =
 const TITLE_PROMPT = 'Title this conversation:'
 const TITLE_WORDS = 5
 
+/**
+ * Characters of a message that are looked at: a call with all its arguments. Some patterns take the square of the length, and
+ * 32 KiB of commas would hold up everybody for seconds.
+ */
+const MAX_HEARD = 2200
+
 /** Numbers in one answer: eight minutes of counting. */
 const MAX_COUNT = 10_000
 
@@ -66,7 +72,7 @@ export function replyTo(request: ModelRequest): readonly Step[] {
   const results = answerResults(request.messages)
   if (results !== undefined) return say(results)
   const last = request.messages.at(-1)
-  const text = last?.role === 'user' ? last.content : ''
+  const text = last?.role === 'user' ? last.content.slice(0, MAX_HEARD) : ''
   if (request.tools.length === 0 && text.startsWith(TITLE_PROMPT)) return say(toTitle(text.slice(TITLE_PROMPT.length)))
   return (
     matching(COMMANDS, text, request) ?? callTools(text, request) ?? matching(TALK, text, request) ?? say(says.FALLBACK)
@@ -103,7 +109,7 @@ function count(from: number, to: number): readonly Step[] {
 /** The last thing that a person asked to remember, as the history has it. */
 function recall(messages: readonly ModelMessage[]): string {
   for (const message of messages.slice(0, -1).toReversed()) {
-    const [, what] = message.role === 'user' ? (REMEMBER.exec(message.content) ?? []) : []
+    const [, what] = message.role === 'user' ? (REMEMBER.exec(message.content.slice(0, MAX_HEARD)) ?? []) : []
     if (what !== undefined) return says.RECALLED(what)
   }
   return says.FORGOTTEN

@@ -111,6 +111,12 @@ describe('the scripted model', () => {
     expect(joined(await answerTo(question))).toContain('not asked me')
   })
 
+  test('looks at the first 2,200 characters of a message, whatever follows', async () => {
+    const far = `${','.repeat(32_000)} calculate 1+1`
+    expect(callsOf(await ask(far))).toEqual([])
+    expect(callsOf(await ask(`calculate 1+1${far}`)).map(({ args }) => args)).toEqual(['{"expression":"1+1"}'])
+  })
+
   test('refuses', async () => {
     expect((await ask('refuse')).at(-1)).toEqual({ type: 'stop', reason: 'refusal' })
   })

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import * as v from 'valibot'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { mintKey } from '../../src/access/keys.ts'
 import { Log } from '../../src/log.ts'
 import { offerProtocols } from '../../src/protocol/handshake.ts'
@@ -11,6 +11,7 @@ import { Recorder } from '../storage/recorder.ts'
 import { LiveServer } from '../support/live-server.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { SocketClient } from '../support/socket-client.ts'
+import { deferred } from '../support/turns.ts'
 
 const APP = 'shop'
 const DAY = 86_400_000
@@ -205,6 +206,24 @@ it('a server applies the retention of its Apps by itself', async () => {
   await expect.poll(() => cli.load(old.sessionId), { timeout: 5000 }).toBeUndefined()
   expect(await cli.load(young.sessionId)).toBeDefined()
   await expect.poll(() => lines.some((line) => line.includes('"retention applied"') && line.includes(app))).toBe(true)
+})
+
+it('I12: a shutdown tells its clients at once, also while retention removes something', async () => {
+  const server = await LiveServer.start({ transport: 'ws', database: database.connection, retentionMs: 20 })
+  const definition = { id: 'late', name: 'Late', preamble: '', model: { default: 'scripted/demo' } }
+  await cli.putApp({ id: 'late', definition: { ...definition, retention: { days: 7 } }, updatedAt: 1 })
+  const removing = deferred<undefined>()
+  const alone = vi.spyOn(server.store, 'alone').mockReturnValue(removing.promise)
+  await expect.poll(() => alone.mock.calls.length).toBe(1)
+  const client = await server.connect()
+  const closed = server.close()
+  await client.control('server.draining')
+  let isClosed = false
+  void closed.then(() => (isClosed = true))
+  await client.socket.closed
+  expect(isClosed).toBe(false)
+  removing.resolve(undefined)
+  await closed
 })
 
 it('I11: nothing that people say or are called reaches the log, at any level', async () => {
