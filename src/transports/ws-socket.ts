@@ -7,6 +7,8 @@ import { closeReason, PING_FRAME, textFrame } from './frames.ts'
 /** What `ws` closes with when a frame is larger than it may be. */
 const WS_TOO_BIG = 1009
 
+const NOTHING = Buffer.alloc(0)
+
 /** The library's socket with the way back to ours, so that listeners are shared functions and not closures of each connection. */
 export class LinkedWebSocket extends WebSocket {
   link: WsSocket | undefined
@@ -61,6 +63,7 @@ export class WsSocket implements Socket {
       work()
     } finally {
       this.#tcp.uncork()
+      if (this.#tcp.writableLength > 0) this.#awaitDrain()
     }
   }
 
@@ -140,18 +143,24 @@ export class WsSocket implements Socket {
   }
 
   #write(frame: Buffer): SendResult {
-    if (this.#tcp.write(frame)) return 'sent'
+    const isLittle = this.#tcp.write(frame)
+    if (this.#tcp.writableLength === 0 || (isLittle && this.#tcp.writableCorked > 0)) return 'sent'
     this.#awaitDrain()
     return 'queued'
   }
 
-  /** Listens only while something waits: an idle connection has no listener for it. */
+  /**
+   * An empty write is through when all before it are. Node's own `drain` comes only where 16 KiB have waited, or 64, by its version:
+   * whoever waits for less would wait for ever.
+   */
   #awaitDrain(): void {
     if (this.#stalled) return
     this.#stalled = true
-    this.#tcp.once('drain', () => {
+    this.#tcp.write(NOTHING, () => {
       this.#stalled = false
-      if (this.#open) this.#handler.drained()
+      if (!this.#open) return
+      if (this.#tcp.writableLength > 0) this.#awaitDrain()
+      else this.#handler.drained()
     })
   }
 }

@@ -47,6 +47,20 @@ export function backpressure(rig: () => Rig): void {
       expect(await opened.client.next()).toBe('again')
     })
 
+    it('is told of as drained also where little waits', async () => {
+      const { client, socket, peer } = await rig().open()
+      client.pause()
+      const frame = FRAME.slice(0, 1024)
+      for (let sent = 0; sent < PLENTY * 64 && socket.buffered() === 0; sent++) {
+        socket.send(frame)
+        await new Promise(setImmediate)
+      }
+      expect(socket.buffered()).toBeGreaterThan(0)
+      expect(socket.buffered()).toBeLessThan(4 * frame.length)
+      client.resume()
+      await peer.when(() => peer.drains > 0 && socket.buffered() === 0)
+    })
+
     it('lives on when a send was dropped', async () => {
       const opened = await rig().open()
       await fill(opened)
