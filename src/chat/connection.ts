@@ -96,8 +96,9 @@ export class Connection implements SocketHandler, Attached {
     if (this.#state !== 'closed') this.#leave(code)
   }
 
-  /** Sends one of our frames, in order with everything before it. */
+  /** Sends one of our frames, in order with everything before it; a drain is told behind the first (P-25). */
   tell(frame: ControlFrame): void {
+    if (this.#state === 'opening' && frame.type === 'server.draining') return
     if (this.#state !== 'closed' && !this.outbox.send(encodeControl(frame))) this.slow()
   }
 
@@ -204,7 +205,7 @@ export class Connection implements SocketHandler, Attached {
     const ref = refOf(command)
     if (this.#state === 'opening')
       return this.#refuse(new ParleyError('bad_frame', { message: 'Wait for session.ready' }), ref)
-    const wait = this.#frameLimits().take(this.#host.core.uptime())
+    const wait = this.#frameLimits().take()
     if (wait > 0 || this.#pending >= MAX_PENDING_COMMANDS) {
       const error = new ParleyError('rate_limit_exceeded', { retryAfterMs: Math.max(wait, MS_PER_SECOND) })
       return this.#frameLimits().flooding ? this.end(error) : this.#refuse(error, ref)
@@ -238,13 +239,12 @@ export class Connection implements SocketHandler, Attached {
   }
 
   #frameLimits(): FrameLimits {
-    const { settings, uptime } = this.#host.core
-    this.#limits ??= new FrameLimits(settings.commandsPerSecond, settings.commandBurst, uptime())
+    this.#limits ??= new FrameLimits(this.#host.core)
     return this.#limits
   }
 
   #badFrame(error: ParleyError, ref: FrameRef): void {
-    if (this.#frameLimits().bad(this.#host.core.uptime())) this.end(error)
+    if (this.#frameLimits().bad()) this.end(error)
     else this.#refuse(error, ref)
   }
 }

@@ -95,4 +95,14 @@ describe('a page that is read while the session goes on', () => {
     expect(looking.text).toBe('whole')
     expect(looking.audit.faults).toEqual([])
   })
+
+  it('P-25: has its first frame before it is told of a drain', async () => {
+    const { rig, looking, release } = await slow()
+    void rig.chat.drain(2000)
+    release()
+    await looking.control('session.snapshot')
+    expect(looking.audit.faults).toEqual([])
+    expect(looking.last('server.draining')).toBeUndefined()
+    expect(await looking.closed()).toMatchObject({ code: 1012 })
+  })
 })

@@ -42,8 +42,7 @@ export class AliasConnection implements SocketHandler, Attached {
     this.caller = caller
     this.#query = query
     this.#frames = new AliasFrames(host.core, caller, this.#filter.wanted, (runId) => this.#catchUp(runId, false))
-    const { settings, uptime } = host.core
-    this.#limits = new FrameLimits(settings.commandsPerSecond, settings.commandBurst, uptime())
+    this.#limits = new FrameLimits(host.core)
   }
 
   get outbox(): Outbox {
@@ -75,7 +74,7 @@ export class AliasConnection implements SocketHandler, Attached {
     this.heardAt = core.uptime()
     if (this.#state === 'closed') return
     // A frame holds the whole conversation, so it may be longer than a command and counts for as many as it is long (P-103).
-    const wait = this.#limits.take(core.uptime(), Math.ceil(text.length / core.settings.frameBytes))
+    const wait = this.#limits.take(Math.ceil(text.length / core.settings.frameBytes))
     if (this.#limits.flooding) return this.end(new ParleyError('rate_limit_exceeded'))
     const decoded = decodeAlias(text)
     if (!decoded.ok) return this.#badFrame(decoded.error, decoded.runId)
@@ -216,7 +215,7 @@ export class AliasConnection implements SocketHandler, Attached {
   }
 
   #badFrame(error: ParleyError, runId: string | undefined): void {
-    if (this.#limits.bad(this.#host.core.uptime())) this.end(error)
+    if (this.#limits.bad()) this.end(error)
     else this.#refuse(error, runId)
   }
 
