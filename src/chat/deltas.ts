@@ -1,12 +1,12 @@
 import type { DeltaEvent } from '../protocol/events.ts'
-import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
+import { MAX_DELTA_UNITS } from '../protocol/limits.ts'
 import { isHighSurrogate, toStorable } from '../protocol/text.ts'
 
 /** `text` as deltas of one item, cut so that no frame gets too big, never inside a surrogate pair. */
 export function* deltaEvents(type: DeltaEvent['type'], item: string, text: string): Generator<DeltaEvent> {
   let start = 0
-  while (text.length - start > MAX_DELTA_BYTES) {
-    const cut = start + MAX_DELTA_BYTES - (endsInsidePair(text.slice(start, start + MAX_DELTA_BYTES)) ? 1 : 0)
+  while (text.length - start > MAX_DELTA_UNITS) {
+    const cut = start + MAX_DELTA_UNITS - (endsInsidePair(text.slice(start, start + MAX_DELTA_UNITS)) ? 1 : 0)
     yield deltaEvent(type, item, text.slice(start, cut))
     start = cut
   }

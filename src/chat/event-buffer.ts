@@ -1,5 +1,5 @@
 import { type DeltaEvent, type Event, isDelta } from '../protocol/events.ts'
-import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
+import { MAX_DELTA_UNITS } from '../protocol/limits.ts'
 import { deltaEvent, deltaEvents } from './deltas.ts'
 
 type DeltaType = DeltaEvent['type']
@@ -19,7 +19,7 @@ export class EventBuffer {
   #item = ''
   #delta = ''
   /** UTF-16 units up to which deltas are joined. */
-  #most = MAX_DELTA_BYTES
+  #most = MAX_DELTA_UNITS
 
   constructor(sink: (events: readonly Event[]) => void) {
     this.#sink = sink
@@ -46,7 +46,7 @@ export class EventBuffer {
 
   /** Hands everything over now. */
   flush(): void {
-    this.#most = MAX_DELTA_BYTES
+    this.#most = MAX_DELTA_UNITS
     this.#seal()
     if (this.#events.length === 0) return
     const events = this.#events
@@ -74,7 +74,7 @@ export class EventBuffer {
 
   #seal(): void {
     if (this.#type === undefined) return
-    if (this.#delta.length > MAX_DELTA_BYTES)
+    if (this.#delta.length > MAX_DELTA_UNITS)
       for (const event of deltaEvents(this.#type, this.#item, this.#delta)) this.#add(event)
     else this.#add(deltaEvent(this.#type, this.#item, this.#delta))
     this.#type = undefined

@@ -1,7 +1,7 @@
 import type { LogEntry } from '../ports/event-log.ts'
 import { GrowingText } from '../ports/growing-text.ts'
 import { canJoin, type DeltaEvent, type Event, isDelta } from '../protocol/events.ts'
-import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
+import { MAX_DELTA_UNITS } from '../protocol/limits.ts'
 
 /** Bytes that an event takes beside its text: its objects and their slots, measured on V8. */
 const EVENT_OVERHEAD_BYTES = 200
@@ -104,7 +104,7 @@ class Deltas implements Segment {
 
   add(event: Event): boolean {
     if (!isDelta(event) || !canJoin(this.#shape, event)) return false
-    if (this.#added >= MAX_SEGMENT_DELTAS || this.#text.length + event.delta.length > MAX_DELTA_BYTES) return false
+    if (this.#added >= MAX_SEGMENT_DELTAS || this.#text.length + event.delta.length > MAX_DELTA_UNITS) return false
     this.#push(event.delta)
     return true
   }

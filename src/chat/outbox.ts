@@ -2,7 +2,7 @@ import type { LogEntry, SessionLog } from '../ports/event-log.ts'
 import type { Socket } from '../ports/transport.ts'
 import { encodeEvent } from '../protocol/codec.ts'
 import type { Cursor } from '../protocol/ids.ts'
-import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
+import { MAX_DELTA_UNITS } from '../protocol/limits.ts'
 import { joinEntries } from './memory-log.ts'
 import type { ChatSettings } from './settings.ts'
 
@@ -12,7 +12,7 @@ const READ_ENTRIES = 2000
 const DRAINED_SHARE = 0.25
 
 /** UTF-16 units that one turn to catch up writes: two frames of the longest deltas. A socket of a fast peer would take megabytes. */
-const SHARE_UNITS = 2 * MAX_DELTA_BYTES
+const SHARE_UNITS = 2 * MAX_DELTA_UNITS
 
 type OutboxBounds = Pick<ChatSettings, 'behindBytes' | 'outboxBytes'>
 
@@ -128,7 +128,7 @@ function encodeEntry(epoch: string, { last, event }: LogEntry): string {
 function* joined(entries: readonly LogEntry[]): Generator<LogEntry> {
   let held: LogEntry | undefined
   for (const entry of entries) {
-    const both = held === undefined ? undefined : joinEntries(held, entry, MAX_DELTA_BYTES)
+    const both = held === undefined ? undefined : joinEntries(held, entry, MAX_DELTA_UNITS)
     if (held !== undefined && both === undefined) yield held
     held = both ?? entry
   }

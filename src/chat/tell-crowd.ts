@@ -1,4 +1,4 @@
-import { MAX_DELTA_BYTES } from '../protocol/limits.ts'
+import { MAX_DELTA_UNITS } from '../protocol/limits.ts'
 import type { EventBuffer } from './event-buffer.ts'
 import type { TurnQueue } from './turn-queue.ts'
 
@@ -20,7 +20,7 @@ export function tellCrowd(buffer: EventBuffer, size: number, turns: TurnQueue): 
     buffer.flush()
     return undefined
   }
-  const most = Math.max(LEAST_UNITS, Math.min(MAX_DELTA_BYTES, Math.floor(FRAME_UNITS / size)))
+  const most = Math.max(LEAST_UNITS, Math.min(MAX_DELTA_UNITS, Math.floor(FRAME_UNITS / size)))
   return new Promise((resolve, reject) => {
     const tellOne = (): void => {
       try {

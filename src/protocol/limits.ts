@@ -14,7 +14,7 @@ export const MAX_JSON_DEPTH = 32
 /** Bytes. No frame to a client exceeds it, so that a phone never parses more than this at once. */
 export const MAX_OUTBOUND_FRAME_BYTES = 256 * 1024
 /** UTF-16 units. Adjacent deltas are merged up to here: even six bytes for each, as escapes may take, fit a frame. */
-export const MAX_DELTA_BYTES = 32 * 1024
+export const MAX_DELTA_UNITS = 32 * 1024
 /** Messages in one snapshot or history page. */
 export const MAX_PAGE_MESSAGES = 100
 /** Bytes of a tool result on the wire; the model may be given more. What is cut is marked in the message's metadata. */

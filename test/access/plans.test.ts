@@ -95,7 +95,7 @@ describe('an account with a plan', () => {
   })
 
   it('is charged for a run that is admitted; a run that is refused gives its place back', async () => {
-    const gate = openGate({ plans: PLANS, defaultPlan: 'none', runsAtOnce: 1 })
+    const gate = openGate({ plans: PLANS, defaultPlan: 'none', runsAtOnce: 1, runsPerMinute: 100 })
     gate.store.plans.set('acme', 'free')
     // Whoever knows the id of a session of the account: by address and by plan.
     const holder: Principal = { kind: 'anonymous', account: 'acme', scopes: [], apps: [] }

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { EventBuffer } from '../../src/chat/event-buffer.ts'
 import type { Event } from '../../src/protocol/events.ts'
-import { MAX_DELTA_BYTES } from '../../src/protocol/limits.ts'
+import { MAX_DELTA_UNITS } from '../../src/protocol/limits.ts'
 
 function buffer() {
   const batches: (readonly Event[])[] = []
@@ -54,7 +54,7 @@ describe('an event buffer', () => {
   it('P-8 P-73: cuts to 32 Ki units, never inside a character, and loses nothing', () => {
     const Piece = fc.oneof(
       fc.string({ unit: 'grapheme', maxLength: 5 }),
-      fc.constantFrom('🦜'.repeat(MAX_DELTA_BYTES), `x${'🦜'.repeat(20_000)}`, 'y'.repeat(MAX_DELTA_BYTES - 1)),
+      fc.constantFrom('🦜'.repeat(MAX_DELTA_UNITS), `x${'🦜'.repeat(20_000)}`, 'y'.repeat(MAX_DELTA_UNITS - 1)),
     )
     fc.assert(
       fc.property(fc.array(Piece, { maxLength: 6 }), (pieces) => {
@@ -64,7 +64,7 @@ describe('an event buffer', () => {
         const said = deltas(batches)
         expect(said.join('') === pieces.join('')).toBe(true)
         for (const delta of said) {
-          expect(delta.length).toBeLessThanOrEqual(MAX_DELTA_BYTES)
+          expect(delta.length).toBeLessThanOrEqual(MAX_DELTA_UNITS)
           expect(delta.isWellFormed()).toBe(true)
         }
       }),

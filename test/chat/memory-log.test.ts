@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { MemoryEventLog } from '../../src/chat/memory-log.ts'
 import type { LogBounds, LogEntry, SessionLog } from '../../src/ports/event-log.ts'
 import type { Event } from '../../src/protocol/events.ts'
-import { MAX_DELTA_BYTES } from '../../src/protocol/limits.ts'
+import { MAX_DELTA_UNITS } from '../../src/protocol/limits.ts'
 
 const BOUNDS: LogBounds = { runEntries: 20, runBytes: 100_000, idleEntries: 10, idleBytes: 50_000, idleMs: 60_000 }
 const text = (delta: string, messageId = 'a'): Event => ({ type: 'TEXT_MESSAGE_CONTENT', messageId, delta })
@@ -116,7 +116,7 @@ describe('the log in memory', () => {
       read === 'gap' ? [] : read.map(({ event }) => 'delta' in event && event.delta.length),
     )
     expect(lengths.length).toBeGreaterThan(0)
-    for (const length of lengths) expect(length).toBeLessThanOrEqual(MAX_DELTA_BYTES)
+    for (const length of lengths) expect(length).toBeLessThanOrEqual(MAX_DELTA_UNITS)
   })
 
   it('I7: shrinks to the smaller bounds when the run is over, and lets all go a while after', () => {
