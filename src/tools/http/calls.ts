@@ -1,9 +1,9 @@
 import { ToolError } from '../../ports/tool.ts'
 
-/** Of all that may be on, what one App may have: services of its that hang leave the others their turn. */
-const SHARE_OF_APP = 0.5
-
-/** Calls that are on in this process. */
+/**
+ * Calls that are on in this process. An App may have as many as are free: half when it is alone, a third each of two. Services
+ * that hang, of however many Apps, leave the next App its turn.
+ */
 export class Calls {
   readonly #most: number
   readonly #byApp = new Map<string, number>()
@@ -16,7 +16,7 @@ export class Calls {
   /** Does `work` as a call of `app`; throws ToolError where too many are on. */
   async count<T>(app: string, work: () => Promise<T>): Promise<T> {
     const own = this.#byApp.get(app) ?? 0
-    if (this.#on >= this.#most || own >= this.#most * SHARE_OF_APP)
+    if (own >= this.#most - this.#on)
       throw new ToolError('Too many requests are under way; try again later.')
     this.#add(app, 1)
     try {
