@@ -9,6 +9,8 @@ import { told } from './told.ts'
 
 /** Of one App: models choose badly among many. */
 const MAX_HTTP_TOOLS = 32
+/** Objects in the `parameters` of all tools of one App: each takes a quarter of a millisecond to compile, and nothing else runs meanwhile. */
+const MAX_SCHEMA_OBJECTS = 1000
 /** Characters: what a model is told of a tool, with every request. */
 const MAX_DESCRIPTION = 2000
 const MAX_URL = 2000
@@ -63,6 +65,9 @@ type Definition = v.InferOutput<typeof HttpToolsSchema>[number]
 
 /** What the schema cannot say: each fault with its place. `others`: the names of the App's other tools. */
 export function httpToolFaults(tools: readonly Definition[], others: readonly string[]): string[] {
+  const objects = tools.reduce((sum, { parameters }) => sum + countObjects(parameters), 0)
+  if (objects > MAX_SCHEMA_OBJECTS)
+    return [`httpTools: the parameters of all tools are ${objects} objects, more than ${MAX_SCHEMA_OBJECTS}`]
   const taken = new Set([...others, SEARCH_DOCUMENTS])
   return tools.flatMap((tool, index) => {
     const isTaken = taken.has(tool.name)
@@ -79,6 +84,19 @@ function partFaults({ parameters, url, headers = {} }: Definition): Record<strin
     ...headerFaults(headers),
   ]
   return Object.fromEntries(faults.flatMap(([part, fault]) => (fault === undefined ? [] : [[part, fault]])))
+}
+
+/** However deep they are. */
+function countObjects(value: unknown): number {
+  const left = [value]
+  let count = 0
+  while (left.length > 0) {
+    const next = left.pop()
+    if (typeof next !== 'object' || next === null) continue
+    if (!Array.isArray(next)) count++
+    for (const inner of Object.values(next)) left.push(inner)
+  }
+  return count
 }
 
 function schemaFault(parameters: Definition['parameters']): string | undefined {

@@ -28,6 +28,24 @@ function faultOf(...tools: unknown[]): string {
 const one = (schema: unknown) => ({ type: 'object', properties: { id: schema }, required: ['id'] })
 
 describe('the http tools of a definition', () => {
+  it('have 1,000 objects in their parameters together, each of which is compiled', () => {
+    const anyOf = (count: number) => Array.from({ length: count }, (_, value) => ({ const: value }))
+    const tool = (nth: number, values: number) => {
+      const properties = { id: { type: 'string' }, other: { anyOf: anyOf(values) } }
+      return { ...TOOL, name: `t${nth}`, parameters: { type: 'object', properties, required: ['id'] } }
+    }
+    const enough = Array.from({ length: 32 }, (_, nth) => tool(nth, 27))
+    expect(faultOf(...enough)).toBe('')
+    expect(faultOf(...enough.slice(1), tool(0, 36))).toContain(
+      'httpTools: the parameters of all tools are 1001 objects, more than 1000',
+    )
+  })
+
+  it('may be as deep as they like and are refused in words', () => {
+    const deep: unknown = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`)
+    expect(faultOf({ ...TOOL, parameters: one({ const: deep }) })).toContain('httpTools.0.parameters: ')
+  })
+
   it('are stored as they were written, and built with their defaults', () => {
     const definition = parseDefinition({ ...APP, httpTools: [{ ...TOOL, result: '/a~1b/~0c' }] })
     expect(JSON.parse(JSON.stringify(definition)).httpTools).toEqual([{ ...TOOL, result: '/a~1b/~0c' }])

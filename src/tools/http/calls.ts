@@ -16,8 +16,7 @@ export class Calls {
   /** Does `work` as a call of `app`; throws ToolError where too many are on. */
   async count<T>(app: string, work: () => Promise<T>): Promise<T> {
     const own = this.#byApp.get(app) ?? 0
-    if (own >= this.#most - this.#on)
-      throw new ToolError('Too many requests are under way; try again later.')
+    if (own >= this.#most - this.#on) throw new ToolError('Too many requests are under way; try again later.')
     this.#add(app, 1)
     try {
       return await work()
