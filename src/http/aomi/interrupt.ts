@@ -23,7 +23,7 @@ export async function interrupt(c: HttpContext, aomi: Aomi): Promise<Response> {
   const now = aomi.conversations.held(id)?.runs()
   now?.catch(() => undefined)
   const conversation = await findFor(c, aomi, id, 'write')
-  if (conversation === undefined) return answerEmpty(aomi, id, STOPPED)
+  if (conversation === undefined) return answerEmpty(id, aomi.memos.stateOf(id), STOPPED)
   const runs = await (now ?? conversation.runs())
   await conversation.cancel(only === undefined ? runs : runs.filter((runId) => runId === only))
   await conversation.idle(SETTLE_MS)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Conversation } from '../../ports/conversations.ts'
 import { API_HEADERS, type HttpContext } from '../responses.ts'
 import { WholeResponse } from '../whole-response.ts'
@@ -6,7 +7,7 @@ import type { SystemEvent } from './memos.ts'
 import type { Aomi } from './parts.ts'
 import { clientIdOf, sessionIdOf } from './request.ts'
 import { emptyBody, failureText, type Text } from './snapshot.ts'
-import { echoOf, heldNumbers, readUserState } from './user-state.ts'
+import { echoOf, heldNumbers, readUserState, type UserState } from './user-state.ts'
 import { pendingOf, requestEvent, type WalletRequest, walletRequestsOf } from './wallet-requests.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
@@ -18,7 +19,10 @@ const REVALIDATE = {
   vary: 'x-session-id, x-thread-id, x-api-key, aomi-app-key, authorization',
 }
 
-/** `GET /api/state`: of a session that nobody made yet an empty one, as the client asks before its first chat. */
+/**
+ * `GET /api/state`: of a session that nobody made yet an empty one, as the client asks before its first chat. What who only reads
+ * says of itself is given back, and not remembered: the owner's next chat would bind that wallet, and its keys go to that client.
+ */
 export async function state(c: HttpContext, aomi: Aomi): Promise<Response> {
   const id = sessionIdOf(c, true)
   const { memos } = aomi
@@ -26,17 +30,31 @@ export async function state(c: HttpContext, aomi: Aomi): Promise<Response> {
   const isNew = said !== undefined && !memos.hasSaid(id, said)
   const read = isNew ? readUserState(said) : undefined
   const conversation = await findFor(c, aomi, id, 'read')
-  if (isNew) memos.keepState(id, read, said)
-  memos.keepClient(id, clientIdOf(c))
-  if (conversation === undefined) return answerEmpty(aomi, id)
+  const isKept = conversation === undefined || mayWrite(c)
+  if (isKept) {
+    memos.keepState(id, read, said)
+    memos.keepClient(id, clientIdOf(c))
+  }
+  const told = read ?? memos.stateOf(id)
+  if (conversation === undefined) return answerEmpty(id, told)
   const text = await aomi.texts.of(conversation)
   const news = newsOf(c, aomi, conversation, text)
-  if (news.events.length > 0) return answer(text.text + ownText(aomi, conversation, text, news))
+  if (news.events.length > 0) return answer(text.text + ownText(told, text, news))
   // All that the client is told is of these two versions.
-  const headers = { ...REVALIDATE, etag: `"${text.version}-${memos.stateVersionOf(id)}"` }
+  const version = isKept || read === undefined ? memos.stateVersionOf(id) : digestOf(said)
+  const headers = { ...REVALIDATE, etag: `"${text.version}-${version}"` }
   if (c.req.header('if-none-match') === headers.etag) return new WholeResponse(null, { status: 304, headers })
-  const body = text.text + ownText(aomi, conversation, text, news)
+  const body = text.text + ownText(told, text, news)
   return new WholeResponse(body, { headers: { ...headers, 'content-type': JSON_TYPE } })
+}
+
+/** Of who was let in to the session. */
+function mayWrite(c: HttpContext): boolean {
+  return c.get('principal')?.scopes.includes('write') === true
+}
+
+function digestOf(text = ''): string {
+  return createHash('sha256').update(text).digest('base64url')
 }
 
 /** A snapshot as the answer to what changed something; `over` replaces fields of it. */
@@ -47,14 +65,19 @@ export async function answerSnapshot(
   over: Readonly<Record<string, unknown>> = {},
 ): Promise<Response> {
   const shared = await aomi.texts.of(conversation)
-  const text = shared.text + ownText(aomi, conversation, shared, newsOf(c, aomi, conversation, shared))
+  const news = newsOf(c, aomi, conversation, shared)
+  const text = shared.text + ownText(aomi.memos.stateOf(conversation.id), shared, news)
   // A field that comes twice in JSON is the later one's.
   const added = Object.keys(over).length === 0 ? text : `${text.slice(0, -1)},${JSON.stringify(over).slice(1)}`
   return answer(added)
 }
 
-export function answerEmpty(aomi: Aomi, id: string, over: Readonly<Record<string, unknown>> = {}): Response {
-  const body = { ...emptyBody(id), system_events: [], user_state: echoOf(aomi.memos.stateOf(id), undefined), ...over }
+export function answerEmpty(
+  id: string,
+  told: UserState | undefined,
+  over: Readonly<Record<string, unknown>> = {},
+): Response {
+  const body = { ...emptyBody(id), system_events: [], user_state: echoOf(told, undefined), ...over }
   return WholeResponse.json(body, { headers: API_HEADERS })
 }
 
@@ -80,8 +103,8 @@ function newsOf(c: HttpContext, { memos }: Aomi, { id }: Conversation, { snapsho
 }
 
 /** What follows in the body: this client's part of it. */
-function ownText({ memos }: Aomi, { id }: Conversation, { snapshot }: Text, { requests, events }: News): string {
-  const user_state = echoOf(memos.stateOf(id), snapshot.record.wallet, pendingOf(requests))
+function ownText(told: UserState | undefined, { snapshot }: Text, { requests, events }: News): string {
+  const user_state = echoOf(told, snapshot.record.wallet, pendingOf(requests))
   return `,${JSON.stringify({ system_events: events, user_state }).slice(1)}`
 }
 
