@@ -3,6 +3,7 @@ import type * as v from 'valibot'
 import type { Scope } from '../ports/keys.ts'
 import type { HttpContext, HttpEnv } from './responses.ts'
 import { refuseMethod } from './responses.ts'
+import { withoutBody } from './without-body.ts'
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
@@ -34,7 +35,7 @@ export function serve(routes: Hono<HttpEnv>, served: readonly Served[]): void {
   const methods = new Map<string, Method[]>()
   for (const { spec, handle } of served) {
     const path = spec.path.replaceAll(/\{(\w+)\}/g, ':$1')
-    routes.on(spec.method, path, handle)
+    routes.on(spec.method, path, (c) => (c.req.method === 'HEAD' ? withoutBody(handle(c)) : handle(c)))
     methods.set(path, [...(methods.get(path) ?? []), spec.method])
   }
   for (const [path, known] of methods) routes.all(path, refuseMethod(allowed(known)))

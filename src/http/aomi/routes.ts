@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import { tellLimits } from '../rate-limit.ts'
 import { API_HEADERS, type HttpContext, type HttpEnv, refuseMethod, respondError } from '../responses.ts'
 import { WholeResponse } from '../whole-response.ts'
+import { withoutBody } from '../without-body.ts'
 import { chat } from './chat.ts'
 import { apps, chooseModel, describedApps, models, notServed } from './control.ts'
 import { anyPage } from './cors.ts'
@@ -86,7 +87,8 @@ export function aomiRoutes(parts: AomiParts): Hono<HttpEnv> {
   tellLimits(routes, '/api/*', parts.access)
   for (const [path, methods] of Object.entries(ROUTES)) {
     routes.use(path, anyPage)
-    for (const [method, route] of Object.entries(methods)) routes.on(method, path, (c) => route(c, aomi))
+    for (const [method, route] of Object.entries(methods))
+      routes.on(method, path, (c) => (c.req.method === 'HEAD' ? withoutBody(route(c, aomi)) : route(c, aomi)))
     routes.all(path, refuseMethod(Object.keys(methods).join(', ')))
   }
   return routes

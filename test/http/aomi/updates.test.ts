@@ -62,7 +62,7 @@ describe.each(TRANSPORTS)('what Aomi’s client is told beside its polls, on %s'
     const session = randomUUID()
     const [one, two] = [new AomiClient(server, session), new AomiClient(server, session)]
     const streams = [await open(one), await open(two)]
-    await snapshotOf(one.chat('count from 1 to 300'))
+    await snapshotOf(one.chat('count from 1 to 2000'))
     await snapshotOf(two.chat('hello'))
     for (const stream of streams) expect((await stream.until('system_notice'))['message']).toMatch(/waits/)
     const late = await open(one)
@@ -151,6 +151,19 @@ describe.each(TRANSPORTS)('what Aomi’s client is told beside its polls, on %s'
     // A better title may still come between.
     while ((await stream.next()) !== undefined);
     await stream.close()
+  })
+
+  it('HEAD, which has no body to leave, keeps no connection', async () => {
+    const access = { connectionsPerAddress: 2 }
+    const narrow = await LiveServer.start({ transport, database: database.connection, access })
+    const visitor = { 'x-forwarded-for': '203.0.113.9' }
+    const ask = (method: string) => new AomiClient(narrow).request(method, '/api/updates', {}, visitor)
+    for (let times = 0; times < 5; times++) expect((await ask('HEAD')).status).toBe(200)
+    const streams = [await EventStream.open(ask('GET')), await EventStream.open(ask('GET'))]
+    expect(streams.map(({ response }) => response.status)).toEqual([200, 200])
+    expect([(await ask('GET')).status, (await ask('HEAD')).status]).toEqual([429, 429])
+    for (const stream of streams) await stream.close()
+    await narrow.close()
   })
 
   it('a wallet that changed before the first chat is the session’s from then on', async () => {
