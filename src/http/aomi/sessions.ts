@@ -1,8 +1,7 @@
 import * as v from 'valibot'
-import type { Principal } from '../../ports/access.ts'
 import type { Conversation } from '../../ports/conversations.ts'
 import type { Scope } from '../../ports/keys.ts'
-import type { SessionRow, SessionSummary } from '../../ports/store.ts'
+import type { Owner, SessionRow, SessionSummary } from '../../ports/store.ts'
 import { SessionUpdateSchema } from '../../protocol/commands.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import { MAX_PAGE_MESSAGES } from '../../protocol/limits.ts'
@@ -40,9 +39,8 @@ export async function listSessions(c: HttpContext, aomi: Aomi): Promise<Response
     const proven = await provenList(c, aomi, wallet, limit)
     if (proven !== undefined) return WholeResponse.json(proven.map(toListed), { headers: API_HEADERS })
   }
-  const principal = await visitorOrKey(c, aomi, app, wallet)
-  const found =
-    principal === undefined ? [] : await aomi.sessions.list(ownerOf(principal, app), limit, undefined, wallet)
+  const owner = await listOwner(c, aomi, app, wallet)
+  const found = owner === undefined ? [] : await aomi.sessions.list(owner, limit, undefined, wallet)
   return WholeResponse.json(found.map(toListed), { headers: API_HEADERS })
 }
 
@@ -131,18 +129,19 @@ async function provenList(
   return aomi.sessions.list(session.owner, limit, undefined, bound.address, true)
 }
 
-/** Whose list it is; undefined: there is none. */
-async function visitorOrKey(
+/** Whose list it is; undefined: there is none. A wallet alone opens what no key made, whoever names it. */
+async function listOwner(
   c: HttpContext,
   aomi: Aomi,
   app: string,
   wallet: string | undefined,
-): Promise<Principal | undefined> {
+): Promise<Owner | undefined> {
   const isOpen = aomi.walletList && (await aomi.apps.get(app))?.aomi?.walletProof !== true
   const byWallet = isOpen && wallet !== undefined
   if (!showsKey(c) && !byWallet) return undefined
   const { principal } = await admitToApp(c, aomi, app, 'read')
-  return principal.keyKind === 'secret' || byWallet ? principal : undefined
+  if (principal.keyKind === 'secret') return ownerOf(principal, app)
+  return byWallet ? { app } : undefined
 }
 
 function answerMade({ id, title }: Pick<SessionRow, 'id' | 'title'>, created: boolean): Response {

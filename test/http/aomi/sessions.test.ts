@@ -134,6 +134,21 @@ describe.each(TRANSPORTS)('the sessions that Aomi’s client lists and changes, 
       await open.close()
     })
 
+    it('of a wallet holds nothing that a key made for who shows a publishable key of the same account, either', async () => {
+      const open = await LiveServer.start({ transport, database: database.connection, walletList: true })
+      const page = await addKeyedApp(open, 'paged', 'full', { kind: 'publishable', origins: [PAGE] })
+      const secret = await addKeyedApp(open, 'paged', 'full')
+      const query = { app: 'paged', public_key: `${WALLET}8` }
+      await snapshotOf(new AomiClient(open, randomUUID(), page).chat('x', query, { origin: PAGE }))
+      await snapshotOf(new AomiClient(open, randomUUID(), secret).chat('x', query))
+      const asked = (headers: Record<string, string>) =>
+        new AomiClient(open).request('GET', '/api/sessions', query, headers)
+      const shown = await asked({ 'x-api-key': page, origin: PAGE })
+      expect([shown.status, await shown.json()]).toEqual([200, []])
+      expect(await (await asked({ 'x-api-key': secret })).json()).toHaveLength(2)
+      await open.close()
+    })
+
     it('of a secret key is its account’s, the newest first', async () => {
       const account = randomUUID()
       const key = await addKeyedApp(server, 'listed', 'off', { account })
