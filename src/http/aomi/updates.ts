@@ -33,9 +33,11 @@ export async function updates(c: HttpContext, aomi: Aomi): Promise<Response> {
   stream.send(OPENING)
   const stop = conversations.follow(id, {
     async admit(conversation) {
-      const { keyId, leave } = await takePlace(c, aomi, conversation)
-      stream.keyId = keyId
+      const { principal, leave } = await takePlace(c, aomi, conversation)
+      stream.keyId = principal.keyId
       stream.hold(leave)
+      // The key may be gone since it was asked for; from here on the stream ends with it.
+      access.require(principal, 'read')
       // What cannot be looked up now is no reason to end this one.
       if (address !== undefined) void makeRoom(aomi, address, id).catch(() => undefined)
     },
@@ -51,7 +53,7 @@ async function takePlace(c: HttpContext, aomi: Aomi, conversation: Conversation)
   const app = await aomi.apps.get(conversation.owner.app)
   if (app === undefined) throw new ParleyError('app_not_found')
   aomi.access.admitGuest({ principal, app })
-  return { keyId: principal.keyId, leave: () => aomi.access.leaveGuest({ principal, app }) }
+  return { principal, leave: () => aomi.access.leaveGuest({ principal, app }) }
 }
 
 function toEvent(told: Told): object {
