@@ -4,22 +4,44 @@ import type { Event } from '../../protocol/events.ts'
 import type { Aomi } from './parts.ts'
 import { eventText, pulledEvents } from './sse.ts'
 
-/** Sends the message and streams what its run says, in the older documentation's events. */
+/** Sends the message and streams what its run says, in the older documentation's events, at one of its address's connections. */
 export async function streamRun(
-  { access, streams, telemetry }: Aomi,
+  aomi: Aomi,
   conversation: Conversation,
   sender: Sender,
   content: string,
   options: SendOptions,
 ): Promise<Response> {
-  const { feed } = await conversation.send(sender, content, { ...options, listen: true })
-  if (feed === undefined) throw new TypeError('a feed was asked for')
+  const { access } = aomi
+  access.admitConnection(sender.from)
+  const leave = once(() => access.leaveConnection(sender.from))
+  try {
+    const { feed } = await conversation.send(sender, content, { ...options, listen: true })
+    if (feed === undefined) throw new TypeError('a feed was asked for')
+    return streamOf(aomi, sender, feed, leave)
+  } catch (thrown) {
+    leave()
+    throw thrown
+  }
+}
+
+/** `leavePlace`: may be called again. */
+function streamOf(
+  { access, streams, telemetry }: Aomi,
+  sender: Sender,
+  feed: RunFeed,
+  leavePlace: () => void,
+): Response {
   const events = new RunEvents()
   let revoked = false
-  const leave = streams.answering(sender.principal.keyId, () => {
+  const hearNoMore = streams.answering(sender.principal.keyId, () => {
     revoked = true
     feed.close()
   })
+  const leave = (): void => {
+    hearNoMore()
+    leavePlace()
+  }
   const end = (): void => {
     leave()
     feed.close()
@@ -50,6 +72,15 @@ export async function streamRun(
     }
   }
   return pulledEvents(next, end)
+}
+
+function once(act: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (isDone) return
+    isDone = true
+    act()
+  }
 }
 
 type Call = { readonly name: string; text: string }

@@ -152,6 +152,28 @@ describe.each(TRANSPORTS)('a chat of Aomi’s client on %s', (transport) => {
     expect((await client.interrupt()).status).toBe(200)
   })
 
+  it('a streamed answer takes one of its address’s connections, and gives it back at its end and when its reader leaves', async () => {
+    const puppet = new PuppetProvider()
+    const access = { connectionsPerAddress: 2, runsAtOnce: 100, runsPerMinute: 100 }
+    const options = { transport, database: database.connection, providers: [puppet], model: 'puppet/p' }
+    const narrow = await LiveServer.start({ ...options, access })
+    const headers = { 'content-type': 'application/json', 'x-forwarded-for': '203.0.113.9' }
+    const ask = (client: AomiClient) => client.request('POST', '/api/chat', {}, headers, '{"text":"hello"}')
+    const [first, second] = [await ask(new AomiClient(narrow)), await ask(new AomiClient(narrow))]
+    expect([first.status, second.status]).toEqual([200, 200])
+    const refused = new AomiClient(narrow)
+    expect((await ask(refused)).status).toBe(429)
+    expect((await snapshotOf(refused.state())).messages).toEqual([])
+    const model = await puppet.request(0)
+    model.say('Hi').stop()
+    await first.text()
+    const third = await ask(new AomiClient(narrow))
+    expect([third.status, (await ask(new AomiClient(narrow))).status]).toEqual([200, 429])
+    await second.body?.cancel()
+    await expect.poll(async () => (await ask(new AomiClient(narrow))).status).toBe(200)
+    await narrow.close()
+  })
+
   it('the same body is answered by a snapshot to who wants JSON', async () => {
     const headers = { 'content-type': 'application/json', accept: 'application/json' }
     const body = JSON.stringify({ message: 'hello' })
