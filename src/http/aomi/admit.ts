@@ -96,6 +96,25 @@ export async function findFor(c: HttpContext, aomi: Aomi, id: string, scope: Sco
   return conversation
 }
 
+/**
+ * May who sends this leave something for session `id`, which nobody made yet, as with a first chat? Clients of Aomi show their key
+ * with that only: one without a key that could not chat so is not refused, and leaves nothing. Throws for a key that is wrong.
+ */
+export async function mayBegin(c: HttpContext, { access }: Aomi, id: string): Promise<boolean> {
+  const request = accessRequestOf(c)
+  try {
+    const principal = showsKey(c) ? await access.authenticate(request) : await access.identify(request, DEFAULT_APP)
+    c.set('principal', principal)
+    return principal.scopes.includes('write') && (!needsRandomId(principal) || isRandomSessionId(id))
+  } catch (thrown) {
+    if (showsKey(c) || !(thrown instanceof ParleyError) || !LATER.has(thrown.code)) throw thrown
+    return false
+  }
+}
+
+/** Who shows no key may show one with the first chat. */
+export const LATER: ReadonlySet<string> = new Set(['unauthorized', 'forbidden', 'origin_not_allowed'])
+
 async function holder(c: HttpContext, { access, apps }: Aomi, owner: Owner): Promise<Principal> {
   const app = await apps.get(owner.app)
   if (app === undefined) throw new ParleyError('app_not_found')

@@ -35,9 +35,9 @@ export async function chat(c: HttpContext, aomi: Aomi): Promise<Response> {
   const sender = await admitToApp(c, aomi, app, 'write')
   const wallet = await claimed(aomi, app, walletIn(said ?? aomi.memos.stateOf(id), publicKeyOf(c)))
   const conversation = await openFor(aomi, id, sender, app, wallet ?? undefined)
-  aomi.memos.keepState(id, said)
+  aomi.memos.keepState(id, sender.from.address, said)
   if (conversation.stored) await bindWallet(conversation, wallet)
-  aomi.memos.keepClient(id, clientIdOf(c))
+  aomi.memos.keepClient(id, sender.from.address, clientIdOf(c))
   const options = await withVault(conversation, vaultFor(aomi.vault, conversation, sender.principal, clientIdOf(c)))
   if (byBody && !wantsJson(c)) return streamRun(aomi, conversation, sender, content, options)
   return snapshotAfter(c, aomi, conversation, sender, content, options)
@@ -65,7 +65,7 @@ async function snapshotAfter(
   options: SendOptions,
 ): Promise<Response> {
   const { state } = await conversation.send(sender, content, options)
-  if (state === 'queued') notice(aomi, conversation.id, QUEUED)
+  if (state === 'queued') notice(aomi, conversation.id, sender.from.address, QUEUED)
   else await conversation.idle(HOLD_MS)
   return answerSnapshot(c, aomi, conversation)
 }

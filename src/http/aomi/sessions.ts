@@ -10,7 +10,7 @@ import { readInput, readJson, readParameters } from '../input.ts'
 import { charge } from '../rate-limit.ts'
 import { API_HEADERS, type HttpContext } from '../responses.ts'
 import { WholeResponse } from '../whole-response.ts'
-import { admitTo, admitToApp, findFor, makeFor, ownerOf } from './admit.ts'
+import { admitTo, admitToApp, findFor, LATER, makeFor, ownerOf } from './admit.ts'
 import { bindWallet } from './bind-wallet.ts'
 import type { Aomi } from './parts.ts'
 import { appOf, namedSessionId, publicKeyOf, sessionIdOf, showsKey } from './request.ts'
@@ -62,9 +62,6 @@ export async function makeSession(c: HttpContext, aomi: Aomi): Promise<Response>
     return answerMade({ id }, false)
   }
 }
-
-/** Who shows no key may show one with the first chat. */
-const LATER: ReadonlySet<string> = new Set(['unauthorized', 'forbidden', 'origin_not_allowed'])
 
 /** `GET /api/sessions/{id}`. */
 export async function oneSession(c: HttpContext, aomi: Aomi): Promise<Response> {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Conversation } from '../../ports/conversations.ts'
-import { API_HEADERS, type HttpContext } from '../responses.ts'
+import { API_HEADERS, accessRequestOf, type HttpContext } from '../responses.ts'
 import { WholeResponse } from '../whole-response.ts'
-import { findFor } from './admit.ts'
+import { findFor, mayBegin } from './admit.ts'
 import type { SystemEvent } from './memos.ts'
 import type { Aomi } from './parts.ts'
 import { clientIdOf, sessionIdOf } from './request.ts'
@@ -30,10 +30,11 @@ export async function state(c: HttpContext, aomi: Aomi): Promise<Response> {
   const isNew = said !== undefined && !memos.hasSaid(id, said)
   const read = isNew ? readUserState(said) : undefined
   const conversation = await findFor(c, aomi, id, 'read')
-  const isKept = conversation === undefined || mayWrite(c)
+  const isKept = conversation === undefined ? await mayBegin(c, aomi, id) : mayWrite(c)
   if (isKept) {
-    memos.keepState(id, read, said)
-    memos.keepClient(id, clientIdOf(c))
+    const { address } = aomi.access.addressOf(accessRequestOf(c))
+    memos.keepState(id, address, read, said)
+    memos.keepClient(id, address, clientIdOf(c))
   }
   const told = read ?? memos.stateOf(id)
   if (conversation === undefined) return answerEmpty(id, told)

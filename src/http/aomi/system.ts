@@ -1,13 +1,14 @@
 import * as v from 'valibot'
+import type { Admission } from '../../ports/access.ts'
 import type { Conversation } from '../../ports/conversations.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import { MAX_PAGE_MESSAGES } from '../../protocol/limits.ts'
 import { StorableText } from '../../protocol/messages.ts'
 import { parseJson, readParameters } from '../input.ts'
 import { charge } from '../rate-limit.ts'
-import { API_HEADERS, type HttpContext } from '../responses.ts'
+import { API_HEADERS, accessRequestOf, type HttpContext } from '../responses.ts'
 import { WholeResponse } from '../whole-response.ts'
-import { admitTo, findFor } from './admit.ts'
+import { admitTo, findFor, mayBegin } from './admit.ts'
 import { bindWallet } from './bind-wallet.ts'
 import type { SystemEvent } from './memos.ts'
 import type { Aomi } from './parts.ts'
@@ -47,18 +48,28 @@ export async function system(c: HttpContext, aomi: Aomi): Promise<Response> {
   const id = sessionIdOf(c)
   const { message } = readParameters(Query, c.req.query())
   const conversation = await findFor(c, aomi, id, 'write')
-  await charge(c, aomi.access)
+  const from = aomi.access.addressOf(accessRequestOf(c))
   const typed = readTyped(message)
-  if (typed === undefined) notice(aomi, id, message)
+  if (conversation !== undefined) await charge(c, aomi.access)
+  else if (!(await mayLeave(c, aomi, id, from))) return answerEcho(message)
+  if (typed === undefined) notice(aomi, id, from.address, message)
   else if (typed.type === 'wallet:state_changed') {
-    keepWallet(aomi, id, typed.payload)
+    keepWallet(aomi, id, from.address, typed.payload)
     if (conversation !== undefined)
       await bindWallet(conversation, await claimed(aomi, conversation.owner.app, walletIn(typed.payload)))
   } else {
     if (conversation !== undefined) await answerWallet(c, aomi, conversation, typed)
-    aomi.memos.keepEvent(id, { AsyncCallback: typed })
+    aomi.memos.keepEvent(id, from.address, { AsyncCallback: typed })
   }
-  return WholeResponse.json({ res: echoed(message) }, { headers: API_HEADERS })
+  return answerEcho(message)
+}
+
+/** As `mayBegin`; without a key what is left counts as a run, else anyone could fill the memory with it. */
+async function mayLeave(c: HttpContext, aomi: Aomi, id: string, from: Admission): Promise<boolean> {
+  if (!(await mayBegin(c, aomi, id))) return false
+  const principal = c.get('principal')
+  if (principal !== undefined) await aomi.access.admitChange(principal, from)
+  return true
 }
 
 /** A wallet gave back what an open call waits for: the run goes on. What names nothing open is late, and answers nothing. */
@@ -84,8 +95,8 @@ export async function events(c: HttpContext, aomi: Aomi): Promise<Response> {
 }
 
 /** Tells the session's clients something that is no message. */
-export function notice({ memos, streams }: Aomi, id: string, message: string): void {
-  memos.keepEvent(id, { SystemNotice: message })
+export function notice({ memos, streams }: Aomi, id: string, from: string, message: string): void {
+  memos.keepEvent(id, from, { SystemNotice: message })
   streams.tell(id, { type: 'system_notice', session_id: id, message })
 }
 
@@ -96,16 +107,18 @@ function readTyped(message: string): v.InferOutput<typeof Typed> | undefined {
 }
 
 /** Into what the client is told of itself, under the names of the flat form. */
-function keepWallet({ memos }: Aomi, id: string, payload: unknown): void {
+function keepWallet({ memos }: Aomi, id: string, from: string, payload: unknown): void {
   const parsed = v.safeParse(WalletChange, payload)
   if (!parsed.success) throw new ParleyError('bad_request', { message: 'message: not the state of a wallet' })
   const { address, chain_id, chainId, is_connected, isConnected, ens_name } = parsed.output
   const facts = { address, chain_id: chain_id ?? chainId, is_connected: is_connected ?? isConnected, ens_name }
   const said = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined))
-  memos.keepState(id, { ...memos.stateOf(id), ...said })
+  memos.keepState(id, from, { ...memos.stateOf(id), ...said })
 }
 
-function echoed(message: string): AomiMessage {
+function answerEcho(message: string): Response {
   const timestamp = new Date().toISOString()
-  return { sender: 'system', content: ECHO + message, timestamp, is_streaming: false, tool_result: null }
+  const content = ECHO + message
+  const res: AomiMessage = { sender: 'system', content, timestamp, is_streaming: false, tool_result: null }
+  return WholeResponse.json({ res }, { headers: API_HEADERS })
 }
