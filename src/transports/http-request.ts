@@ -13,6 +13,11 @@ export type RequestHead = {
   readonly peer: Peer
 }
 
+/**
+ * Header lines of one request: as many as uWebSockets.js lets in, whose number is compiled into it. Node drops what is beyond its own
+ * bound without a word, and with it what a proxy says of the client.
+ */
+export const MAX_HEADERS = 98
 /** A name, v4 or v6 address, and a port. Anything else could smuggle a path or user into the URL. */
 const HOST = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i
 /** HTTP/1.0 names no host; any will do, because the path decides. */
@@ -28,6 +33,10 @@ const PLAIN_VALUE = /^[\t\x20-\x7e]*$/
 const BODILESS_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 
 const ORIGINS = new Origins()
+
+export function hasTooManyHeaders(head: RequestHead): boolean {
+  return head.headers.length > MAX_HEADERS
+}
 
 /** The value of a header; a name that came more than once is one list, as RFC 9110 5.3 says. */
 export function headerOf(head: RequestHead, name: string): string | undefined {

@@ -98,6 +98,11 @@ async function pump(
   sink.finish()
 }
 
+/** As the libraries answer headers that are too large: before anything is made of the request, so without the protocol's envelope. */
+export function tooManyHeadersResponse(): Answer {
+  return { status: 431, headers: [], content: '' }
+}
+
 export function errorResponse(error: ParleyError): Answer {
   const headers = [['content-type', 'application/json'] as const, ['cache-control', 'no-store'] as const]
   return { status: error.status, headers, content: JSON.stringify(toErrorBody(error)) }

@@ -10,8 +10,16 @@ import { CLOSE_TIMEOUT_MS, SLOW_CONSUMER, SLOW_REASON } from './close-codes.ts'
 import { textFrame } from './frames.ts'
 import { type Accepted, decide } from './handshake.ts'
 import { exchangeFromNode, headFromNode, sinkOnSocket } from './http-node.ts'
-import { hasBody, isWebSocketUpgrade, missedUpgrade, type RequestHead, splitTarget } from './http-request.ts'
-import { errorResponse, sendResponse } from './http-response.ts'
+import {
+  hasBody,
+  hasTooManyHeaders,
+  isWebSocketUpgrade,
+  MAX_HEADERS,
+  missedUpgrade,
+  type RequestHead,
+  splitTarget,
+} from './http-request.ts'
+import { errorResponse, sendResponse, tooManyHeadersResponse } from './http-response.ts'
 import { type Exchange, serveHttp } from './http-serve.ts'
 import { type AnyRequest, type AnyResponse, createHttp2Server, exchangeFromHttp2 } from './http2-node.ts'
 import { Lines } from './lines.ts'
@@ -55,6 +63,7 @@ class WsTransport implements Transport {
   /** What the handshake that is being completed selects; `handleUpgrade` asks for it before it returns. */
   #selected: string | undefined
   #draining = false
+  readonly #isDraining = (): boolean => this.#draining
 
   constructor(handlers: TransportHandlers, options: TransportOptions, telemetry: Telemetry) {
     this.#handlers = handlers
@@ -126,11 +135,12 @@ class WsTransport implements Transport {
     socket.once('close', forget)
     const waiting = new WaitingPeer(socket, early)
     const head = headFromNode(req, this.#peerOf(socket))
-    if (!isWebSocketUpgrade(head) || splitTarget(head.target).path !== this.#options.webSocketPath) {
+    const isOurs = isWebSocketUpgrade(head) && splitTarget(head.target).path === this.#options.webSocketPath
+    if (!isOurs || hasTooManyHeaders(head)) {
       waiting.release()
       return this.#declineUpgrade(head, req, socket)
     }
-    const decision = await decide(this.#handlers, head, () => this.#draining, this.#telemetry)
+    const decision = await decide(this.#handlers, head, this.#isDraining, this.#telemetry)
     const rest = waiting.release()
     if (waiting.gone) return
     if (!('accept' in decision)) return sendResponse(decision, sinkOnSocket(req, socket), head.method)
@@ -155,6 +165,7 @@ class WsTransport implements Transport {
 
   async #serve(exchange: Exchange): Promise<void> {
     const { head, sink } = exchange
+    if (hasTooManyHeaders(head)) return sendResponse(tooManyHeadersResponse(), sink, head.method)
     const fault = missedUpgrade(head, this.#options.webSocketPath)
     if (fault !== undefined) return sendResponse(errorResponse(fault), sink, head.method)
     await serveHttp(this.#handlers, exchange, this.#telemetry)
@@ -162,8 +173,11 @@ class WsTransport implements Transport {
 
   #exchange(req: AnyRequest, res: AnyResponse): Exchange {
     const [{ maxBodyBytes }, peer] = [this.#options, this.#peerOf(req.socket)]
-    if (req instanceof IncomingMessage && res instanceof ServerResponse)
-      return exchangeFromNode(headFromNode(req, peer), req, res, maxBodyBytes, () => this.#draining)
+    if (req instanceof IncomingMessage && res instanceof ServerResponse) {
+      const head = headFromNode(req, peer)
+      const last = hasTooManyHeaders(head) ? () => true : this.#isDraining
+      return exchangeFromNode(head, req, res, maxBodyBytes, last)
+    }
     return exchangeFromHttp2(
       req,
       res,
@@ -196,5 +210,7 @@ function makeLines(options: TransportOptions): Lines {
     connectionsCheckingInterval: TIMEOUT_SWEEP_MS,
   }
   // A peer that takes its time over TLS is given no more than over its headers.
-  return new Lines(tls === undefined ? createServer(http) : createHttp2Server({ ...options, tls }, http))
+  const server = tls === undefined ? createServer(http) : createHttp2Server({ ...options, tls }, http)
+  // Not an option of either. Node drops what is beyond it and says nothing: one more than is allowed shows that there were too many.
+  return new Lines(Object.assign(server, { maxHeadersCount: MAX_HEADERS + 1 }))
 }

@@ -1,10 +1,12 @@
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
+import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { MAX_HEADERS } from '../../src/transports/http-request.ts'
 import { createWsTransport } from '../../src/transports/ws.ts'
 import { makeCertificate } from '../support/certificate.ts'
 import { SocketClient } from '../support/socket-client.ts'
@@ -165,6 +167,25 @@ describe('HTTP/2 on the ws transport with a certificate', () => {
     const next = await open()
     expect((await ask(next, { ':method': 'TRACE', ':path': '/' })).status).toBe(400)
     expect(handled).toBe(0)
+  })
+
+  it('refuses too many headers, also beside it over HTTP/1.1, where node would drop the last ones', async () => {
+    let handled = 0
+    rig().fetch = async (request) => {
+      handled++
+      return new Response(String([...request.headers].length))
+    }
+    const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`a${at}`, '']))
+    const session = await open()
+    // One of them is the host, which HTTP/2 has elsewhere.
+    expect((await ask(session, { ':path': '/', ...many(MAX_HEADERS - 1) })).body).toBe(String(MAX_HEADERS))
+    expect((await ask(session, { ':path': '/', ...many(MAX_HEADERS) })).status).toBe(431)
+    await expect(ask(session, { ':path': '/', ...many(1100) })).rejects.toThrow('ENHANCE_YOUR_CALM')
+    expect(handled).toBe(1)
+    const old = request(`https://localhost:${rig().port}/`, { ca: cert, headers: many(1100) }).end()
+    const [answer] = await once(old, 'response')
+    expect([answer.statusCode, handled]).toEqual([431, 1])
+    answer.resume()
   })
 
   it('WebSockets come over HTTP/1.1 beside it', async () => {

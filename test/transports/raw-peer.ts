@@ -153,3 +153,8 @@ export function handshake(path: string, headers: Record<string, string> = {}): s
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
   return `GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`
 }
+
+/** So many small header lines, each of a name of its own. */
+export function headers(count: number): string {
+  return Array.from({ length: count }, (_, at) => `a${at}: \r\n`).join('')
+}

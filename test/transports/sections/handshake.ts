@@ -1,8 +1,9 @@
 import { request } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import type { HandshakeVerdict } from '../../../src/ports/transport.ts'
+import { MAX_HEADERS } from '../../../src/transports/http-request.ts'
 import { HandshakeRefused, SocketClient } from '../../support/socket-client.ts'
-import { handshake, RawPeer } from '../raw-peer.ts'
+import { handshake, headers, RawPeer } from '../raw-peer.ts'
 import type { Rig } from '../rig.ts'
 
 const REFUSAL = { status: 401, headers: { 'content-type': 'application/json', 'x-why': 'key' }, body: '{"error":"no"}' }
@@ -45,6 +46,25 @@ export function handshakes(rig: () => Rig): void {
       )
       await raw.until('\r\n\r\n')
       expect(rig().requests[0]?.header('x-forwarded-for')).toBe('1.1.1.1, 2.2.2.2')
+    })
+
+    it.each([MAX_HEADERS + 1, 1100])('with %i headers is answered 431 and not shown to the core', async (count) => {
+      const raw = await RawPeer.connect(rig().port)
+      const own = handshake('/ws').split('\r\n').length - 3
+      raw.write(handshake('/ws').replace('\r\n\r\n', `\r\n${headers(count - own)}\r\n`))
+      expect(await raw.until('\r\n\r\n')).toMatch(/^HTTP\/1.1 431/)
+      await raw.ended
+      expect(rig().requests).toEqual([])
+      raw.socket.destroy()
+    })
+
+    it('with as many headers as are allowed is shown to the core with all of them', async () => {
+      const raw = await RawPeer.connect(rig().port)
+      const own = handshake('/ws').split('\r\n').length - 3
+      const more = `${headers(MAX_HEADERS - own - 1)}X-Last: here\r\n`
+      raw.write(handshake('/ws').replace('\r\n\r\n', `\r\n${more}\r\n`))
+      expect(await raw.until('\r\n\r\n')).toMatch(/^HTTP\/1.1 101/)
+      expect(rig().requests[0]?.header('x-last')).toBe('here')
     })
 
     it('keeps the request readable after the verdict was awaited', async () => {

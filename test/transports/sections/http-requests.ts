@@ -1,6 +1,7 @@
 import { request } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import { RawPeer } from '../raw-peer.ts'
+import { MAX_HEADERS } from '../../../src/transports/http-request.ts'
+import { headers, RawPeer } from '../raw-peer.ts'
 import { OPTIONS, type Rig } from '../rig.ts'
 
 const KIB = 1024
@@ -193,6 +194,30 @@ export function httpRequests(rig: () => Rig): void {
       const raw = await RawPeer.connect(rig().port)
       raw.write(`GET / HTTP/1.1\r\nHost: a\r\nX-Large: ${'x'.repeat(100_000)}\r\n\r\n`)
       expect(await raw.until('100000')).toMatch(/^HTTP\/1.1 200/)
+      raw.socket.destroy()
+    })
+
+    it.each([MAX_HEADERS + 1, 1100, 5000])(
+      'with %i headers is answered 431 and not served, whatever stands after the first of them',
+      async (count) => {
+        let served = 0
+        rig().fetch = async () => new Response(String(++served))
+        const raw = await RawPeer.connect(rig().port)
+        raw.write(`GET / HTTP/1.1\r\nHost: a\r\n${headers(count - 2)}X-Forwarded-For: 198.51.100.1\r\n\r\n`)
+        const head = await raw.until('\r\n\r\n')
+        expect(head).toMatch(/^HTTP\/1.1 431/)
+        expect(head.toLowerCase()).toContain('connection: close')
+        await raw.ended
+        expect(served).toBe(0)
+        raw.socket.destroy()
+      },
+    )
+
+    it('with as many headers as are allowed has all of them', async () => {
+      rig().fetch = async (given) => new Response(`${[...given.headers].length} ${given.headers.get('x-last')}`)
+      const raw = await RawPeer.connect(rig().port)
+      raw.write(`GET / HTTP/1.1\r\nHost: a\r\n${headers(MAX_HEADERS - 2)}X-Last: here\r\n\r\n`)
+      expect(await raw.until(`${MAX_HEADERS} here`)).toMatch(/^HTTP\/1.1 200/)
       raw.socket.destroy()
     })
 
