@@ -67,12 +67,13 @@ class Reading {
   readonly #encoder = new TextEncoder()
   readonly #whole: NodeJS.Timeout
   #stall: NodeJS.Timeout | undefined
+  #reader: ReadableStreamDefaultController<Uint8Array> | undefined
   #over = false
 
   constructor(lines: AsyncGenerator<ExportLine, void, undefined>, leave: () => void) {
     this.#lines = lines
     this.#leave = leave
-    this.#whole = setTimeout(() => void this.end(), WHOLE_MS)
+    this.#whole = setTimeout(() => void this.#giveUp(), WHOLE_MS)
   }
 
   /** The first line; `session_not_found` when there is none but the last. */
@@ -93,6 +94,7 @@ class Reading {
       {
         pull: async (controller) => {
           clearTimeout(this.#stall)
+          this.#reader = controller
           const isOver = await this.#fill((line) => {
             text += line
             return text.length >= PART
@@ -101,10 +103,10 @@ class Reading {
             throw thrown
           })
           // Cut, not ended: what came so far is not whole.
-          if (isOver && this.#over) return controller.error(new ParleyError('store_unavailable'))
+          if (this.#over) return controller.error(new ParleyError('store_unavailable'))
           controller.enqueue(this.#encoder.encode(text))
           text = ''
-          if (!isOver) this.#stall = setTimeout(() => void this.end(), STALL_MS)
+          if (!isOver) this.#stall = setTimeout(() => void this.#giveUp(), STALL_MS)
           else {
             await this.end()
             controller.close()
@@ -123,6 +125,12 @@ class Reading {
       if (next.done === true) return true
       if (isFull(toText(next.value))) return false
     }
+  }
+
+  /** The reader is too slow. Told at once: it may never ask for the next part. */
+  async #giveUp(): Promise<void> {
+    this.#reader?.error(new ParleyError('store_unavailable'))
+    await this.end()
   }
 
   async end(): Promise<void> {

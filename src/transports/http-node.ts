@@ -16,24 +16,39 @@ export function headFromNode(req: IncomingMessage, peer: Peer): RequestHead {
   return { method: req.method ?? 'GET', target: req.url ?? '/', headers, peer }
 }
 
+export type NodeBounds = {
+  readonly maxBodyBytes: number
+  /** Milliseconds in which the kernel takes nothing of what waits for the peer, after which the connection is cut. */
+  readonly stallMs: number
+}
+
 /** @param last asked when the response starts: is this the connection's last one? */
 export function exchangeFromNode(
   head: RequestHead,
   req: IncomingMessage,
   res: ServerResponse,
-  maxBodyBytes: number,
+  { maxBodyBytes, stallMs }: NodeBounds,
   last: () => boolean,
 ): Exchange {
   const body = hasBody(head) ? bodyFromNode(head, req, maxBodyBytes) : undefined
+  // Node passes on the socket's, which counts from the last byte either way. A handler that takes its time, and a stream that has
+  // nothing to say, hold nothing back.
+  res.setTimeout(stallMs).on('timeout', (socket: Socket) => {
+    if (socket.writableLength > 0) socket.destroy()
+  })
   return { head, body, sink: new NodeSink(res, body, last) }
 }
 
 /** Answers on a socket that node has given up because the request asked for an upgrade; the connection ends with it. */
-export function sinkOnSocket(req: IncomingMessage, socket: Socket): ResponseSink {
+export function sinkOnSocket(req: IncomingMessage, socket: Socket, stallMs: number): ResponseSink {
   const res = new ServerResponse(req)
   res.shouldKeepAlive = false
   res.assignSocket(socket)
   res.once('finish', () => socket.end())
+  // Here nobody passes it on. A peer that has its answer and does not leave goes, too.
+  socket.setTimeout(stallMs, () => {
+    if (socket.writableLength > 0 || res.writableFinished) socket.destroy()
+  })
   // Nobody else listens on a socket that has no owner; a reset would end the process.
   socket.on('error', () => undefined)
   return new NodeSink(res, undefined, () => true)

@@ -56,6 +56,10 @@ export async function sendResponse(response: Response | Answer, sink: ResponseSi
   else sink.whole(head, content)
 }
 
+type Reader = ReadableStreamDefaultReader<Uint8Array>
+/** Does a part wait for the peer to take those before it? */
+type Held = { back: boolean }
+
 async function sendStream(response: Response, sink: ResponseSink, method: string): Promise<void> {
   const head = headOf(response.status, response.statusText, response.headers)
   const declared = declaredLength(response)
@@ -65,14 +69,19 @@ async function sendStream(response: Response, sink: ResponseSink, method: string
     await body?.cancel()
     return
   }
-  const reader: ReadableStreamDefaultReader<Uint8Array> = body.getReader()
+  const reader: Reader = body.getReader()
+  const held = { back: false }
+  // A source that gives up a peer which takes nothing is not asked for the part that would say so.
+  reader.closed.catch(() => {
+    if (held.back) sink.cut()
+  })
   // A source that fails while it is cancelled has nobody left to tell.
   sink.onGone(() => void reader.cancel().catch(() => undefined))
   if (declared === undefined && response.headers.get('content-type')?.startsWith(EVENT_STREAM) === true) {
     sink.start(head, declared)
     // Whoever asked knows by the head that it was heard; the first event may be long in coming.
     sink.flush(NO_EVENTS)
-    return pump(reader.read(), reader, sink)
+    return pump(reader.read(), reader, sink, held)
   }
   const first = await reader.read()
   const second = reader.read()
@@ -81,18 +90,21 @@ async function sendStream(response: Response, sink: ResponseSink, method: string
   if (first.done) return sink.bare(head, 0)
   if (end?.done) return sink.whole(head, first.value)
   sink.start(head, declared)
-  if (!sink.write(first.value)) await sink.writable()
-  await pump(second, reader, sink)
+  await write(first.value, sink, held)
+  await pump(second, reader, sink, held)
+}
+
+async function write(part: Uint8Array, sink: ResponseSink, held: Held): Promise<void> {
+  if (sink.write(part)) return
+  held.back = true
+  await sink.writable()
+  held.back = false
 }
 
 /** `next`: the part that was asked for already. */
-async function pump(
-  next: ReturnType<ReadableStreamDefaultReader<Uint8Array>['read']>,
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  sink: ResponseSink,
-): Promise<void> {
+async function pump(next: ReturnType<Reader['read']>, reader: Reader, sink: ResponseSink, held: Held): Promise<void> {
   for (let part = await next; !part.done && !sink.gone; part = await reader.read()) {
-    if (!sink.write(part.value)) await sink.writable()
+    await write(part.value, sink, held)
   }
   if (sink.gone) await reader.cancel()
   sink.finish()

@@ -41,13 +41,17 @@ const KEEP_ALIVE_MS = 10_000
  */
 const REQUEST_TIMEOUT_MS = 30_000
 
+/** Milliseconds for a peer to take something of an answer: as long as an export waits for its reader. */
+const STALL_MS = 30_000
+
 /** Sockets by `ws`, HTTP by node: with a certificate also HTTP/2, beside which sockets come over HTTP/1.1. */
 export function createWsTransport(
   handlers: TransportHandlers,
   options: TransportOptions,
   telemetry: Telemetry,
+  stallMs = STALL_MS,
 ): Transport {
-  return new WsTransport(handlers, options, telemetry)
+  return new WsTransport(handlers, options, telemetry, stallMs)
 }
 
 class WsTransport implements Transport {
@@ -55,6 +59,7 @@ class WsTransport implements Transport {
   readonly #handlers: TransportHandlers
   readonly #options: TransportOptions
   readonly #telemetry: Telemetry
+  readonly #stallMs: number
   readonly #lines: Lines
   readonly #upgrader: InstanceType<typeof WebSocketServer<typeof LinkedWebSocket>>
   readonly #shared: WsShared
@@ -65,10 +70,11 @@ class WsTransport implements Transport {
   #draining = false
   readonly #isDraining = (): boolean => this.#draining
 
-  constructor(handlers: TransportHandlers, options: TransportOptions, telemetry: Telemetry) {
+  constructor(handlers: TransportHandlers, options: TransportOptions, telemetry: Telemetry, stallMs: number) {
     this.#handlers = handlers
     this.#options = options
     this.#telemetry = telemetry
+    this.#stallMs = stallMs
     this.#shared = { groups: new Map(), sockets: new Set(), maxBufferedBytes: options.maxBufferedBytes }
     this.#lines = makeLines(options)
     // The library's types do not know it yet.
@@ -143,7 +149,7 @@ class WsTransport implements Transport {
     const decision = await decide(this.#handlers, head, this.#isDraining, this.#telemetry)
     const rest = waiting.release()
     if (waiting.gone) return
-    if (!('accept' in decision)) return sendResponse(decision, sinkOnSocket(req, socket), head.method)
+    if (!('accept' in decision)) return sendResponse(decision, sinkOnSocket(req, socket, this.#stallMs), head.method)
     socket.off('close', forget)
     forget()
     this.#enter(req, socket, rest, decision)
@@ -172,11 +178,12 @@ class WsTransport implements Transport {
   }
 
   #exchange(req: AnyRequest, res: AnyResponse): Exchange {
-    const [{ maxBodyBytes }, peer] = [this.#options, this.#peerOf(req.socket)]
+    const [peer, stallMs] = [this.#peerOf(req.socket), this.#stallMs]
+    const { maxBodyBytes } = this.#options
     if (req instanceof IncomingMessage && res instanceof ServerResponse) {
       const head = headFromNode(req, peer)
       const last = hasTooManyHeaders(head) ? () => true : this.#isDraining
-      return exchangeFromNode(head, req, res, maxBodyBytes, last)
+      return exchangeFromNode(head, req, res, { maxBodyBytes, stallMs }, last)
     }
     return exchangeFromHttp2(
       req,
@@ -188,7 +195,7 @@ class WsTransport implements Transport {
 
   /** Some clients offer another protocol with an ordinary request (h2c); it is answered as if they had not. */
   async #declineUpgrade(head: RequestHead, req: IncomingMessage, socket: TcpSocket): Promise<void> {
-    const sink = sinkOnSocket(req, socket)
+    const sink = sinkOnSocket(req, socket, this.#stallMs)
     // Node has given the parser up, so a body cannot be read.
     if (hasBody(head)) return sendResponse(errorResponse(new ParleyError('bad_request')), sink, head.method)
     await this.#serve({ head, body: undefined, sink })

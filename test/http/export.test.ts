@@ -98,6 +98,18 @@ describe('an export by HTTP', () => {
     expect(ended).toEqual([ID, ID])
   })
 
+  it('tells its reader that it is cut when the next part is not asked for', async () => {
+    const reader = (await open(many)()).body?.getReader()
+    let fault: unknown
+    reader?.closed.catch((thrown: unknown) => {
+      fault = thrown
+    })
+    await reader?.read()
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(ended).toEqual([ID])
+    expect(fault).toMatchObject({ code: 'store_unavailable' })
+  })
+
   it('is cut when the store fails in the middle', async () => {
     const answer = await open(many, new ParleyError('store_unavailable'))()
     await expect(answer.text()).rejects.toMatchObject({ code: 'store_unavailable' })

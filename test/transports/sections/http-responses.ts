@@ -249,6 +249,34 @@ export function httpResponses(rig: () => Rig): void {
       expect(rig().logged).toContainEqual({ level: 'error', event: 'http response failed' })
     })
 
+    it('whose source gives up a client that takes nothing is cut', async () => {
+      let controller: ReadableStreamDefaultController<Uint8Array> | undefined
+      let taken = 0
+      const signals: AbortSignal[] = []
+      rig().fetch = async (seen) => {
+        if (seen.url.endsWith('/probe')) return new Response('x')
+        signals.push(seen.signal)
+        const pull = (given: ReadableStreamDefaultController<Uint8Array>): void => {
+          taken++
+          controller = given
+          given.enqueue(PART.slice())
+        }
+        return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }))
+      }
+      const answer = await responseTo(rig().http)
+      answer.pause()
+      answer.on('error', () => undefined)
+      await settled(
+        () => taken,
+        () => fetch(`${rig().http}/probe`).then((probed) => probed.text()),
+      )
+      expect(signals[0]?.aborted).toBe(false)
+      controller?.error(new Error('too slow'))
+      await expect.poll(() => signals[0]?.aborted).toBe(true)
+      expect(rig().logged).toEqual([])
+      answer.destroy()
+    })
+
     it('of a handler that throws is a 500 that tells nothing', async () => {
       rig().fetch = () => Promise.reject(new Error('the password is swordfish'))
       const answer = await fetch(rig().http)
