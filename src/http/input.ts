@@ -54,7 +54,10 @@ async function readText(body: ReadableStream<Uint8Array> | null, maxBytes: numbe
     }
     return text + decoder.decode()
   } catch (thrown) {
-    throw thrown instanceof TypeError ? badRequest('The body is not UTF-8') : thrown
+    if (thrown instanceof ParleyError) throw thrown
+    if (thrown instanceof TypeError) throw badRequest('The body is not UTF-8')
+    // All that is left is the transport's: the client is gone, and reads this no more.
+    throw new ParleyError('bad_request', { message: 'The request ended before its body', cause: thrown })
   }
 }
 

@@ -34,6 +34,7 @@ export function respondError(
   const error = toParleyError(thrown)
   telemetry.count('errors_total', 1, error.code)
   if (error.code === 'internal_error') telemetry.log('error', 'request failed', {}, error.cause ?? error)
+  else if (error.code === 'bad_request' && error.cause !== undefined) telemetry.log('debug', 'request not read', {})
   const retryAfter: Record<string, string> =
     error.retryAfterMs === undefined ? {} : { 'retry-after': seconds(error.retryAfterMs) }
   return WholeResponse.json(toBody(error), { status: error.status, headers: { ...API_HEADERS, ...retryAfter } })
