@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http'
 import type { HeaderPair } from '../ports/plain-headers.ts'
 import type { HandshakeRequest, Peer } from '../ports/transport.ts'
 import { ParleyError } from '../protocol/errors.ts'
@@ -24,6 +25,7 @@ const HOST = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i
 const NO_HOST = 'localhost'
 /** The fetch standard has no request of these methods. */
 const FORBIDDEN_METHODS: ReadonlySet<string> = new Set(['CONNECT', 'TRACE', 'TRACK'])
+const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS)
 /** Of these none is written in another way by the fetch standard. */
 const PLAIN_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 /** A path without dots and escapes, which may be ways up, and a query that the URL standard leaves as it is. */
@@ -43,6 +45,24 @@ export function headerOf(head: RequestHead, name: string): string | undefined {
   let found: string | undefined
   for (const [key, value] of head.headers) if (key === name) found = found === undefined ? value : `${found}, ${value}`
   return found
+}
+
+/**
+ * What is wrong with where this request says that it ends, or with its method: what a proxy in front may read in another way. Node's
+ * parser refuses most of it, the other library's takes the first length, any coding and any case.
+ */
+export function framingFault(head: RequestHead): ParleyError | undefined {
+  let [length, coding]: (string | undefined)[] = []
+  for (const [name, value] of head.headers) {
+    if (name === 'content-length') length = length === undefined ? value : `${length}, ${value}`
+    else if (name === 'transfer-encoding') coding = coding === undefined ? value : `${coding}, ${value}`
+  }
+  const fault = (message: string) => new ParleyError('bad_request', { message })
+  if (!KNOWN_METHODS.has(head.method)) return fault('There is no such method')
+  if (length !== undefined && !/^\d+$/.test(length)) return fault('Content-Length is not one number')
+  if (coding === undefined) return undefined
+  if (length !== undefined) return fault('Content-Length and Transfer-Encoding exclude each other')
+  return coding.toLowerCase() === 'chunked' ? undefined : fault('Transfer-Encoding is not chunked')
 }
 
 /** Does a body follow the headers? */

@@ -17,7 +17,7 @@ export function headFromUws(res: HttpResponse, req: HttpRequest, secure: boolean
   const query: string | undefined = req.getQuery()
   const target = query === undefined ? req.getUrl() : `${req.getUrl()}?${query}`
   const peer = { address: addressFromBytes(res.getRemoteAddress()), secure }
-  return { method: req.getCaseSensitiveMethod().toUpperCase(), target, headers, peer }
+  return { method: req.getCaseSensitiveMethod(), target, headers, peer }
 }
 
 /** To be called before the route's callback returns: the library ends the process when no one listens for the abort. */

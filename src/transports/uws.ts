@@ -8,10 +8,11 @@ import type {
 } from 'uWebSockets.js'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { TlsFiles, Transport, TransportHandlers, TransportOptions } from '../ports/transport.ts'
+import type { ParleyError } from '../protocol/errors.ts'
 import { readCertificate } from './certificate.ts'
 import { FRAME_TOO_LARGE, TOO_LARGE_REASON } from './close-codes.ts'
 import { type Accepted, decide } from './handshake.ts'
-import { headerOf, isWebSocketUpgrade, missedUpgrade, type RequestHead } from './http-request.ts'
+import { framingFault, headerOf, isWebSocketUpgrade, missedUpgrade, type RequestHead } from './http-request.ts'
 import { errorResponse, sendResponse } from './http-response.ts'
 import { serveHttp } from './http-serve.ts'
 import { exchangeFromUws, headFromUws, UwsSink } from './http-uws.ts'
@@ -155,7 +156,7 @@ class UwsTransport implements Transport {
 
   #upgrade(res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void {
     const head = headFromUws(res, req, this.#secure)
-    if (!isWebSocketUpgrade(head)) {
+    if (framingFault(head) !== undefined || !isWebSocketUpgrade(head)) {
       req.setYield(true)
       return
     }
@@ -208,11 +209,18 @@ class UwsTransport implements Transport {
 
   #request(res: HttpResponse, req: HttpRequest): void {
     const head = headFromUws(res, req, this.#secure)
+    const broken = framingFault(head)
+    if (broken !== undefined) return this.#refuse(broken, head, new UwsSink(res, () => true))
     const exchange = exchangeFromUws(head, res, this.#options.maxBodyBytes, this.#isDraining)
     // The library takes a handshake without a key for an ordinary request.
     const fault = missedUpgrade(head, this.#options.webSocketPath)
     if (fault !== undefined) return void sendResponse(errorResponse(fault), exchange.sink, head.method)
     void serveHttp(this.#handlers, exchange, this.#telemetry)
+  }
+
+  /** In a turn of its own: what came right behind finds the answer pending, and the library cuts the connection instead of serving it. */
+  #refuse(broken: ParleyError, head: RequestHead, sink: UwsSink): void {
+    setImmediate(() => void sendResponse(errorResponse(broken), sink, head.method))
   }
 }
 

@@ -1,6 +1,7 @@
 import { createServer, IncomingMessage, type ServerOptions, ServerResponse } from 'node:http'
 import { Socket as TcpSocket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { WebSocketServer } from 'ws'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Peer, Transport, TransportHandlers, TransportOptions } from '../ports/transport.ts'
@@ -11,6 +12,7 @@ import { textFrame } from './frames.ts'
 import { type Accepted, decide } from './handshake.ts'
 import { exchangeFromNode, headFromNode, sinkOnSocket } from './http-node.ts'
 import {
+  framingFault,
   hasBody,
   hasTooManyHeaders,
   isWebSocketUpgrade,
@@ -172,6 +174,12 @@ class WsTransport implements Transport {
   async #serve(exchange: Exchange): Promise<void> {
     const { head, sink } = exchange
     if (hasTooManyHeaders(head)) return sendResponse(tooManyHeadersResponse(), sink, head.method)
+    const broken = framingFault(head)
+    if (broken !== undefined) {
+      // Node tells of some first the request, then in the same turn that it is broken, and answers that itself.
+      await nextTurn()
+      return sendResponse(errorResponse(broken), sink, head.method)
+    }
     const fault = missedUpgrade(head, this.#options.webSocketPath)
     if (fault !== undefined) return sendResponse(errorResponse(fault), sink, head.method)
     await serveHttp(this.#handlers, exchange, this.#telemetry)

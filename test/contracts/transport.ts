@@ -5,6 +5,7 @@ import { closing } from '../transports/sections/closing.ts'
 import { type FrameTraits, frames } from '../transports/sections/frames.ts'
 import { groups } from '../transports/sections/groups.ts'
 import { handshakes } from '../transports/sections/handshake.ts'
+import { httpFraming } from '../transports/sections/http-framing.ts'
 import { httpRequests } from '../transports/sections/http-requests.ts'
 import { httpResponses } from '../transports/sections/http-responses.ts'
 import { type ListenTraits, listening } from '../transports/sections/listening.ts'
@@ -21,6 +22,7 @@ export function describeTransport(name: string, make: MakeTransport, traits: Tra
     groups(rig)
     closing(rig)
     httpRequests(rig)
+    httpFraming(rig)
     httpResponses(rig)
     listening(rig, traits)
   })
