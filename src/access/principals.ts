@@ -1,9 +1,7 @@
 import type { Principal } from '../ports/access.ts'
 import type { KeyRow, Scope } from '../ports/keys.ts'
+import { DEFAULT_APP } from '../protocol/ids.ts'
 import { type Network, readNetworks } from './networks.ts'
-
-/** The App that answers without a credential. */
-export const DEFAULT_APP = 'default'
 
 /** A visitor owns the sessions whose ids it made up: it may do all with them, and nothing else. */
 const VISITOR_SCOPES: readonly Scope[] = ['read', 'write', 'delete']

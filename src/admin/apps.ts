@@ -2,6 +2,7 @@ import type { Actor, StoredApp } from '../ports/admin.ts'
 import type { PageQuery } from '../ports/admin-store.ts'
 import type { AppRow } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
+import { DEFAULT_APP } from '../protocol/ids.ts'
 import type { Audit } from './audit.ts'
 import { DEFAULT_ACCOUNT } from './key-wish.ts'
 import type { AdminParts } from './parts.ts'
@@ -11,9 +12,6 @@ import { newSecretUses } from './tenant-secrets.ts'
 
 /** Apps of one account, when its own key makes them: the operator's word is not bounded. */
 const MAX_APPS = 100
-/** Answers without a key: it is the server's, not an account's. */
-const OPEN_APP = 'default'
-
 /** Apps as they are administered. An account's admin makes Apps, and changes those that are its account's and open to its key. */
 export class AppAdmin {
   readonly #parts: AdminParts
@@ -62,7 +60,8 @@ export class AppAdmin {
     if (account !== undefined && account !== actor.account) assertOperator(actor)
     const { store, reads } = this.#parts
     const before = await store.getApp(row.id)
-    if (row.id === OPEN_APP && before === undefined) throw forbidden("id: the App default is the operator's")
+    // It answers without a key, so it is the server's.
+    if (row.id === DEFAULT_APP && before === undefined) throw forbidden("id: the App default is the operator's")
     // Before its definition is looked at: what another's says is not told.
     if (before !== undefined && !reachesApp(actor, toStored(before))) throw notOfThisKey()
     const [use] = newSecretUses(row.definition, before?.definition)

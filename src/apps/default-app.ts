@@ -1,4 +1,5 @@
 import type { App } from '../ports/apps.ts'
+import { DEFAULT_APP } from '../protocol/ids.ts'
 
 const PREAMBLE = `You are Parley, a friendly assistant in a chat window.
 Answer in the language of the person you talk to. Be brief and concrete; say more when asked.
@@ -25,7 +26,7 @@ export function buildDefaultApp(parts: DefaultAppParts): App {
   const line = fallbacks === undefined ? {} : { fallbacks: [...new Set(fallbacks)] }
   const allowed = [...new Set([model, ...others])]
   return {
-    id: 'default',
+    id: DEFAULT_APP,
     name: 'Parley',
     preamble: PREAMBLE,
     model: { default: model, allowed, maxOutputTokens, contextTokens, ...line },

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { App, AppTool } from '../ports/apps.ts'
 import { ParleyError } from '../protocol/errors.ts'
-import { AppIdSchema } from '../protocol/ids.ts'
+import { AppIdSchema, DEFAULT_APP } from '../protocol/ids.ts'
 import { IN_WORDS } from '../protocol/in-words.ts'
 import { MAX_NAME_LENGTH } from '../protocol/limits.ts'
 import { StorableText } from '../protocol/messages.ts'
@@ -219,7 +219,6 @@ function toTool(tool: v.InferOutput<typeof ToolEntry>): AppTool {
 }
 
 /** Who made a session in the App that needs no key has nothing but its id. */
-const DEFAULT_APP = 'default'
 const OPEN = { keyless: 'full' } as const
 const SHUT = { keyless: 'off' } as const
 const SAMPLING = ['temperature', 'top_p', 'top_k', 'topP', 'topK']

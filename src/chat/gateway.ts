@@ -6,7 +6,14 @@ import { check } from '../protocol/check.ts'
 import { encodeControl } from '../protocol/codec.ts'
 import { ParleyError, toErrorBody, toParleyError } from '../protocol/errors.ts'
 import { type OfferedProtocols, readProtocols } from '../protocol/handshake.ts'
-import { AppIdSchema, type Cursor, isRandomSessionId, parseCursor, SessionIdSchema } from '../protocol/ids.ts'
+import {
+  AppIdSchema,
+  type Cursor,
+  DEFAULT_APP,
+  isRandomSessionId,
+  parseCursor,
+  SessionIdSchema,
+} from '../protocol/ids.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
 import { AliasConnection } from './alias/alias-connection.ts'
 import { Connection } from './connection.ts'
@@ -14,7 +21,6 @@ import { errorFrame } from './error-frame.ts'
 import type { Hub } from './hub.ts'
 import { leavePlace, takePlace } from './take-place.ts'
 
-const DEFAULT_APP = 'default'
 /** Names under which people would put a long-lived secret into a URL, where logs and histories keep it. */
 const SECRET_PARAMETERS = ['key', 'api_key', 'apikey', 'token', 'access_token']
 /** A query that names an App at most, as those of most clients: nothing of it has to be parsed. */

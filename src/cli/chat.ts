@@ -3,7 +3,7 @@ import { createInterface, type Interface } from 'node:readline'
 import * as v from 'valibot'
 import { ParleyError } from '../protocol/errors.ts'
 import type { ControlFrame, Envelope, Pending } from '../protocol/frames.ts'
-import { AppIdSchema, SessionIdSchema } from '../protocol/ids.ts'
+import { AppIdSchema, DEFAULT_APP, SessionIdSchema } from '../protocol/ids.ts'
 import { ChatAnswers } from './chat-answers.ts'
 import { ChatLink, type LinkTarget, webSocketUrl } from './chat-link.ts'
 import { ChatScreen } from './chat-screen.ts'
@@ -12,7 +12,7 @@ import { type CliIo, type Command, readArgs, UsageError } from './command.ts'
 const DEFAULT_URL = 'ws://127.0.0.1:8080'
 const OPTIONS = {
   url: { type: 'string', default: DEFAULT_URL },
-  app: { type: 'string', default: 'default' },
+  app: { type: 'string', default: DEFAULT_APP },
   key: { type: 'string' },
   session: { type: 'string' },
 } as const

@@ -1,5 +1,5 @@
-import { DEFAULT_APP } from '../access/principals.ts'
 import type { AppStore } from '../ports/store.ts'
+import { DEFAULT_APP } from '../protocol/ids.ts'
 import { type CliIo, plain } from './command.ts'
 
 /** A note and no fault: sessions and usage outlive their App, and `default` answers without being stored. */

@@ -1,13 +1,13 @@
 import * as v from 'valibot'
 import type { Access, Principal } from '../ports/access.ts'
 import type { Scope } from '../ports/keys.ts'
-import { AppIdSchema } from '../protocol/ids.ts'
+import { AppIdSchema, DEFAULT_APP } from '../protocol/ids.ts'
 import { MAX_NAME_LENGTH } from '../protocol/limits.ts'
 import { StorableText } from '../protocol/messages.ts'
 import { accessRequestOf, type HttpContext } from './responses.ts'
 
 /** The App that a request is about, as the WebSocket names it. */
-export const AppQuery = v.object({ app: v.optional(AppIdSchema, 'default') })
+export const AppQuery = v.object({ app: v.optional(AppIdSchema, DEFAULT_APP) })
 
 /** Whoever the server that asks says it is: an id of its own, on one line. */
 export const UserSchema = v.pipe(

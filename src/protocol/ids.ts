@@ -6,6 +6,9 @@ const CLIENT_ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/
 const APP_ID_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/
 const CURSOR_PATTERN = /^([A-Za-z0-9]{1,32})-(\d{1,15})$/
 
+/** The App of whoever names none, and the one that may answer without a key. */
+export const DEFAULT_APP = 'default'
+
 /** A session's id: a UUID, lower case. */
 export const SessionIdSchema = v.pipe(v.string(), v.toLowerCase(), v.regex(UUID_PATTERN, 'must be a UUID'))
 /** An id that a client makes for a message, run or command: 1 to 64 of `[A-Za-z0-9_-]`. */

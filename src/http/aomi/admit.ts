@@ -3,13 +3,11 @@ import type { Conversation, Sender } from '../../ports/conversations.ts'
 import type { Scope } from '../../ports/keys.ts'
 import type { Owner } from '../../ports/store.ts'
 import { ParleyError } from '../../protocol/errors.ts'
-import { isRandomSessionId } from '../../protocol/ids.ts'
+import { DEFAULT_APP, isRandomSessionId } from '../../protocol/ids.ts'
 import type { Wallet } from '../../protocol/messages.ts'
 import { accessRequestOf, type HttpContext } from '../responses.ts'
 import type { Aomi } from './parts.ts'
 import { showsKey } from './request.ts'
-
-const DEFAULT_APP = 'default'
 
 /** Whoever comes with a credential, or without one to the default App. */
 export async function admitToApp(c: HttpContext, { access }: Aomi, app: string, scope: Scope): Promise<Sender> {

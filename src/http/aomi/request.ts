@@ -1,10 +1,9 @@
 import { check } from '../../protocol/check.ts'
 import { ParleyError } from '../../protocol/errors.ts'
-import { AppIdSchema, SessionIdSchema } from '../../protocol/ids.ts'
+import { AppIdSchema, DEFAULT_APP, SessionIdSchema } from '../../protocol/ids.ts'
 import { MAX_NAME_LENGTH } from '../../protocol/limits.ts'
 import type { HttpContext } from '../responses.ts'
 
-const DEFAULT_APP = 'default'
 /** Each generation of the clients calls them otherwise. */
 const SESSION_HEADERS = ['x-session-id', 'x-thread-id']
 const SESSION_QUERIES = ['session_id', 'thread_id']

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { Principal } from '../../ports/access.ts'
 import { ParleyError } from '../../protocol/errors.ts'
-import { isRandomSessionId } from '../../protocol/ids.ts'
+import { DEFAULT_APP, isRandomSessionId } from '../../protocol/ids.ts'
 import { MAX_NAME_LENGTH } from '../../protocol/limits.ts'
 import { readInput, readJson, readParameters } from '../input.ts'
 import { API_HEADERS, accessRequestOf, type HttpContext } from '../responses.ts'
@@ -17,7 +17,6 @@ const MAX_BODY = 256 * 1024
 const MAX_SECRETS = 32
 /** Characters of a secret: shorter ones are guessed, and could not be told from other text when results are searched for them. */
 const [MIN_LENGTH, MAX_LENGTH] = [8, 4096]
-const DEFAULT_APP = 'default'
 
 /** What a header can carry. */
 export const SecretValue = v.pipe(
