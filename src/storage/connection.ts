@@ -149,12 +149,12 @@ export class Pool {
     }
   }
 
-  /** What the caller is told. Connections that do not answer are left. */
+  /** What the caller is told. Connections that do not answer are left; a statement that was cancelled fails alone. */
   #failed(sql: Sql, error: unknown): ParleyError {
     const { connection, health } = this.#options
     const fault = toFault(error)
     health.failed(fault)
-    if (fault.kind === 'timeout' && this.#sql === sql) {
+    if (fault.isSilence && this.#sql === sql) {
       this.#sql = connect(connection, this.#options)
       void discard(sql)
     }

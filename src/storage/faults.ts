@@ -23,6 +23,11 @@ export class StoreFault extends Error {
     this.kind = kind
     this.code = code
   }
+
+  /** Nothing was heard: whoever has the connection cannot know what comes on it next. A statement that was cancelled got an answer. */
+  get isSilence(): boolean {
+    return this.kind === 'timeout' && this.code === undefined
+  }
 }
 
 const SQLSTATE = /^[0-9A-Z]{5}$/

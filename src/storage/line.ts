@@ -23,7 +23,7 @@ export class Line {
     this.#options = options
   }
 
-  /** Rejects with a StoreFault. After `away` and `timeout` the next query starts on a new connection. */
+  /** Rejects with a StoreFault. After `away` and after silence the next query starts on a new connection. */
   async query<T extends object>(build: (sql: Sql) => PendingQuery<T[]>): Promise<T[]> {
     let sql: Sql | undefined
     try {
@@ -31,7 +31,7 @@ export class Line {
       return await answerOf(build(sql), this.#options.patience.answerMs)
     } catch (error) {
       const fault = toFault(error)
-      if (sql && (fault.kind === 'away' || fault.kind === 'timeout')) this.#drop(sql)
+      if (sql && (fault.kind === 'away' || fault.isSilence)) this.#drop(sql)
       throw fault
     }
   }
