@@ -1,9 +1,9 @@
-import type { Fragment, ISql } from 'postgres'
+import type { Fragment, ISql, TransactionSql } from 'postgres'
 import type { AccountRow, AdminStore, OwnPut, PageQuery, PutOutcome, Reach } from '../ports/admin-store.ts'
 import { createAuditStore } from './acts.ts'
 import { type AppRecord, toApp } from './apps.ts'
 import { notify, recordChange } from './changes.ts'
-import type { Pool } from './connection.ts'
+import { PATIENCE, type Pool } from './connection.ts'
 import { type KeyRecord, selectKeys, toKey } from './keys.ts'
 import { type Time, toMillis } from './rows.ts'
 import { pageSessions } from './session-pages.ts'
@@ -30,7 +30,7 @@ export function createAdminStore(pool: Pool): AdminStore {
       })
       return records.map(toApp)
     },
-    putOwnApp: (put) => putOwnApp(pool, put),
+    putOwnApp: (put) => pool.transaction(PATIENCE.answerMs, (sql) => putOwnApp(sql, put)),
     async pageKeys(query) {
       const records = await pool.query((sql) => {
         return sql<KeyRecord[]>`
@@ -80,29 +80,30 @@ function within(sql: ISql, { account, apps }: Reach): Fragment {
   return sql`${own} ${named}`
 }
 
-async function putOwnApp(pool: Pool, { row, keyId, maxApps }: OwnPut): Promise<PutOutcome> {
+/** Puts of one account come after one another: each counts, in a statement of its own, what the one before it left. */
+async function putOwnApp(sql: TransactionSql, { row, keyId, maxApps }: OwnPut): Promise<PutOutcome> {
   const { id, definition, updatedAt, account } = row
-  const [result] = await pool.query((sql) => {
-    return sql<{ there: boolean; stored: number }[]>`
-      with known as materialized (
-        select exists (select from apps where id = ${id}) as there,
-          (select count(*) from (select from apps where account = ${account} limit ${maxApps}) own) < ${maxApps} as room
-      ), stored as (
-        insert into apps (id, definition, updated_at, account)
-        select ${id}, ${JSON.stringify(definition)}::text::jsonb, ${new Date(updatedAt)}::timestamptz, ${account}
-        from known where there or room
-        on conflict (id) do update set definition = excluded.definition, updated_at = excluded.updated_at
-          where apps.account = excluded.account
-            and exists (select from key_apps where key_id = ${keyId} and app_id = apps.id)
-        returning id
-      ), opened as (
-        insert into key_apps (key_id, app_id) select ${keyId}, stored.id from stored, known where not there
-        on conflict do nothing
-      ), gaining as (
-        insert into changes (kind, ref) select 'key', ${keyId} from stored, known where not there
-      ), ${recordChange(sql, 'app', sql`select id from stored`)}
-      select there, (select count(*)::integer from stored) as stored, ${notify(sql)} from known`
-  })
+  await sql`select from accounts where id = ${account} for no key update`
+  const [result] = await sql<{ there: boolean; room: boolean; stored: number }[]>`
+    with known as materialized (
+      select exists (select from apps where id = ${id}) as there,
+        (select count(*) from (select from apps where account = ${account} limit ${maxApps}) own) < ${maxApps} as room
+    ), stored as (
+      insert into apps (id, definition, updated_at, account)
+      select ${id}, ${JSON.stringify(definition)}::text::jsonb, ${new Date(updatedAt)}::timestamptz, ${account}
+      from known where there or room
+      on conflict (id) do update set definition = excluded.definition, updated_at = excluded.updated_at
+        where apps.account = excluded.account
+          and exists (select from key_apps where key_id = ${keyId} and app_id = apps.id)
+      returning id
+    ), opened as (
+      insert into key_apps (key_id, app_id) select ${keyId}, stored.id from stored, known where not there
+      on conflict do nothing
+    ), gaining as (
+      insert into changes (kind, ref) select 'key', ${keyId} from stored, known where not there
+    ), ${recordChange(sql, 'app', sql`select id from stored`)}
+    select there, room, (select count(*)::integer from stored) as stored, ${notify(sql)} from known`
   if (result === undefined || result.stored > 0) return 'stored'
-  return result.there ? 'taken' : 'full'
+  // There was room and it is not stored: another account put it in the same moment.
+  return result.there || result.room ? 'taken' : 'full'
 }
