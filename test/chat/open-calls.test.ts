@@ -402,4 +402,26 @@ describe('P-58: what goes on without an answer', () => {
     expect((await rig.model.request(2)).request.messages).toMatchObject([{ role: 'user' }])
     expect((await rig.stored(id)).map(({ role }) => role)).toEqual(['user'])
   })
+
+  it.each(['here', 'in the next process'])(
+    'P-57: retries the question where the run that went on failed before it said anything, %s',
+    async (where) => {
+      const { rig: first, id, client } = await located()
+      await client.ask(answer('t1', 'Bern'))
+      ;(await first.model.request(1)).fail(new Error('no answer'))
+      await client.end(1)
+      const rig = where === 'here' ? first : first.crash()
+      const { ready, asked: model } = { ready: await rig.ready(id), asked: rig.model.streams.length }
+      const { runId = '' } = ready.last('session.ready')?.lastRun ?? {}
+      expect(first.runRows(id).at(-1)).toMatchObject({ id: runId, status: 'failed' })
+      expect(await ready.ask({ type: 'run.retry', runId })).toMatchObject({ type: 'ack' })
+      const stream = await rig.model.request(model)
+      expect(stream.request.messages).toMatchObject([{ role: 'user', content: 'text of m1' }])
+      stream.say('Fine').stop()
+      await ready.end()
+      expect((await rig.stored(id)).map(({ role }) => role)).toEqual(['user', 'assistant'])
+      // It left history with the run before it.
+      expect(await ready.ask({ type: 'run.retry', runId })).toMatchObject({ type: 'error', code: 'not_found' })
+    },
+  )
 })

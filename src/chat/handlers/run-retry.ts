@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import type { RunRow } from '../../ports/store.ts'
+import type { MessageRow, RunRow } from '../../ports/store.ts'
 import type { RunRetry } from '../../protocol/commands.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import { askedBy, type Caller, type Outcome } from '../caller.ts'
 import type { Core } from '../core.ts'
+import type { History } from '../history.ts'
 import { reconcile, renew } from '../renew.ts'
 import { launch } from '../run-lifecycle.ts'
+import type { Session } from '../session.ts'
 import { isOutrun } from '../session-row.ts'
 import { currentApp, startRun } from '../start-run.ts'
 import { assertAccepting, assertNewRun } from './message-send.ts'
@@ -19,7 +21,7 @@ export async function runRetry(core: Core, caller: Caller, command: RunRetry, ch
     if (session.activity.kind !== 'none' || session.queue.length > 0) throw new ParleyError('run_active')
     if (chosenId !== undefined) await assertNewRun(session, chosenId)
     const history = await session.history()
-    const asked = history.questionOf(command.runId)
+    const asked = history.questionOf(command.runId) ?? (await questionBefore(session, history, command.runId))
     if (asked === undefined) throw new ParleyError('not_found', { message: 'The run to retry is not in this session' })
     const app = await currentApp(session)
     const release = await core.access.admitRun(caller.principal, caller.from, app)
@@ -44,4 +46,11 @@ export async function runRetry(core: Core, caller: Caller, command: RunRetry, ch
       throw thrown
     }
   })
+}
+
+/** Of a run that went on from another and ended before it had a message of its own: what the one before it answers. */
+async function questionBefore({ core, id }: Session, history: History, runId: string): Promise<MessageRow | undefined> {
+  const run = await core.store.findRun(id, runId)
+  if (run?.parentRunId === undefined || run.position === undefined || run.superseded !== undefined) return undefined
+  return history.questionOf(run.parentRunId)
 }
