@@ -14,10 +14,16 @@ const MAX_MESSAGE_JSON_BYTES = MAX_OUTBOUND_FRAME_BYTES - 2 * ENVELOPE_BYTES
 const TEXT_ENVELOPE_BYTES = 512
 /** Bytes of JSON that one UTF-16 unit takes at most, as an escape. */
 const MAX_ESCAPED_BYTES = 6
+/** Characters that JSON puts around a text. */
+const QUOTES = 2
 /** Below this share of its limits a message is sent as it is: ids and names alone fill the frame, which bounds prevent. */
 const MIN_SHARE = 1 / 1024
-/** Bytes of text of one queued message: ten of them, every byte escaped to six, take half a frame. */
+/** Bytes of text of one queued message at most: a queue of the usual length has so much of each, whatever its escapes. */
 const MAX_QUEUED_TEXT_BYTES = 2 * 1024
+/** Bytes that the queue may take of a frame, so that a thousand sends with the longest ids still show some of their texts. */
+const MAX_QUEUE_JSON_BYTES = 0.75 * MAX_OUTBOUND_FRAME_BYTES
+/** Bytes of a queued message as JSON beside its ids and text: the keys and a comma. */
+const QUEUE_ITEM_BYTES = JSON.stringify({ runId: '', clientMessageId: '', content: '' }).length + 1
 
 export type WirePage = { readonly messages: Message[]; readonly hasMore: boolean }
 
@@ -70,13 +76,32 @@ function shaped(row: MessageRow, share: number): Message {
   }
 }
 
-/** A message that waits in the queue, cut so that a full queue fits one frame; its run shows all of it. */
-export function toQueueItems(queue: readonly { readonly message: MessageRow }[]): QueueItem[] {
+type Queue = readonly { readonly message: MessageRow }[]
+
+/** Messages that wait in the queue, each cut to its share of a frame; its run shows all of it. */
+export function toQueueItems(queue: Queue): QueueItem[] {
+  const share = textShare(queue)
   return queue.map(({ message: { id, runId, content } }) => ({
     runId,
     clientMessageId: id,
-    content: truncateUtf8(content, MAX_QUEUED_TEXT_BYTES),
+    content: queuedText(content, share),
   }))
+}
+
+/** Bytes as JSON that the text of each may take. */
+function textShare(queue: Queue): number {
+  const ids = queue.reduce((sum, { message: { id, runId } }) => sum + QUEUE_ITEM_BYTES + id.length + runId.length, 0)
+  return Math.max(0, Math.floor((MAX_QUEUE_JSON_BYTES - ids) / queue.length))
+}
+
+function queuedText(content: string, jsonBytes: number): string {
+  let limit = Math.min(MAX_QUEUED_TEXT_BYTES, jsonBytes)
+  let text = truncateUtf8(content, limit)
+  while (text.length * MAX_ESCAPED_BYTES > jsonBytes && utf8Length(JSON.stringify(text)) - QUOTES > jsonBytes) {
+    limit = Math.floor(limit / 2)
+    text = truncateUtf8(text, limit)
+  }
+  return text
 }
 
 function wireCalls(row: MessageRow, bytes: number): Pick<Extract<Message, { role: 'assistant' }>, 'toolCalls'> {
