@@ -83,6 +83,7 @@ async function stillWaits(core: Core, session: Session, history: History, answer
   const { run, results } = answered
   await session.change({}, { runs: [run], messages: results }, core.settings.storeGiveUpMs)
   history.put(results)
+  core.histories.grew(session.id, history)
   // P-71: no event stands outside of a run.
   session.untold = new Set([...session.untold, ...results.map(({ id }) => id)])
   session.waiting = run

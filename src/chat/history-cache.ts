@@ -29,6 +29,11 @@ export class HistoryCache {
     this.#cache.set(sessionId, history)
   }
 
+  /** Measures a history that grew, where it is still the one that is kept. */
+  grew(sessionId: string, history: History): void {
+    if (this.#cache.peek(sessionId) === history) this.put(sessionId, history)
+  }
+
   remove(sessionId: string): void {
     this.#cache.delete(sessionId)
   }

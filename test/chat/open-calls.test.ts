@@ -162,6 +162,17 @@ describe('P-46, P-79: a call that the browser executes', () => {
     expect(told).toEqual(['for t2', 'for t1', 'for t3'])
   })
 
+  it('I7: answers that leave others open count among the bytes of histories in memory', async () => {
+    const { rig, client, stream } = await begin([LOCATE])
+    stream.call('t1', 'locate', {}).call('t2', 'locate', {}).call('t3', 'locate', {}).stop('tools')
+    await client.end()
+    const bytes = () => rig.gauges.get('history_bytes')?.() ?? 0
+    const before = bytes()
+    const place = 'Bern'.repeat(1000)
+    for (const id of ['t2', 't1']) await client.ask(answer(id, place))
+    expect(bytes()).toBeGreaterThan(before + 2 * place.length)
+  })
+
   it('P-58: what was answered is told beside what a new message declines', async () => {
     const { rig, client, stream } = await begin([LOCATE])
     stream.call('t1', 'locate', {}).call('t2', 'locate', {}).stop('tools')

@@ -106,6 +106,8 @@ export class ChatRig {
   readonly sockets: FakeSocket[] = []
   readonly logged: { readonly level: string; readonly event: string; readonly cause?: unknown }[] = []
   readonly counted: { readonly metric: string; readonly label: string | undefined }[] = []
+  /** What metrics would show now. */
+  readonly gauges = new Map<string, () => number>()
   /** Places that are held now, as long as the test takes no part in it. */
   readonly held = { runs: 0, connections: 0 }
   /** Tokens of runs that ended. */
@@ -237,7 +239,7 @@ export class ChatRig {
       log: (level, event, _fields, cause) => void this.logged.push({ level, event, cause }),
       count: (metric, _by, label) => void this.counted.push({ metric, label }),
       observe: () => {},
-      gauge: () => {},
+      gauge: (metric, read) => void this.gauges.set(metric, read),
     }
   }
 
