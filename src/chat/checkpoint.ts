@@ -53,9 +53,9 @@ export class Checkpoint {
 
   async #save(): Promise<void> {
     const { checkpointMs } = this.#session.core.settings
-    const unsaved = this.#unsaved()
-    if (unsaved === undefined) return
     try {
+      const unsaved = this.#unsaved()
+      if (unsaved === undefined) return
       const { messages, tails, saved } = unsaved
       if (messages.length + tails.length > 0)
         await this.#session.save({ messages, tails }, checkpointMs, this.#patienceMs)

@@ -100,6 +100,12 @@ export type Told =
   /** A tool was called (no result yet) or has answered. */
   | { readonly kind: 'tool'; readonly callId: string; readonly name: string; readonly result?: ToolAnswer }
 
+export type ToolAsk = {
+  readonly name: string
+  readonly args: object
+  /** Aborts when nobody waits for the answer any more. */
+  readonly signal: AbortSignal
+}
 export type ToolAnswer = { readonly text: string; readonly isError: boolean }
 
 export interface Follower {
@@ -125,7 +131,7 @@ export interface Conversations {
    * Calls a tool of an App without a run. Undefined: the App has none of this name that the server may call by itself. Rejects
    * as a send is refused.
    */
-  callTool(sender: Sender, app: string, name: string, args: object): Promise<ToolAnswer | undefined>
+  callTool(sender: Sender, app: string, ask: ToolAsk): Promise<ToolAnswer | undefined>
   /** Follows the session from now on, or from when it comes to be. Gives the way to stop. */
   follow(sessionId: string, follower: Follower): () => void
 }

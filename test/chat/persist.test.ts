@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
+import { Draft } from '../../src/chat/draft.ts'
 import type { Tool } from '../../src/ports/tool.ts'
 import { ChatRig, ECHO, type RigOptions, SlowTool, stopClock } from '../support/chat-rig.ts'
 import { turns } from '../support/turns.ts'
@@ -200,6 +201,22 @@ describe('I3: persist, then publish', () => {
     stream.say('one ')
     await rig.pass(1200)
     expect(await rig.stored(id)).toHaveLength(1)
+    stream.say('two')
+    await rig.pass(1200)
+    expect(await rig.stored(id)).toMatchObject([{}, { content: 'one two' }])
+    stream.stop()
+    expect(await client.end()).toMatchObject({ outcome: { type: 'success' } })
+  })
+
+  it('goes on when what is unsaved cannot be told, and saves all of it with the next', async () => {
+    stopClock()
+    const { rig, id, client, stream } = await begin({ settings: { checkpointMs: 1000 } })
+    vi.spyOn(Draft.prototype, 'unsaved').mockImplementationOnce(() => {
+      throw new TypeError('a bug')
+    })
+    stream.say('one ')
+    await rig.pass(1200)
+    expect(rig.logged).toContainEqual(expect.objectContaining({ level: 'debug', event: 'checkpoint failed' }))
     stream.say('two')
     await rig.pass(1200)
     expect(await rig.stored(id)).toMatchObject([{}, { content: 'one two' }])

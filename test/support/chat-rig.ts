@@ -7,7 +7,7 @@ import type { Access, AccessRequest, Principal } from '../../src/ports/access.ts
 import type { App } from '../../src/ports/apps.ts'
 import type { MessageRow, RunRow } from '../../src/ports/store.ts'
 import type { Telemetry } from '../../src/ports/telemetry.ts'
-import { type Tool, type ToolContext, ToolError } from '../../src/ports/tool.ts'
+import { type Tool, type ToolContext, ToolError, type Tools } from '../../src/ports/tool.ts'
 import type { HandshakeVerdict } from '../../src/ports/transport.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 import { FakeGroups, FakeSocket } from './fake-socket.ts'
@@ -70,6 +70,8 @@ export type RigOptions = {
   readonly store?: MemoryStore
   readonly settings?: Partial<ChatSettings>
   readonly tools?: readonly Tool[]
+  /** What the App's MCP servers have. */
+  readonly listed?: Tools['listed']
   readonly app?: Partial<App>
   /** Who connects unless `connect` says otherwise; or what a credential answers. */
   readonly identify?: (request: AccessRequest, app: string) => Promise<Principal>
@@ -132,7 +134,7 @@ export class ChatRig {
       tools: {
         resolve: (app) =>
           tools.filter((tool) => app.tools.some((one) => one.kind === 'server' && one.name === tool.spec.name)),
-        listed: async () => [],
+        listed: options.listed ?? (async () => []),
       },
       apps: { get: async (id) => (id === this.app?.id ? this.app : undefined), peek: () => undefined },
       access: this.#access(),

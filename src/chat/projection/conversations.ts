@@ -1,4 +1,4 @@
-import type { Conversation, Conversations, Follower, Sender, ToolAnswer } from '../../ports/conversations.ts'
+import type { Conversation, Conversations, Follower, Sender, ToolAnswer, ToolAsk } from '../../ports/conversations.ts'
 import type { Owner } from '../../ports/store.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import type { Wallet } from '../../protocol/messages.ts'
@@ -39,8 +39,8 @@ export class ProjectedConversations implements Conversations {
     return conversation
   }
 
-  callTool(sender: Sender, app: string, name: string, args: object): Promise<ToolAnswer | undefined> {
-    return callOutsideRun(this.#hub.core, sender, app, name, args)
+  callTool(sender: Sender, app: string, ask: ToolAsk): Promise<ToolAnswer | undefined> {
+    return callOutsideRun(this.#hub.core, sender, app, ask)
   }
 
   follow(sessionId: string, follower: Follower): () => void {

@@ -35,7 +35,7 @@ export async function simulate(c: HttpContext, aomi: Aomi): Promise<Response> {
   const tool = (await aomi.apps.get(app))?.aomi?.simulate
   if (tool === undefined) return answerNotServed('simulate transactions for this App: it names no tool for that')
   const args = { transactions, ...(from ? { from } : {}), ...(chain_id ? { chain_id } : {}) }
-  const answer = await aomi.conversations.callTool(sender, app, tool, args)
+  const answer = await aomi.conversations.callTool(sender, app, { name: tool, args, signal: c.req.raw.signal })
   if (answer === undefined) return answerNotServed('have the tool that this App names for simulating transactions')
   if (answer.isError) return failed(answer.text)
   try {
