@@ -368,3 +368,21 @@ describe('I1: a run ends once', () => {
 function modelOf(contextTokens: number) {
   return { default: 'puppet/p', allowed: ['puppet/p'], maxOutputTokens: 100, contextTokens }
 }
+
+describe('I7: a start that the store refuses', () => {
+  it('gives its place among the runs of the App back: of a send, and of a retry', async () => {
+    const rig = new ChatRig()
+    const client = await rig.ready(randomUUID())
+    rig.store.refuseNext('store_unavailable')
+    expect(await client.say('m1')).toMatchObject({ code: 'store_unavailable' })
+    expect(rig.held.runs).toBe(0)
+    await client.say('m2')
+    const { runId } = (await client.event('RUN_STARTED')).chunk
+    expect(rig.held.runs).toBe(1)
+    ;(await rig.model.request(0)).say('fine').stop()
+    await client.end()
+    rig.store.refuseNext('conflict')
+    expect(await client.ask({ type: 'run.retry', runId })).toMatchObject({ type: 'error' })
+    expect(rig.held.runs).toBe(0)
+  })
+})
