@@ -1,5 +1,5 @@
 import { MAX_USER_SESSIONS, type SessionDirectory, type UserDeletion, type UserOwner } from '../ports/sessions.ts'
-import type { Owner, SessionSummary } from '../ports/store.ts'
+import type { Owner, SessionPlace, SessionSummary } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { Core } from './core.ts'
 import { changeRecord, renew } from './renew.ts'
@@ -25,7 +25,7 @@ export class Directory implements SessionDirectory {
   async list(
     owner: Owner,
     limit: number,
-    before?: number,
+    before?: SessionPlace | number,
     wallet?: string,
     proven?: boolean,
   ): Promise<readonly SessionSummary[]> {

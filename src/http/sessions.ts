@@ -4,6 +4,7 @@ import type { Access, Principal } from '../ports/access.ts'
 import type { SessionDirectory } from '../ports/sessions.ts'
 import type { SessionSummary } from '../ports/store.ts'
 import { SessionUpdateSchema } from '../protocol/commands.ts'
+import { SessionIdSchema } from '../protocol/ids.ts'
 import { MUST_BE_TIME } from '../protocol/in-words.ts'
 import { MAX_PAGE_MESSAGES } from '../protocol/limits.ts'
 import { admit } from './admit.ts'
@@ -34,6 +35,8 @@ const ListQuery = v.object({
       v.check((time) => Number.isFinite(time), MUST_BE_TIME),
     ),
   ),
+  /** The `id` of that one: without it those that were changed in the same millisecond are passed over. */
+  beforeId: v.optional(SessionIdSchema),
 })
 /** The same title as `session.update` takes. */
 const TitleBody = v.strictObject({ title: v.unwrap(SessionUpdateSchema.entries.title) })
@@ -94,10 +97,11 @@ export function sessionRoutes(parts: SessionParts): Hono<HttpEnv> {
 }
 
 async function list(c: HttpContext, { access, sessions }: SessionParts): Promise<Response> {
-  const { app, user, limit, before } = readParameters(ListQuery, c.req.query())
+  const { app, user, limit, before, beforeId } = readParameters(ListQuery, c.req.query())
   const principal = await admit(c, access, app, 'read')
   const owner = ownerOf(principal, app, user)
-  const found = mayList(principal) ? await sessions.list(owner, limit, before) : []
+  const place = before === undefined || beforeId === undefined ? before : { updatedAt: before, id: beforeId }
+  const found = mayList(principal) ? await sessions.list(owner, limit, place) : []
   return WholeResponse.json({ sessions: found.map(toJson) }, { headers: API_HEADERS })
 }
 

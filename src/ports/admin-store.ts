@@ -1,6 +1,6 @@
 import type { AuditStore } from './audit.ts'
 import type { KeyRow } from './keys.ts'
-import type { AppRow, SessionRow } from './store.ts'
+import type { AppRow, SessionPlace, SessionRow } from './store.ts'
 
 /** What of the store somebody may see: all of it, or what is of an account and of these Apps. */
 export type Reach = { readonly account?: string; readonly apps?: readonly string[] }
@@ -30,9 +30,6 @@ export type OwnPut = {
 
 /** `taken`: the App is another's, or the key does not open it. `full`: the account has as many as it may. */
 export type PutOutcome = 'stored' | 'taken' | 'full'
-
-/** Where a list of sessions goes on: `updatedAt` of the last one in milliseconds since 1970, and its id. */
-export type SessionPlace = { readonly updatedAt: number; readonly id: string }
 
 export type SessionQuery = Reach & {
   readonly user?: string

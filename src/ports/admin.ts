@@ -1,9 +1,9 @@
 import type { Principal } from './access.ts'
-import type { AccountRow, PageQuery, SessionPlace, UsageRow } from './admin-store.ts'
+import type { AccountRow, PageQuery, UsageRow } from './admin-store.ts'
 import type { ActRow } from './audit.ts'
 import type { KeyKind, KeyRow, Scope } from './keys.ts'
 import type { ExportLine } from './privacy.ts'
-import type { AppRow, HistoryPage, SessionRow } from './store.ts'
+import type { AppRow, HistoryPage, SessionPlace, SessionRow } from './store.ts'
 
 /** Who administers: whoever is at the host's command line, the holder of an operator's key, or of an account's admin key. */
 export type Actor =

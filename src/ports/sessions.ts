@@ -1,4 +1,4 @@
-import type { Owner, SessionSummary } from './store.ts'
+import type { Owner, SessionPlace, SessionSummary } from './store.ts'
 
 /** The sessions of one user of an account in an App. */
 export type UserOwner = Owner & { readonly user: string }
@@ -12,7 +12,7 @@ export interface SessionDirectory {
   list(
     owner: Owner,
     limit: number,
-    before?: number,
+    before?: SessionPlace | number,
     wallet?: string,
     proven?: boolean,
   ): Promise<readonly SessionSummary[]>

@@ -158,6 +158,9 @@ export type HistoryQuery = {
 /** Oldest first, by (run position, index); superseded and queued runs' messages are not in it. */
 export type HistoryPage = { readonly messages: readonly MessageRow[]; readonly hasMore: boolean }
 
+/** Where a list of sessions goes on: `updatedAt` of the last one in milliseconds since 1970, and its id. */
+export type SessionPlace = { readonly updatedAt: number; readonly id: string }
+
 export type SessionSummary = {
   readonly id: string
   readonly title?: string
@@ -191,11 +194,11 @@ export interface SessionStore {
   runMessages(runs: readonly RunRef[]): Promise<ReadonlyMap<string, readonly MessageRow[]>>
   /** Resolves once the process `node` will hear, by its change feed, that this run is to be stopped. */
   cancelElsewhere(node: string, run: RunRef): Promise<void>
-  /** Newest first; where `wallet` is given, those only that are bound to this address, and by a proof where `proven` says so. */
+  /** Newest first, of one moment the greater id; a time as `before` leaves out all of that moment. Where `wallet` is given, those only that are bound to this address, and by a proof where `proven` says so. */
   list(
     owner: Owner,
     limit: number,
-    before?: number,
+    before?: SessionPlace | number,
     wallet?: string,
     proven?: boolean,
   ): Promise<readonly SessionSummary[]>

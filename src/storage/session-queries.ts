@@ -1,5 +1,5 @@
 import type { PendingQuery, Sql } from 'postgres'
-import type { HistoryQuery, Owner, RunRef } from '../ports/store.ts'
+import type { HistoryQuery, Owner, RunRef, SessionPlace } from '../ports/store.ts'
 import type { MessageRecord, OpenRunRecord, RunRecord, SessionRecord, Time } from './rows.ts'
 
 /** Nodes whose process holds its lock (node-lock.ts). Read only when a running run is among the rows. */
@@ -134,18 +134,23 @@ export function selectSummaries(
   sql: Sql,
   owner: Owner,
   limit: number,
-  before?: number,
+  before?: SessionPlace | number,
   wallet?: string,
   proven = false,
 ): PendingQuery<SummaryRecord[]> {
   // `is not distinct from` uses no index.
   const same = (column: string, value: string | undefined) =>
     value === undefined ? sql`${sql(column)} is null` : sql`${sql(column)} = ${value}`
-  const older = before === undefined ? sql`` : sql`and updated_at < ${new Date(before)}`
   const bound = wallet === undefined ? sql`` : sql`and wallet ->> 'address' = ${wallet}`
   const shown = proven ? sql`and (wallet -> 'proven')::boolean` : sql``
   return sql<SummaryRecord[]>`
     select id, title, status, updated_at, archived from sessions
-    where app = ${owner.app} and ${same('account', owner.account)} and ${same('user_id', owner.user)} ${older} ${bound} ${shown}
-    order by updated_at desc limit ${limit}`
+    where app = ${owner.app} and ${same('account', owner.account)} and ${same('user_id', owner.user)} ${olderThan(sql, before)} ${bound} ${shown}
+    order by updated_at desc, id desc limit ${limit}`
+}
+
+function olderThan(sql: Sql, before: SessionPlace | number | undefined) {
+  if (before === undefined) return sql``
+  if (typeof before === 'number') return sql`and updated_at < ${new Date(before)}`
+  return sql`and (updated_at, id) < (${new Date(before.updatedAt)}::timestamptz, ${before.id}::uuid)`
 }

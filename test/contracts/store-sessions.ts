@@ -164,6 +164,19 @@ export function sessionRules(make: MakeStore): void {
       expect(await store().list({ app: 'shop', account: owner.account }, 9)).toHaveLength(1)
     })
 
+    it('lists sessions of one millisecond by pages, each once, the greatest id first', async () => {
+      const owner = { app: 'shop', account: randomUUID(), user: 'ann' }
+      const rows = Array.from({ length: 7 }, (_, n) => session({ ...owner, updatedAt: n < 5 ? NOW : NOW - 1 }))
+      await Promise.all(rows.map((row) => store().commit({ sessionId: row.id, session: row }, SOON)))
+      const seen: string[] = []
+      for (let page = await store().list(owner, 2); page.length > 0; ) {
+        seen.push(...page.map(({ id }) => id))
+        page = await store().list(owner, 2, page.at(-1))
+      }
+      const ids = (some: typeof rows) => some.map(({ id }) => id).toSorted((a, b) => (a < b ? 1 : -1))
+      expect(seen).toEqual([...ids(rows.slice(0, 5)), ...ids(rows.slice(5))])
+    })
+
     it('removes a session with all that hangs on it, and tells other processes', async () => {
       const write = answered()
       const told: unknown[] = []

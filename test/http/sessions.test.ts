@@ -49,6 +49,14 @@ describe('the list of sessions', () => {
     ])
   })
 
+  it('comes in pages that lose no session of the same millisecond, where the last one is named', async () => {
+    const { key } = await site.addKey('secret')
+    const page = `limit=7&before=1970-01-01T00:00:01.500Z&beforeId=${RANDOM.toUpperCase()}`
+    await site.ask(`/v1/sessions?app=alpha&${page}`, withKey(key))
+    expect(site.sessions.listed).toMatchObject([{ limit: 7, before: { updatedAt: 1500, id: RANDOM } }])
+    await expectError(await site.ask('/v1/sessions?app=alpha&beforeId=x', withKey(key)), 400, 'bad_request')
+  })
+
   const HALF_AN_OFFSET = 'before=2026-04-30T11:00:00%2B02'
   const WRONG = ['limit=0', 'limit=101', 'limit=x', 'before=yesterday', HALF_AN_OFFSET, 'app=No+App']
   it.each(WRONG)('refuses %s', async (query) => {

@@ -10,6 +10,7 @@ import type {
   OpenRun,
   Owner,
   RunRef,
+  SessionPlace,
   SessionStore,
   SessionSummary,
   SessionWrite,
@@ -219,7 +220,7 @@ export class MemoryStore extends MemoryKeys implements SessionStore, UsageStore,
   async list(
     owner: Owner,
     limit: number,
-    before = Number.POSITIVE_INFINITY,
+    before: SessionPlace | number = Number.POSITIVE_INFINITY,
     wallet?: string,
     proven = false,
   ): Promise<readonly SessionSummary[]> {
@@ -231,7 +232,7 @@ export class MemoryStore extends MemoryKeys implements SessionStore, UsageStore,
         ? [session]
         : [],
     )
-    const newest = own.filter(({ updatedAt }) => updatedAt < before).sort((a, b) => b.updatedAt - a.updatedAt)
+    const newest = own.filter((each) => isBefore(each, before)).sort((a, b) => (isBefore(a, b) ? 1 : -1))
     return newest.slice(0, limit).map(({ id, title, status, archived, updatedAt }) => {
       const names = { ...(title === undefined ? {} : { title }), ...(archived === undefined ? {} : { archived }) }
       return { id, ...names, status, updatedAt }
@@ -273,4 +274,9 @@ function cut(messages: readonly MessageRow[], { maxMessages, maxBytes }: History
     start -= 1
   }
   return { messages: messages.slice(start), hasMore: start > 0 }
+}
+
+function isBefore({ updatedAt, id }: SessionPlace, place: SessionPlace | number): boolean {
+  if (typeof place === 'number') return updatedAt < place
+  return updatedAt < place.updatedAt || (updatedAt === place.updatedAt && id < place.id)
 }
