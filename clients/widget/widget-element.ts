@@ -6,6 +6,7 @@ import { iconButton } from '../ui/buttons.ts'
 import { Chat } from '../ui/chat.ts'
 import { el } from '../ui/dom.ts'
 import { icon } from '../ui/icons.ts'
+import { isComposing } from '../ui/keys.ts'
 import { SessionNotes } from '../ui/session-notes.ts'
 import { browserStorage } from '../ui/storage.ts'
 import { ticketsFrom } from './ticket-source.ts'
@@ -15,6 +16,12 @@ declare const WIDGET_CSS: string
 
 const DEFAULT_TITLE = 'Chat'
 const DEFAULT_GREETING = 'How can we help?'
+
+/**
+ * What is typed and pasted here. Past the shadow root it would seem to come from an element that is no field, and the page's
+ * shortcuts would take it.
+ */
+const KEPT_EVENTS = ['keydown', 'keypress', 'keyup', 'beforeinput', 'input', 'paste', 'copy', 'cut'] as const
 
 type Session = { readonly client: ParleyClient; readonly chat: Chat }
 
@@ -57,9 +64,10 @@ export class ParleyChatElement extends HTMLElement {
       icon('close'),
     )
     this.#panel.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape' && !event.defaultPrevented) this.#toggle(false)
+      if (isUntakenEscape(event)) this.#toggle(false)
     })
     root.append(this.#panel, this.#launcher)
+    for (const type of KEPT_EVENTS) root.addEventListener(type, (event) => event.stopPropagation())
   }
 
   disconnectedCallback(): void {
@@ -135,4 +143,10 @@ export class ParleyChatElement extends HTMLElement {
     this.#session = this.#start(browserEnvironment.randomId())
     this.#session.chat.focus()
   }
+}
+
+/** An Escape that nothing in the panel, nor an input method, had a use for; what took one may have gone away with it. */
+function isUntakenEscape(event: KeyboardEvent): boolean {
+  if (event.key !== 'Escape' || event.defaultPrevented || isComposing(event)) return false
+  return event.target instanceof Node && event.target.isConnected
 }
