@@ -37,7 +37,11 @@ const entries = [
   {
     from: 'clients/widget/embed.ts',
     to: join(PUBLIC, 'widget.js'),
-    options: { ...browser, format: 'iife', define: { WIDGET_CSS: JSON.stringify(await bundleCss(WIDGET_CSS)) } },
+    options: {
+      ...browser,
+      format: 'iife',
+      define: { WIDGET_CSS: JSON.stringify(withOwnRem(await bundleCss(WIDGET_CSS))) },
+    },
   },
 ]
 
@@ -46,6 +50,13 @@ async function bundleCss(from) {
   if (!existsSync(from)) return ''
   const { outputFiles } = await build({ entryPoints: [from], bundle: true, minify: true, write: false })
   return outputFiles[0].text
+}
+
+/** `rem` is the size of the page that the widget is on: it has one of its own. In the query of a `@media` it is the browser's. */
+function withOwnRem(css) {
+  return css.replace(/@media[^{]*|(-?[\d.]+)rem\b/g, (all, size) =>
+    size === undefined ? all : `calc(${size} * var(--rem))`,
+  )
 }
 
 /** Copies a folder's pages and styles, not its sources. */

@@ -41,6 +41,14 @@ export class ParleyChatElement extends HTMLElement {
     if (this.#panel === undefined) this.#build()
     // Moved to another place of the page while it was open.
     else if (!this.#panel.hidden) this.#session ??= this.#resume()
+    this.#rise()
+  }
+
+  /** Into the top layer, where no transform, filter or clip of the page reaches; older browsers have none for it. */
+  #rise(): void {
+    if (!('showPopover' in this)) return
+    this.popover = 'manual'
+    this.showPopover()
   }
 
   #build(): void {
@@ -66,7 +74,10 @@ export class ParleyChatElement extends HTMLElement {
     this.#panel.addEventListener('keydown', (event) => {
       if (isUntakenEscape(event)) this.#toggle(false)
     })
-    root.append(this.#panel, this.#launcher)
+    const shell = el('div', { class: 'shell' }, this.#panel, this.#launcher)
+    root.append(shell)
+    // As large as the visitor's browser has its letters, whatever the page makes of its own.
+    shell.style.setProperty('--rem', getComputedStyle(shell).fontSize)
     for (const type of KEPT_EVENTS) root.addEventListener(type, (event) => event.stopPropagation())
   }
 

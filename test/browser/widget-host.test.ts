@@ -1,9 +1,9 @@
-import type { Browser } from 'playwright-core'
+import type { Browser, BrowserContextOptions } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { launchChromium } from '../support/chromium.ts'
 import { ParleyProcess } from '../support/parley-process.ts'
 import { describeWith } from '../support/services.ts'
-import { panel, Shop } from './shop.ts'
+import { launcher, panel, Shop } from './shop.ts'
 
 /** As many sites have it: a key outside of their fields is a command. */
 const SHORTCUTS = `<script>
@@ -18,10 +18,27 @@ const SHORTCUTS = `<script>
     })
 </script>`
 
+const HOSTILE = {
+  'small letters': 'html { font-size: 62.5% } body { font-size: 1.6rem }',
+  'a reset': '* { all: unset !important }',
+  'rules for every element': `* { text-transform: uppercase; letter-spacing: .2em; word-spacing: 1em; text-align: center; line-height: 3;
+    white-space: nowrap; text-indent: 2em; -webkit-text-fill-color: red; text-shadow: 1px 1px red; user-select: none; cursor: help;
+    visibility: hidden; opacity: .2; --paper: red; --sans: serif }`,
+  'important rules':
+    'body > * { visibility: hidden !important; position: absolute !important; font-size: 3px !important }',
+  'rules for the children of the body': `body > * { position: relative; transform: translateY(10px); overflow: hidden; max-width: 300px;
+    margin: 0 auto; filter: blur(2px); pointer-events: none }`,
+  'a filter around all': 'body { filter: grayscale(.1); height: 200px; overflow: clip }',
+  'a transform around all': 'body { transform: translate(30px, 80px) scale(.9); opacity: .5 }',
+  'a container around all': 'body { container-type: inline-size; contain: layout paint; will-change: transform }',
+}
+
 describeWith('chromium', 'the widget and the page around it', () => {
   let parley: ParleyProcess
   let browser: Browser
   let shop: Shop
+  /** How it looks where nothing interferes. */
+  let plain: unknown
 
   beforeAll(async () => {
     parley = await ParleyProcess.start({ PARLEY_SCRIPTED_RATE: '200' })
@@ -71,6 +88,45 @@ describeWith('chromium', 'the widget and the page around it', () => {
     expect(await panel(anna).isVisible()).toBe(true)
     await anna.composer.press('Escape')
     expect(await panel(anna).isVisible()).toBe(false)
+    await anna.leaveContent()
+  })
+
+  /** Where it stands, and how all that is in it looks. */
+  async function look(css: string, options: BrowserContextOptions = {}): Promise<unknown> {
+    shop.html = `<style>${css}</style>`
+    const anna = await shop.guest(browser, options)
+    await anna.sees('Ready')
+    await anna.say('show markdown')
+    await anna.page.getByRole('button', { name: 'Try again' }).waitFor()
+    await anna.page.mouse.move(1, 1)
+    const boxes = [await launcher(anna).boundingBox(), await panel(anna).boundingBox()]
+    const styles = await anna.page
+      .locator('.panel, .launcher, .title, .bubble, .answer p, .composer-input')
+      .evaluateAll(
+        (elements, apart) =>
+          elements.map((element) => {
+            const styles = getComputedStyle(element)
+            return [...styles]
+              .filter((name) => !apart.includes(name))
+              .map((name) => `${name}: ${styles.getPropertyValue(name)}`)
+              .sort()
+          }),
+        // Change while one looks.
+        ['outline-color', 'perspective-origin', 'transform-origin'],
+      )
+    await anna.leaveContent()
+    return { boxes, styles }
+  }
+
+  it.each(Object.entries(HOSTILE))('looks as on a plain page under %s', async (_what, css) => {
+    plain ??= await look('')
+    expect(await look(css)).toEqual(plain)
+  })
+
+  it('can be hidden by the page', async () => {
+    const anna = await shop.guest(browser)
+    await anna.page.locator('parley-chat').evaluate((element) => element.toggleAttribute('hidden', true))
+    expect(await launcher(anna).isVisible()).toBe(false)
     await anna.leaveContent()
   })
 })
