@@ -80,12 +80,18 @@ export function renderBlock(block: Token, links: TokensList['links']): readonly 
   if (isCode(block)) return [codeBlock(block)]
   const html = orNothing(() => parser.parser(Object.assign([block], { links })))
   if (html === undefined) return [codeFrame(block.raw, '')]
-  const fragment = purifier.sanitize(html, PURIFY)
+  const fragment = purify(html)
+  if (fragment === null) return [el('p', { class: 'as-written' }, block.raw.trim())]
   for (const link of fragment.querySelectorAll('a')) secureLink(link)
   // Code inside lists and quotes.
   for (const pre of fragment.querySelectorAll('pre')) pre.replaceWith(codeFrame(pre.textContent, ''))
   for (const table of fragment.querySelectorAll('table')) table.replaceWith(scrollable('Table', table.cloneNode(true)))
   return [...fragment.children]
+}
+
+/** Null, whatever DOMPurify's types say, where the page's trusted types leave it no way to read HTML. */
+function purify(html: string): DocumentFragment | null {
+  return purifier.sanitize(html, PURIFY)
 }
 
 /** The whole of a Markdown text as DOM. */

@@ -129,4 +129,20 @@ describeWith('chromium', 'the widget and the page around it', () => {
     expect(await launcher(anna).isVisible()).toBe(false)
     await anna.leaveContent()
   })
+
+  it.each([
+    ['with the policies that the docs name', "trusted-types 'allow-duplicates' dompurify", 'A heading'],
+    ['as plain text where the policy is not allowed', 'trusted-types myapp', '## A heading'],
+    ['as plain text where no policy is allowed', "trusted-types 'none'", '## A heading'],
+  ])('shows answers under trusted types %s', async (_what, types, heading) => {
+    const policy = `default-src 'none'; script-src ${parley.url}; connect-src ${parley.url.replace('http', 'ws')}`
+    shop.headers = { 'content-security-policy': `${policy}; require-trusted-types-for 'script'; ${types}` }
+    const anna = await shop.guest(browser)
+    await anna.sees('Ready')
+    await anna.say('show markdown')
+    await anna.page.getByRole('button', { name: 'Try again' }).waitFor()
+    expect((await anna.lastAnswer.innerText()).split('\n')[0]).toBe(heading)
+    expect(await anna.lastAnswer.innerText()).toContain('const')
+    await anna.leave()
+  })
 })
