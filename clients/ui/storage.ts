@@ -14,6 +14,15 @@ export function browserStorage(kind: 'local' | 'session'): TextStorage {
   }
 }
 
+/** Keeps as long as the page is there. */
+export function pageStorage(): TextStorage {
+  const texts = new Map<string, string>()
+  return {
+    get: (name) => texts.get(name),
+    set: (name, value) => void (value === undefined ? texts.delete(name) : texts.set(name, value)),
+  }
+}
+
 function quietly<T>(act: () => T): T | undefined {
   try {
     return act()

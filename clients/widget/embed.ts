@@ -9,8 +9,8 @@ const ELEMENT = 'parley-chat'
 function embed(script: HTMLScriptElement): void {
   if (customElements.get(ELEMENT) === undefined) customElements.define(ELEMENT, ParleyChatElement)
   const element = document.createElement(ELEMENT)
-  const { app, key, tickets, title, greeting } = script.dataset
-  const attributes = { server: new URL(script.src).origin, app, key, tickets, title, greeting }
+  const { app, key, tickets, user, title, greeting } = script.dataset
+  const attributes = { server: new URL(script.src).origin, app, key, tickets, user, title, greeting }
   for (const [name, value] of Object.entries(attributes)) {
     // `title` on the element would be a tooltip over the whole widget.
     if (value !== undefined) element.setAttribute(`data-${name}`, value)

@@ -1,3 +1,4 @@
+import { isRandomSessionId } from '../../src/protocol/ids.ts'
 import { browserEnvironment } from '../core/browser-environment.ts'
 import { createParleyClient, type ParleyClient } from '../core/client.ts'
 import type { ConnectorOptions } from '../core/connector.ts'
@@ -8,7 +9,7 @@ import { el } from '../ui/dom.ts'
 import { icon } from '../ui/icons.ts'
 import { isComposing } from '../ui/keys.ts'
 import { SessionNotes } from '../ui/session-notes.ts'
-import { browserStorage } from '../ui/storage.ts'
+import { browserStorage, pageStorage, type TextStorage } from '../ui/storage.ts'
 import { ticketsFrom } from './ticket-source.ts'
 
 /** The widget's style sheet, bundled and put in by the build. */
@@ -30,7 +31,9 @@ type Session = { readonly client: ParleyClient; readonly chat: Chat }
  * page's styles nor the widget's reach the other. Connects when it is first opened.
  */
 export class ParleyChatElement extends HTMLElement {
+  static readonly observedAttributes = ['data-user']
   readonly #storage = browserStorage('local')
+  readonly #pageStorage = pageStorage()
   /** What the page executes for the model, by the tool's name; set before the conversation is first opened. */
   tools: ClientTools = {}
   #panel: HTMLElement | undefined
@@ -82,6 +85,17 @@ export class ParleyChatElement extends HTMLElement {
   }
 
   disconnectedCallback(): void {
+    this.#leave()
+  }
+
+  /** Somebody else has signed in, and the page stayed. */
+  attributeChangedCallback(_name: string, before: string | null, now: string | null): void {
+    if (this.#session === undefined || before === now) return
+    this.#leave()
+    if (this.#panel?.hidden === false) this.#session = this.#resume()
+  }
+
+  #leave(): void {
     this.#session?.chat.dispose()
     this.#session?.client.close()
     this.#session = undefined
@@ -102,16 +116,25 @@ export class ParleyChatElement extends HTMLElement {
 
   /** Where this site's browser storage keeps the visitor's conversation. */
   get #idName(): string {
-    return `parley.widget.${this.dataset['app'] ?? 'default'}`
+    const { app = 'default', user } = this.dataset
+    return `parley.widget.${app}${user === undefined ? '' : `.${user}`}`
+  }
+
+  /** Where what is being written is kept. With tickets, and no word on whose they are, the next page may be somebody else's. */
+  get #noteStorage(): TextStorage {
+    const { tickets, user } = this.dataset
+    return tickets !== undefined && user === undefined ? this.#pageStorage : browserStorage('session')
   }
 
   #resume(): Session {
-    return this.#start(this.#storage.get(this.#idName) ?? browserEnvironment.randomId())
+    const kept = this.#storage.get(this.#idName)
+    // Whatever else may stand there: the server would take nothing but these.
+    return this.#start(kept !== undefined && isRandomSessionId(kept) ? kept : browserEnvironment.randomId())
   }
 
   #start(id: string): Session {
     this.#storage.set(this.#idName, id)
-    const notes = new SessionNotes(browserStorage('session'), id)
+    const notes = new SessionNotes(this.#noteStorage, id)
     const { app = 'default', server = location.origin, title, greeting } = this.dataset
     const client = createParleyClient({
       url: `${server.replace(/^http/, 'ws')}/ws`,
@@ -149,8 +172,7 @@ export class ParleyChatElement extends HTMLElement {
   }
 
   #startOver(): void {
-    this.#session?.chat.dispose()
-    this.#session?.client.close()
+    this.#leave()
     this.#session = this.#start(browserEnvironment.randomId())
     this.#session.chat.focus()
   }
