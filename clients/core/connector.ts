@@ -4,7 +4,7 @@ import type { ControlFrame, Envelope } from '../../src/protocol/frames.ts'
 import { offerProtocols } from '../../src/protocol/handshake.ts'
 import { type Cursor, formatCursor } from '../../src/protocol/ids.ts'
 import { reconnectDelay } from './backoff.ts'
-import { type CredentialOption, CredentialSource, fitsSubprotocol } from './credential-source.ts'
+import { type CredentialOption, CredentialSource, fitsSubprotocol, SignedOutError } from './credential-source.ts'
 import type { Environment, Timer } from './environment.ts'
 import { type Down, Link, type Why } from './link.ts'
 
@@ -16,6 +16,9 @@ const CREDENTIAL_TIMEOUT_MS = 15_000
 /** The page's own source of credentials failed, or said nothing. */
 const FAILED = 'failed' as const
 const NO_CREDENTIAL: Why = { code: 'unreachable', message: 'The page could not sign in to the chat' }
+/** It says that nobody is signed in. */
+const SIGNED_OUT = 'signed_out' as const
+const OFFLINE: Why = { code: 'offline', message: 'This device is offline' }
 
 export type ConnectionState =
   | { readonly phase: 'closed' }
@@ -101,10 +104,12 @@ export class Connector {
     // Whoever gives tickets may be away as any server may.
     const onFailed = (): void => this.#onDown({ final: false, why: NO_CREDENTIAL, floorMs: 0 })
     this.#timer = environment.setTimeout(onFailed, CREDENTIAL_TIMEOUT_MS)
-    const credential = await this.#credentials.get().catch(() => FAILED)
+    const credential = await this.#credentials.get().catch(faultOf)
     if (era !== this.#era) return
     environment.clearTimeout(this.#timer)
     if (credential === FAILED) return onFailed()
+    if (credential === SIGNED_OUT)
+      return this.#become({ phase: 'refused', code: SIGNED_OUT, message: 'You are not signed in' })
     if (credential !== undefined && !fitsSubprotocol(credential)) {
       this.#become({ phase: 'refused', code: 'unauthorized', message: ERRORS.unauthorized.message })
       return
@@ -152,9 +157,14 @@ export class Connector {
     this.#become({ phase: 'reconnecting', attempt: this.#attempt, inMs, retryAt: environment.now() + inMs, why })
   }
 
-  /** Back on a network, there is no reason to wait. Without one a local server may still answer: the attempts go on. */
+  /**
+   * Back on a network, there is no reason to wait. Without one the socket would seem alive until a heartbeat is missed; a
+   * local server may still answer: the attempts go on.
+   */
   #onNetworkChange(): void {
-    if (this.#options.environment.online() && this.#state.phase === 'reconnecting') this.connect()
+    const online = this.#options.environment.online()
+    if (online && this.#state.phase === 'reconnecting') this.connect()
+    if (!online && this.#state.phase === 'ready') this.#onDown({ final: false, why: OFFLINE, floorMs: 0 })
   }
 
   #leave(): void {
@@ -168,4 +178,8 @@ export class Connector {
     this.#state = state
     this.#events.onState(state)
   }
+}
+
+function faultOf(cause: unknown): typeof SIGNED_OUT | typeof FAILED {
+  return cause instanceof SignedOutError ? SIGNED_OUT : FAILED
 }

@@ -2,6 +2,9 @@ import type { Credential } from '../../src/protocol/handshake.ts'
 
 export type CredentialOption = Credential | (() => Promise<Credential | undefined>)
 
+/** A source of credentials throws it where only the person can go on, by signing in: it is not asked again until they want it. */
+export class SignedOutError extends Error {}
+
 /** Refusals that a new ticket cures: one may be old when it is shown, as on a page that was kept. */
 const STALE = new Set(['ticket_used', 'ticket_expired'])
 /** What RFC 9110 calls a token: a browser takes nothing else as a subprotocol. */

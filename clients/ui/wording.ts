@@ -50,6 +50,7 @@ const REFUSALS: Readonly<Record<string, { readonly text: string; readonly remedi
     text: 'The server did not accept the key: it is missing, wrong or revoked.',
     remedies: ['settings', 'retry'],
   },
+  signed_out: { text: 'You are not signed in on this site. Sign in, then try again.', remedies: ['retry'] },
   app_not_found: { text: 'There is no App of this name on the server.', remedies: ['settings'] },
   origin_not_allowed: { text: 'This site is not among those that may use this key.', remedies: ['settings', 'retry'] },
   session_not_found: { text: 'This conversation is gone: it was deleted, or it is not yours.', remedies: ['new-chat'] },

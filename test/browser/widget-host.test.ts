@@ -145,4 +145,17 @@ describeWith('chromium', 'the widget and the page around it', () => {
     expect(await anna.lastAnswer.innerText()).toContain('const')
     await anna.leave()
   })
+
+  it('says at once that the device is offline, keeps what is sent, and sends it when the network is back', async () => {
+    const anna = await shop.guest(browser)
+    await anna.sees('Ready')
+    await anna.page.context().setOffline(true)
+    await anna.banner.filter({ hasText: 'This device is offline' }).waitFor({ timeout: 2000 })
+    await anna.say('remember the number 7')
+    await anna.page.getByText('Waiting for the connection').waitFor()
+    expect(await anna.questions.count()).toBe(1)
+    await anna.page.context().setOffline(false)
+    await anna.reads('number 7')
+    await anna.leave()
+  })
 })

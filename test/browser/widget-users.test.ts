@@ -107,6 +107,24 @@ describeWith('chromium', 'the widget in a browser that people share', () => {
     await visitor.leaveContent()
   })
 
+  it('asks a site where nobody is signed in once, says so, and asks again when the visitor wants it', async () => {
+    signIn('ann', true)
+    const give = shop.onTicket
+    let asked = 0
+    shop.onTicket = (_, response) => {
+      asked++
+      response.writeHead(401).end()
+    }
+    const visitor = await shop.guest(browser)
+    await visitor.banner.filter({ hasText: 'You are not signed in on this site' }).waitFor()
+    await visitor.sees('Not connected')
+    expect(asked).toBe(1)
+    shop.onTicket = give
+    await visitor.banner.getByRole('button', { name: 'Try now' }).click()
+    await visitor.sees('Ready')
+    await visitor.leave()
+  })
+
   it.each(['not-a-uuid', '', '00000000-0000-0000-0000-000000000000'])(
     'begins anew where its storage has %j',
     async (id) => {

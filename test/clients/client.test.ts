@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createParleyClient, type ParleyClient } from '../../clients/core/client.ts'
 import type { ConnectorOptions } from '../../clients/core/connector.ts'
+import { SignedOutError } from '../../clients/core/credential-source.ts'
+import { noticeOf } from '../../clients/ui/wording.ts'
 import { ERRORS, type ErrorCode } from '../../src/protocol/errors.ts'
 import type { ErrorFrame } from '../../src/protocol/frames.ts'
 import { FakeEnvironment, FakeSession, type FakeSocket, runStarted } from '../support/fake-server.ts'
@@ -147,6 +149,29 @@ describe('after a cut, the client (P-24)', () => {
     environment.setOnline(true)
     await settle()
     expect(environment.sockets).toHaveLength(3)
+  })
+
+  it('says at once that the device is offline, keeps what is sent then, and sends it when the network is back', async () => {
+    const client = clientWith()
+    await connected(client)
+    environment.setOnline(false)
+    expect(client.state.connection).toMatchObject({ phase: 'reconnecting', attempt: 1, why: { code: 'offline' } })
+    client.send('hello')
+    expect(client.state.conversation.sends).toMatchObject([{ delivery: { state: 'waiting' } }])
+    environment.setOnline(true)
+    await settle()
+    environment.socket.receive(...server.welcome())
+    expect(environment.socket.commands('message.send')).toMatchObject([{ content: 'hello' }])
+  })
+
+  it('stays with a server that answers although the device says that it is offline', async () => {
+    const client = clientWith()
+    await connected(client)
+    environment.setOnline(false)
+    await settle(500)
+    environment.socket.receive(...server.welcome())
+    await settle(10_000)
+    expect(client.state.connection.phase).toBe('ready')
   })
 
   it('never has two sockets: one that is late is not listened to', async () => {
@@ -306,6 +331,27 @@ describe('a ticket source', () => {
     environment.socket.receive(...server.welcome(undefined))
     expect(client.state.connection.phase).toBe('ready')
     expect(environment.sockets.map((each) => each.protocols[2])).toEqual(['parley.ticket.one'])
+  })
+
+  it('that says that nobody is signed in is not asked again until the person wants it', async () => {
+    let asked = 0
+    const credential = async () => {
+      if (++asked === 1) throw new SignedOutError()
+      return { kind: 'ticket' as const, ticket: 'one' }
+    }
+    const client = clientWith({ credential })
+    client.connect()
+    await settle(60_000)
+    expect(asked).toBe(1)
+    expect(client.state.connection).toMatchObject({ phase: 'refused', code: 'signed_out' })
+    expect(noticeOf(client.state.connection, 0, true)).toMatchObject({
+      text: expect.stringContaining('Sign in'),
+      remedies: ['retry'],
+    })
+    client.connect()
+    await settle()
+    environment.socket.receive(...server.welcome())
+    expect(client.state.connection.phase).toBe('ready')
   })
 
   it('is not asked while the token for coming back is good', async () => {

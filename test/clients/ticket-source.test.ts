@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { SignedOutError } from '../../clients/core/credential-source.ts'
 import { ticketsFrom } from '../../clients/widget/ticket-source.ts'
 
 const SESSION = 'a2b5a30e-5c5a-4d39-9d83-3a1c54d0c8f1'
@@ -35,6 +36,16 @@ describe('the tickets of a widget', () => {
     answer = { status: 201, body: '{"ticket":"a.b.c","user":"ann"}' }
     expect(await ticketsFrom(url, SESSION)()).toEqual({ kind: 'ticket', ticket: 'a.b.c' })
     expect(asked).toEqual([['POST', 'application/json', { session: SESSION }]])
+  })
+
+  it.each([401, 403])('say that nobody is signed in when it answers %i', async (status) => {
+    answer = { status, body: '{"ticket":"a.b.c"}' }
+    await expect(ticketsFrom(url, SESSION)()).rejects.toBeInstanceOf(SignedOutError)
+  })
+
+  it.each([429, 500, 503])('are worth another try after %i', async (status) => {
+    answer = { status, body: '{"ticket":"a.b.c"}' }
+    await expect(ticketsFrom(url, SESSION)()).rejects.not.toBeInstanceOf(SignedOutError)
   })
 
   it.each([
