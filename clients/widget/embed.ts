@@ -7,6 +7,9 @@ const ELEMENT = 'parley-chat'
  * puts a chat into the corner of any page. It talks to the server that the script came from.
  */
 function embed(script: HTMLScriptElement): void {
+  // It would lie on the first, to the pixel.
+  if (document.querySelector(ELEMENT) !== null)
+    return warn('this page has the widget already; a second one is left out')
   if (customElements.get(ELEMENT) === undefined) customElements.define(ELEMENT, ParleyChatElement)
   const element = document.createElement(ELEMENT)
   const { app, key, tickets, user, title, greeting } = script.dataset
@@ -18,8 +21,17 @@ function embed(script: HTMLScriptElement): void {
   document.body.append(element)
 }
 
+/** To the author of the page. */
+function warn(fault: string): void {
+  // oxlint-disable-next-line no-console -- visitors have no use for it, and there is nowhere else to say it
+  console.warn(`Parley: ${fault}`)
+}
+
 const script = document.currentScript
-if (script instanceof HTMLScriptElement) {
-  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', () => embed(script))
-  else embed(script)
+if (!(script instanceof HTMLScriptElement)) {
+  warn('widget.js is not a module and is not to be imported: it needs a <script src> of its own without type="module"')
+} else if (document.readyState === 'loading') {
+  document.addEventListener('DOMContentLoaded', () => embed(script))
+} else {
+  embed(script)
 }

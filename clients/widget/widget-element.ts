@@ -60,7 +60,14 @@ export class ParleyChatElement extends HTMLElement {
     sheet.replaceSync(WIDGET_CSS)
     root.adoptedStyleSheets = [sheet]
     const title = this.dataset['title'] ?? DEFAULT_TITLE
-    this.#panel = el('section', { class: 'panel', role: 'dialog', 'aria-label': title, id: 'panel', hidden: true })
+    this.#panel = el('section', {
+      class: 'panel',
+      role: 'dialog',
+      'aria-label': title,
+      id: 'panel',
+      hidden: true,
+      tabindex: -1,
+    })
     this.#launcher = el(
       'button',
       {
@@ -111,7 +118,13 @@ export class ParleyChatElement extends HTMLElement {
       return
     }
     this.#session ??= this.#resume()
-    this.#session.chat.focus()
+    this.#focus(this.#session)
+  }
+
+  /** Where there is a keyboard one can write at once; elsewhere it would jump up over the chat. */
+  #focus({ chat }: Session): void {
+    if (matchMedia('(pointer: coarse)').matches) this.#panel?.focus()
+    else chat.focus()
   }
 
   /** Where this site's browser storage keeps the visitor's conversation. */
@@ -174,7 +187,7 @@ export class ParleyChatElement extends HTMLElement {
   #startOver(): void {
     this.#leave()
     this.#session = this.#start(browserEnvironment.randomId())
-    this.#session.chat.focus()
+    this.#focus(this.#session)
   }
 }
 

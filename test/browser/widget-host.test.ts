@@ -158,4 +158,32 @@ describeWith('chromium', 'the widget and the page around it', () => {
     await anna.reads('number 7')
     await anna.leave()
   })
+
+  it('opens on a phone without its keyboard, and hands the focus to the panel', async () => {
+    const focused = 'document.querySelector("parley-chat").shadowRoot.activeElement.className'
+    const phone = await shop.guest(browser, { viewport: { width: 390, height: 700 }, hasTouch: true, isMobile: true })
+    await phone.sees('Ready')
+    expect(await phone.page.evaluate(focused)).toBe('panel')
+    await phone.page.getByRole('button', { name: 'New conversation' }).tap()
+    expect(await phone.page.evaluate(focused)).toBe('panel')
+    await phone.leaveContent()
+    const desk = await shop.guest(browser)
+    await desk.sees('Ready')
+    expect(await desk.page.evaluate(focused)).toBe('composer-input')
+    await desk.leaveContent()
+  })
+
+  it.each([
+    ['leaves a second one out', () => shop.script(), 'this page has the widget already', 1],
+    ['is not there as a module', () => shop.script(`type="module" ${shop.attributes}`), 'widget.js is not a module', 1],
+  ])('%s, and tells the page’s author', async (_what, html, words, count) => {
+    shop.html = html()
+    const anna = await shop.visitor(browser)
+    const warnings: string[] = []
+    anna.page.on('console', (message) => message.type() === 'warning' && warnings.push(message.text()))
+    await anna.page.reload()
+    expect(warnings.join()).toContain(words)
+    expect(await launcher(anna).count()).toBe(count)
+    await anna.leaveContent()
+  })
 })
