@@ -108,7 +108,8 @@ async function resumeUnbegun(session: Session, open: OpenRun): Promise<void> {
 async function endDead(session: Session, run: RunRow): Promise<void> {
   const { core } = session
   const history = await session.history()
-  const rows = history.runRows(run.id)
+  // All of it: an index that is only older than the window is not free.
+  const rows = (await core.store.runMessages([{ sessionId: session.id, runId: run.id }])).get(session.id) ?? []
   // Approved calls of the run before, which the dead one was to make.
   const before = closeAll(core, session.waiting, history, { content: OUTCOME_UNKNOWN, isError: true })
   const messages = [...(before?.results ?? []), ...interruptedAnswers(rows), ...unknownResults(rows, run, core.now())]
@@ -122,7 +123,8 @@ async function endDead(session: Session, run: RunRow): Promise<void> {
   const status = session.queue.length > 0 ? 'processing' : 'interrupted'
   const runs = before === undefined ? [ended] : [before.run, ended]
   await session.change({ status }, { runs, messages }, core.settings.storeGiveUpMs)
-  history.put(messages)
+  // Read anew: what is older than the window has changed, too.
+  core.histories.remove(session.id)
   session.waiting = undefined
   session.lastRun = toLastRun(ended)
   core.telemetry.count('runs_ended_total', 1, 'interrupted')

@@ -78,6 +78,52 @@ describe('a session whose process died', () => {
     expect(again.calls).toEqual([])
   })
 
+  it.each([
+    ['a send', false],
+    ['a retry', true],
+  ])('I3 I5: keeps every message of %s that is longer than the window', async (_, isRetry) => {
+    stopClock()
+    const rig = new ChatRig({ settings: { ...settings, windowMessages: 2 }, tools: [new SlowTool(), ECHO] })
+    const id = randomUUID()
+    const client = await rig.ready(id)
+    await client.say('m1')
+    if (isRetry) {
+      ;(await rig.model.request(0)).stop()
+      await client.end()
+      await client.ask({ type: 'run.retry', runId: rig.runRows(id)[0]?.id ?? '' })
+    }
+    const first = isRetry ? 1 : 0
+    for (const nth of [0, 1]) {
+      const stream = await rig.model.request(first + nth)
+      stream.say(`round ${nth}`).call(`t${nth}`, 'echo', { nth }).stop('tools')
+    }
+    const last = await rig.model.request(first + 2)
+    last.say('round 2').call('s0', 'slow', {}).call('s1', 'slow', {}).call('s2', 'slow', {}).stop('tools')
+    await turns(5)
+    const before = await rig.stored(id)
+    const next = rig.crash({ tools: [] })
+    await next.ready(id)
+    expect(before).toHaveLength(6)
+    const after = await next.stored(id)
+    expect(after.slice(0, 5)).toEqual(before.slice(0, 5))
+    expect(after[5]).toEqual({ ...before[5], interrupted: true })
+    expect(after.slice(6).map(({ index, toolCallId, content }) => [index, toolCallId, content])).toEqual([
+      [6, 's0', OUTCOME_UNKNOWN],
+      [7, 's1', OUTCOME_UNKNOWN],
+      [8, 's2', OUTCOME_UNKNOWN],
+    ])
+  })
+
+  it('I1: shows of a long answer that was cut what the window holds, in its order', async () => {
+    const { rig, id, stream } = await begin({ settings: { ...settings, windowMessages: 1 } })
+    stream.think('hm').say('half')
+    await rig.pass(1500)
+    const next = rig.crash()
+    const client = await next.ready(id)
+    expect(client.last('session.snapshot')?.messages.map(({ content }) => content)).toEqual(['half'])
+    expect((await next.stored(id)).map(({ interrupted }) => interrupted ?? false)).toEqual([false, true, true])
+  })
+
   it('that had said nothing yet keeps the message, and it can be asked again', async () => {
     const { rig, id } = await begin()
     const next = rig.crash()

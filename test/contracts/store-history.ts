@@ -77,6 +77,13 @@ export function historyRules(make: MakeStore): void {
       expect(await ids(row.id, { ...ALL, maxBytes: 300 })).toBe('r1-0 r1-1 r1-2')
     })
 
+    it('I5: gives all that is stored of one run, in its order, and nothing for a run without messages', async () => {
+      const { row } = await stored()
+      const found = await store().runMessages([{ sessionId: row.id, runId: 'r2' }])
+      expect(found.get(row.id)?.map(({ id }) => id)).toEqual(['r2-0', 'r2-1'])
+      expect(await store().runMessages([{ sessionId: row.id, runId: 'nobody' }])).toEqual(new Map())
+    })
+
     it('leaves out what a retry replaced, with all after it but the runs of the write', async () => {
       const { row } = await stored()
       const again = run(row.id, 'r4', { position: 4, replaces: 'r2' })
