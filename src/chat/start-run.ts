@@ -1,5 +1,5 @@
 import type { App } from '../ports/apps.ts'
-import type { MessageRow, RunRow, SessionRow } from '../ports/store.ts'
+import type { MessageRow, RunRow, SessionRow, StoredRun } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { ApprovedCalls } from './approved-calls.ts'
 import type { History } from './history.ts'
@@ -65,7 +65,7 @@ async function storeStart(
   const results = before?.results ?? []
   const untold = history.rows.filter(({ id }) => session.untold.has(id))
   const said = message === undefined ? [] : [message]
-  const runs = before === undefined ? [row] : [before.run, row]
+  const runs = before === undefined ? [row] : [row.replaces === undefined ? before.run : replaced(before.run), row]
   const write = { runs, messages: [...results, ...said], ...supersede }
   await session
     .change({ ...changes, status: 'processing' }, write, core.settings.storeGiveUpMs)
@@ -90,6 +90,11 @@ async function storeStart(
     ...(release === undefined ? {} : { release }),
   }
   return reserve(session, plan, history)
+}
+
+/** The newest ended run leaves history whatever it is that is replaced, and the write that closes its calls has to say so. */
+function replaced(run: RunRow): StoredRun {
+  return { ...run, superseded: true }
 }
 
 /**

@@ -112,11 +112,12 @@ export type SessionWrite = {
    * meanwhile, or made anew. Without it the write makes the session where there is none.
    */
   readonly known?: true
-  readonly runs?: readonly RunRow[]
+  /** What says `superseded` leaves history, for good; beside `supersedeFromRun` only. */
+  readonly runs?: readonly StoredRun[]
   readonly messages?: readonly MessageRow[]
   /** Of messages that are stored: what a checkpoint adds to a growing answer. */
   readonly tails?: readonly MessageTail[]
-  /** A retry or an edit: this run and every later one (but those in `runs`) leave history. */
+  /** A retry or an edit: this run and every later one leave history; of those in `runs` what says so. */
   readonly supersedeFromRun?: string
 }
 

@@ -33,7 +33,8 @@ const givenRuns = (parameter: string) => `
   given_runs as (
     select * from json_to_recordset(${parameter}::text::json) as r("sessionId" uuid, id text, status run_status,
       "parentRunId" text, replaces text, position integer, model text, usage jsonb, "errorCode" text, pending jsonb,
-      "queuedAt" float8, "startedAt" float8, "endedAt" float8, node text, fence integer, "keyId" text)
+      "queuedAt" float8, "startedAt" float8, "endedAt" float8, node text, fence integer, "keyId" text,
+      superseded boolean)
   )`
 
 /** A run that is written is its own guard. */
@@ -119,14 +120,15 @@ const RUN_COLUMNS = [
   'key_id',
 ]
 
+/** A statement changes a row once: a run that it writes and takes out of history is not among what `supersede` finds. */
 const RUNS = `
   run_rows as (
-    insert into runs (session_id, id, ${RUN_COLUMNS.join(', ')})
-    select "sessionId", id, status, "parentRunId", replaces, position, model, usage, "errorCode", pending, ${time('"queuedAt"')},
+    insert into runs (session_id, id, superseded, ${RUN_COLUMNS.join(', ')})
+    select "sessionId", id, coalesce(superseded, false), status, "parentRunId", replaces, position, model, usage, "errorCode", pending, ${time('"queuedAt"')},
       ${time('"startedAt"')}, ${time('"endedAt"')}, node, fence, "keyId"
     from given_runs
     where ${allowed('"sessionId"')}
-    on conflict (session_id, id) do update set ${replace(RUN_COLUMNS)}
+    on conflict (session_id, id) do update set superseded = runs.superseded or excluded.superseded, ${replace(RUN_COLUMNS)}
   )`
 
 const MESSAGE_COLUMNS = [

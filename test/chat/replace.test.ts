@@ -118,6 +118,64 @@ describe('run.retry (P-43, P-57)', () => {
   })
 })
 
+describe('P-54 P-57: while a call waits', () => {
+  /** m1 -> a1, m2 -> a call for the browser. */
+  async function waiting() {
+    const locate = { name: 'locate', description: 'Where the person is', parameters: { type: 'object' } }
+    const begun = await conversation(1, { app: { tools: [{ kind: 'client', spec: locate }] } })
+    const runId = runOf(await begun.client.say('m2', 'm2'))
+    ;(await begun.rig.model.request(1)).say('I look').call('t1', 'locate', {}).stop('tools')
+    await begun.client.end(1)
+    return { ...begun, runId }
+  }
+
+  it.each([
+    ['an edit', 'm2', ['m1', 'a1', 'e1', 'new']],
+    ['an edit of an older message', 'm1', ['e1', 'new']],
+  ])('%s takes the run that waits out of history, for good', async (_, replaces, texts) => {
+    const { rig, id, client, runId } = await waiting()
+    expect(await edit(client, replaces)).toMatchObject({ state: 'started' })
+    ;(await rig.model.request(2)).say('new').stop()
+    await client.end(2)
+    await expectConversation(rig, id, texts)
+    expect(await rig.store.findRun(id, runId)).toMatchObject({ superseded: true })
+    expect(await rig.store.findRun(id, runId)).not.toHaveProperty('pending')
+  })
+
+  it('a retry takes it out of history, for good', async () => {
+    const { rig, id, client, runId } = await waiting()
+    await client.ask({ type: 'run.retry', runId })
+    ;(await rig.model.request(2)).say('better').stop()
+    await client.end(2)
+    await expectConversation(rig, id, ['m1', 'a1', 'm2', 'better'])
+  })
+
+  it('an edit whose turn comes then takes it out, too', async () => {
+    const { rig, id, client } = await waiting()
+    await client.say('m3', 'm3')
+    await edit(client, 'm2')
+    ;(await rig.model.request(2)).call('t2', 'locate', {}).stop('tools')
+    ;(await rig.model.request(3)).say('new').stop()
+    await client.end(3)
+    await expectConversation(rig, id, ['m1', 'a1', 'e1', 'new'])
+  })
+
+  it('a plain message declines the call and keeps the run in history', async () => {
+    const { rig, id, client, runId } = await waiting()
+    await client.say('m3', 'm3')
+    ;(await rig.model.request(2)).say('fine').stop()
+    await client.end(2)
+    expect(await rig.store.findRun(id, runId)).not.toHaveProperty('superseded')
+    expect((await rig.stored(id)).map(({ role }) => role).slice(2)).toEqual([
+      'user',
+      'assistant',
+      'tool',
+      'user',
+      'assistant',
+    ])
+  })
+})
+
 describe('I2: a retry whose answer from the store got lost', () => {
   it('runs once, by itself, when it was stored', async () => {
     stopClock()

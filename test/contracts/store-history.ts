@@ -98,6 +98,21 @@ export function historyRules(make: MakeStore): void {
       expect(await store().load(row.id)).toMatchObject({ lastRun: { id: 'r4' }, lastPosition: 4 })
     })
 
+    it('P-54 P-57: leaves out a run of the write that says so, with what the write changes of it', async () => {
+      const { row } = await stored()
+      const closed = run(row.id, 'r3', { position: 3, fence: 2, model: 'm', node: store().node })
+      const again = run(row.id, 'r4', { position: 4, replaces: 'r2' })
+      const messages = [message(closed, 2, { role: 'tool' }), message(again, 0)]
+      const runs = [{ ...closed, superseded: true as const }, again]
+      await store().commit({ sessionId: row.id, runs, messages, supersedeFromRun: 'r2' }, SOON)
+      expect(await ids(row.id)).toBe('r1-0 r1-1 r4-0')
+      expect(await store().findRun(row.id, 'r3')).toEqual({ ...closed, superseded: true })
+      expect(await store().findRun(row.id, 'r4')).toEqual(again)
+      expect((await store().runMessages([{ sessionId: row.id, runId: 'r3' }])).get(row.id)).toHaveLength(3)
+      await store().commit({ sessionId: row.id, runs: [closed] }, SOON)
+      expect(await ids(row.id)).toBe('r1-0 r1-1 r4-0')
+    })
+
     it('keeps a replaced run out when it is written again, and goes on after it', async () => {
       const { row, runs } = await stored()
       await store().commit({ sessionId: row.id, supersedeFromRun: 'r2' }, SOON)

@@ -45,7 +45,8 @@ export class MemoryWorld {
     if (!session || (before && !sameOwner(before.session, session))) throw new ParleyError('conflict')
     if (before) checkFences(before, write, node)
     const runs = new Map(before && supersede(before.runs, write))
-    for (const row of write.runs ?? []) runs.set(row.id, { row, superseded: runs.get(row.id)?.superseded ?? false })
+    for (const { superseded = false, ...row } of write.runs ?? [])
+      runs.set(row.id, { row, superseded: superseded || runs.get(row.id)?.superseded === true })
     const messages = new Map(before?.messages)
     for (const message of write.messages ?? []) {
       const taken = messages.get(message.id)
