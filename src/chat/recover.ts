@@ -42,7 +42,6 @@ async function mend(session: Session, loaded: LoadedSession): Promise<void> {
  * changed meanwhile. False: the store does not have it any more. When it fails the session is as it was, and in doubt.
  */
 export async function reload(session: Session): Promise<boolean> {
-  const before = session.activity
   try {
     const loaded = await loadUnchanged(session)
     if (loaded === undefined) return false
@@ -53,13 +52,24 @@ export async function reload(session: Session): Promise<boolean> {
       session.queue = queueOf(loaded)
       return true
     }
-    session.activity = NOTHING
-    session.adopt(loaded)
-    await recover(session, loaded)
+    await adoptAnew(session, loaded)
     return true
   } catch (thrown) {
-    if (session.activity.kind === 'none') session.activity = before
     session.doubtful = true
+    throw thrown
+  }
+}
+
+/** Nothing of ours is on. When it fails, a run of another process goes on being followed. */
+async function adoptAnew(session: Session, loaded: LoadedSession): Promise<void> {
+  // As it is behind the reading: what was on before it may have ended, and nobody would end it again.
+  const before = session.activity
+  session.activity = NOTHING
+  session.adopt(loaded)
+  try {
+    await recover(session, loaded)
+  } catch (thrown) {
+    if (session.activity.kind === 'none') session.activity = before
     throw thrown
   }
 }

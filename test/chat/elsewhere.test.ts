@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
+import type { LoadedSession, RunRow } from '../../src/ports/store.ts'
+import { ParleyError } from '../../src/protocol/errors.ts'
 import { ChatRig, type RigOptions, stopClock } from '../support/chat-rig.ts'
 import type { FakeSocket } from '../support/fake-socket.ts'
-import { turns } from '../support/turns.ts'
+import type { MemoryStore } from '../support/memory-store.ts'
+import { deferred, turns } from '../support/turns.ts'
 
 const settings = { checkpointMs: 1000 }
 
@@ -241,6 +244,59 @@ describe('a session whose run another living process has on', () => {
     await turns()
     expect(client.last('session.updated')).toEqual({ type: 'session.updated', wallet: null })
     expect((await other.store.load(id))?.session).not.toHaveProperty('wallet')
+  })
+})
+
+describe('a run that ends while the store is asked what another process did', () => {
+  /** What another process changed is being read, and the run ends here. The reading's answer is `answer`'s. */
+  async function ending(answer: (store: MemoryStore, id: string) => Promise<LoadedSession | undefined>) {
+    const begun = await begin()
+    const { rig, id, client, watcher, stream } = begun
+    const asked = deferred<undefined>()
+    const load = vi.spyOn(rig.store, 'load')
+    load.mockImplementationOnce(async () => {
+      await asked.promise
+      return answer(rig.store, id)
+    })
+    await watcher.ask({ type: 'session.update', title: 'x' })
+    await turns()
+    expect(load).toHaveBeenCalledOnce()
+    stream.stop()
+    expect(await client.end()).toMatchObject({ outcome: { type: 'success' } })
+    return { ...begun, load, asked }
+  }
+
+  /** A new tab, and a send: nothing is on. */
+  async function expectFree({ rig, id }: { readonly rig: ChatRig; readonly id: string }): Promise<void> {
+    const late = await rig.ready(id)
+    expect(late.last('session.ready')).toMatchObject({ status: 'idle', queue: [] })
+    expect(late.last('session.ready')).not.toHaveProperty('runId')
+    expect(await late.say('m2')).toMatchObject({ state: 'started' })
+    ;(await rig.model.request(1)).say('two').stop()
+    expect(await late.end()).toMatchObject({ outcome: { type: 'success' } })
+  }
+
+  it('I1 I8 P-80: is not on any more when the store gives no answer', async () => {
+    const begun = await ending(() => Promise.reject(new ParleyError('store_unavailable')))
+    begun.asked.resolve(undefined)
+    await turns()
+    await expectFree(begun)
+  })
+
+  it('I1 I8 P-80: is not on any more when what the store tells cannot be mended', async () => {
+    const begun = await ending((store, id) => store.fork().load(id))
+    const { rig, id, load, asked } = begun
+    // Read again, as the run ended meanwhile: there is one of a process that died, and its end is refused.
+    load.mockImplementationOnce(async () => {
+      const loaded = await rig.store.fork().load(id)
+      if (loaded?.lastRun === undefined) throw new Error('not stored')
+      const run: RunRow = { ...loaded.lastRun, id: randomUUID(), status: 'running', node: 'gone' }
+      return { ...loaded, openRuns: [{ run, nodeAlive: false }] }
+    })
+    rig.store.refuseNext('store_unavailable')
+    asked.resolve(undefined)
+    await turns(5)
+    await expectFree(begun)
   })
 })
 
