@@ -59,6 +59,7 @@ async function storeStart(
     // Of two processes that start it, or one that starts it and one that removes it, the second is refused.
     fence: run.fence + 1,
   }
+  const older = await olderReplaced(session, history, row.replaces)
   const supersede = row.replaces === undefined ? {} : { supersedeFromRun: row.replaces }
   // Calls that nobody answered are declined by whatever starts next.
   const before = continues ?? closeAll(core, session.waiting, history, DECLINED_BY_MESSAGE)
@@ -78,7 +79,7 @@ async function storeStart(
   history.put(results)
   const removed = row.replaces === undefined ? [] : history.removeFrom(row.replaces)
   history.put(said)
-  const from = removed.find(({ id }) => id !== message?.id)?.id
+  const from = older ?? removed.find(({ id }) => id !== message?.id)?.id
   const plan = {
     row,
     ...(message === undefined ? {} : { userMessage: message }),
@@ -90,6 +91,17 @@ async function storeStart(
     ...(release === undefined ? {} : { release }),
   }
   return reserve(session, plan, history)
+}
+
+/** P-72: the first message of the run that is replaced, where the window begins behind it: clients may hold what is between. */
+async function olderReplaced(
+  session: Session,
+  history: History,
+  runId: string | undefined,
+): Promise<string | undefined> {
+  if (runId === undefined || !history.hasMore || history.runRows(runId)[0]?.index === 0) return undefined
+  const found = await session.core.store.runMessages([{ sessionId: session.id, runId }])
+  return found.get(session.id)?.[0]?.id
 }
 
 /** The newest ended run leaves history whatever it is that is replaced, and the write that closes its calls has to say so. */

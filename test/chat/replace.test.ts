@@ -232,6 +232,43 @@ describe('an edit', () => {
     await expectConversation(rig, id, ['e1', 'new'])
   })
 
+  it.each([
+    ['all of', 100],
+    ['one of', 3],
+    ['none of', 2],
+  ])(
+    'P-72: tells clients the first message that leaves, where memory holds %s the replaced run',
+    async (_, windowMessages) => {
+      const { rig, id } = await conversation(3)
+      const next = rig.fork({ settings: { windowMessages } })
+      const client = await next.ready(id)
+      await edit(client, 'm2')
+      expect((await client.event('CUSTOM')).chunk).toMatchObject({ name: 'parley.rewind', value: { from: 'm2' } })
+      ;(await next.model.request(0)).say('new').stop()
+      await client.end()
+      expect((await next.stored(id)).map(({ content }) => content)).toEqual(['m1', 'a1', 'e1', 'new'])
+    },
+  )
+
+  it('P-72: tells it, too, when its turn comes', async () => {
+    const { rig, client } = await conversation(3, { settings: { windowMessages: 2 } })
+    await client.say('m4', 'm4')
+    await edit(client, 'm1')
+    ;(await rig.model.request(3)).stop()
+    ;(await rig.model.request(4)).stop()
+    expect((await client.event('CUSTOM')).chunk).toMatchObject({ value: { from: 'm1' } })
+    await client.end(4)
+  })
+
+  it('I2: is refused, and nothing leaves, when the store does not say what the first message is', async () => {
+    const { rig, id, client } = await conversation(3, { settings: { windowMessages: 2 } })
+    vi.spyOn(rig.store, 'runMessages').mockRejectedValueOnce(new ParleyError('store_unavailable'))
+    expect(await edit(client, 'm1')).toMatchObject({ code: 'store_unavailable' })
+    expect(rig.held.runs).toBe(0)
+    expect(await rig.stored(id)).toHaveLength(6)
+    expect(await edit(client, 'm1')).toMatchObject({ state: 'started' })
+  })
+
   it.each(['m9', 'nothing'])('of %s, which is no message of the session, is refused', async (name) => {
     const { rig, client } = await conversation(1)
     expect(await edit(client, name)).toMatchObject({ type: 'error', code: 'not_found', clientMessageId: 'e1' })
