@@ -118,8 +118,7 @@ async function resumeUnbegun(session: Session, open: OpenRun): Promise<void> {
 async function endDead(session: Session, run: RunRow): Promise<void> {
   const { core } = session
   const history = await session.history()
-  // All of it: an index that is only older than the window is not free.
-  const rows = (await core.store.runMessages([{ sessionId: session.id, runId: run.id }])).get(session.id) ?? []
+  const rows = await rowsOf(session, run)
   // Approved calls of the run before, which the dead one was to make.
   const before = closeAll(core, session.waiting, history, { content: OUTCOME_UNKNOWN, isError: true })
   const messages = [...(before?.results ?? []), ...interruptedAnswers(rows), ...unknownResults(rows, run, core.now())]
@@ -133,12 +132,29 @@ async function endDead(session: Session, run: RunRow): Promise<void> {
   const status = session.queue.length > 0 ? 'processing' : 'interrupted'
   const runs = before === undefined ? [ended] : [before.run, ended]
   await session.change({ status }, { runs, messages }, core.settings.storeGiveUpMs)
+  await answerLateCalls(session, ended)
   // Read anew: what is older than the window has changed, too.
   core.histories.remove(session.id)
   session.waiting = undefined
   session.lastRun = toLastRun(ended)
   core.telemetry.count('runs_ended_total', 1, 'interrupted')
   core.telemetry.log('warn', 'run of a dead process ended', { session: sessionTag(session.id), run: run.id })
+}
+
+/** All of it: an index that is only older than the window is not free. */
+async function rowsOf({ core, id }: Session, run: RunRow): Promise<readonly MessageRow[]> {
+  const found = await core.store.runMessages([{ sessionId: id, runId: run.id }])
+  return found.get(id) ?? []
+}
+
+/**
+ * A write that was on its way when its process died, or of one that lives after all, may have come behind our reading. Since
+ * the run is ended none can.
+ */
+async function answerLateCalls(session: Session, ended: RunRow): Promise<void> {
+  const { now, settings } = session.core
+  const messages = unknownResults(await rowsOf(session, ended), ended, now())
+  if (messages.length > 0) await session.save({ runs: [ended], messages }, settings.storeGiveUpMs)
 }
 
 /** What the last request said is marked, unless tools already answered it: then it was whole. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { OUTCOME_UNKNOWN } from '../../src/chat/context.ts'
 import { ChatRig, ECHO, type RigOptions, SlowTool, stopClock } from '../support/chat-rig.ts'
 import { turns } from '../support/turns.ts'
@@ -122,6 +122,46 @@ describe('a session whose process died', () => {
     const client = await next.ready(id)
     expect(client.last('session.snapshot')?.messages.map(({ content }) => content)).toEqual(['half'])
     expect((await next.stored(id)).map(({ interrupted }) => interrupted ?? false)).toEqual([false, true, true])
+  })
+
+  it('I5: answers the calls, too, that the process which was taken for dead stores while its run is being ended', async () => {
+    const { rig, id, stream } = await begin()
+    stream.call('t1', 'echo', {}).stop('tools')
+    ;(await rig.model.request(1)).say('and')
+    await turns()
+    const next = rig.crash()
+    const read = next.store.runMessages.bind(next.store)
+    vi.spyOn(next.store, 'runMessages').mockImplementationOnce(async (runs) => {
+      const before = await read(runs)
+      const [runId = ''] = runs.map((run) => run.runId)
+      const toolCalls = [{ id: 't2', name: 'slow', arguments: '{}' }]
+      const row = {
+        sessionId: id,
+        runId,
+        index: 3,
+        role: 'assistant',
+        content: 'and',
+        toolCalls,
+        createdAt: 0,
+      } as const
+      const messages = [{ ...row, id: `${runId}-3` }]
+      await rig.store.fork(rig.store.node).commit({ sessionId: id, messages }, { giveUpAfterMs: 0 })
+      return before
+    })
+    const client = await next.ready(id)
+    expect((await next.stored(id)).map(({ index, role }) => `${index} ${role}`)).toEqual([
+      '0 user',
+      '1 assistant',
+      '2 tool',
+      '3 assistant',
+      '4 tool',
+    ])
+    expect(client.last('session.snapshot')?.messages.at(-1)).toMatchObject({
+      toolCallId: 't2',
+      content: OUTCOME_UNKNOWN,
+    })
+    await client.say('m2')
+    expect((await next.model.request(0)).request.messages.at(-2)).toMatchObject({ role: 'tool', toolCallId: 't2' })
   })
 
   it('that had said nothing yet keeps the message, and it can be asked again', async () => {
