@@ -4,7 +4,8 @@ import type { Connection, Patience } from './connection.ts'
 import { toFault } from './faults.ts'
 import type { Health } from './health.ts'
 import { Line } from './line.ts'
-import { joinNodes, selectOtherNodes, takeLock } from './node-lock.ts'
+import { joinNodes, selectNodes, takeLock } from './node-lock.ts'
+import type { NodeWatch } from './node-watch.ts'
 import { readSessionChange } from './session-changes.ts'
 
 const CHANNEL = 'parley_changes'
@@ -42,6 +43,8 @@ export type ChangesOptions = {
   readonly patience: Patience
   readonly node: string
   readonly health: Health
+  /** Is told what is seen of all locks. */
+  readonly watch: NodeWatch
   /** Opens no sessions: other processes do not count it. */
   readonly visitor: boolean
 }
@@ -74,10 +77,14 @@ export class Changes implements ChangeFeed {
         await takeLock(sql, options.node)
         if (!options.visitor) await joinNodes(sql)
         await sql.unsafe(`listen ${CHANNEL}`)
+        options.watch.back()
       },
       onnotify: () => void this.#read(),
       onlost: () => {
         this.#readAt = Number.NEGATIVE_INFINITY
+        options.watch.lost()
+        // Others take this process for dead when it has not its lock again soon.
+        void this.#read()
       },
     })
   }
@@ -122,8 +129,9 @@ export class Changes implements ChangeFeed {
 
   async #count(): Promise<void> {
     if (performance.now() - this.#countedAt < POLL_MS) return
-    const [row] = await this.#line.query(selectOtherNodes)
+    const [row] = await this.#line.query(selectNodes)
     this.#others = row?.others ?? 0
+    this.#options.watch.saw(row?.held ?? [])
     this.#countedAt = performance.now()
   }
 

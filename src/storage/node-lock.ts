@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { PendingQuery, Sql } from 'postgres'
+import type { Fragment, ISql, PendingQuery, Sql } from 'postgres'
 import { StoreFault } from './faults.ts'
 
 /** Bytes of a name: as many as an advisory lock's key has. */
@@ -37,12 +37,20 @@ export async function joinNodes(sql: Sql): Promise<void> {
   await sql`select pg_advisory_lock_shared(${PRESENCE.space}::integer, ${PRESENCE.key}::integer)`
 }
 
-/** How many other connections have joined. Of two that join at once, one at least sees the other. */
-export function selectOtherNodes(sql: Sql): PendingQuery<{ others: number }[]> {
-  return sql<{ others: number }[]>`
-    select count(*)::integer as others from pg_locks l
-    where l.locktype = 'advisory' and l.objsubid = 2 and l.granted and l.pid <> pg_backend_pid()
-      and l.classid = ${PRESENCE.space}::oid and l.objid = ${PRESENCE.key}::oid
+/** The name that a lock of pg_locks `l` has, where it has one: `objsubid` is 1. */
+export function lockName(sql: ISql): Fragment {
+  return sql`lpad(to_hex(l.classid::bigint), 8, '0') || lpad(to_hex(l.objid::bigint), 8, '0')`
+}
+
+/** How many other connections have joined, and the names that are held. Of two that join at once, one at least sees the other. */
+export function selectNodes(sql: Sql): PendingQuery<{ others: number; held: string[] }[]> {
+  return sql<{ others: number; held: string[] }[]>`
+    select
+      count(*) filter (where l.objsubid = 2 and l.classid = ${PRESENCE.space}::oid and l.objid = ${PRESENCE.key}::oid
+        and l.pid <> pg_backend_pid())::integer as others,
+      coalesce(json_agg(${lockName(sql)}) filter (where l.objsubid = 1), '[]') as held
+    from pg_locks l
+    where l.locktype = 'advisory' and l.granted
       and l.database = (select oid from pg_database where datname = current_database())`
 }
 

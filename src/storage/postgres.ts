@@ -20,6 +20,7 @@ import { Health } from './health.ts'
 import { createKeyStore } from './keys.ts'
 import { Line } from './line.ts'
 import { makeLockName, takeLock } from './node-lock.ts'
+import { NodeWatch } from './node-watch.ts'
 import { createPrivacyStore } from './privacy.ts'
 import { createSessionStore } from './sessions.ts'
 import { createTicketStore } from './tickets.ts'
@@ -64,7 +65,8 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSt
   const node = makeLockName()
   const health = new Health(telemetry)
   const pool = new Pool({ connection, max: poolSize, patience, health })
-  const changes = new Changes({ connection, patience, node, health, visitor })
+  const watch = new NodeWatch()
+  const changes = new Changes({ connection, patience, node, health, watch, visitor })
   // A flush that got no answer may still be carried out by the server, after newer ones. Whoever writes holds this lock, and
   // taking it ends the connection before: nothing old comes late.
   const writerLock = makeLockName()
@@ -91,7 +93,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSt
   }
   let closing: Promise<void> | undefined
   return {
-    ...createSessionStore({ node, pool, commits, patience }),
+    ...createSessionStore({ node, pool, commits, patience, watch }),
     get others() {
       return changes.others
     },

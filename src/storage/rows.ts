@@ -13,6 +13,7 @@ import type {
 } from '../ports/store.ts'
 import type { Usage } from '../protocol/events.ts'
 import type { SessionStatus } from '../protocol/frames.ts'
+import type { NodeWatch } from './node-watch.ts'
 
 /** Rows as the driver and `to_jsonb` give them; a time is a Date in a column, ISO 8601 inside JSON, or was made milliseconds by the query. */
 export type Time = Date | string | number
@@ -136,10 +137,10 @@ export function toMessage(sessionId: string, record: Omit<MessageRecord, 'sessio
   }
 }
 
-export function toOpenRun({ run, message, alive }: OpenRunRecord): OpenRun {
+export function toOpenRun({ run, message, alive }: OpenRunRecord, watch: NodeWatch): OpenRun {
   return {
     run: toRun(run),
     ...(message === null ? {} : { userMessage: toMessage(message.session_id, message) }),
-    nodeAlive: alive,
+    nodeAlive: run.status !== 'running' || run.node === null ? alive : watch.isAlive(run.node, alive),
   }
 }

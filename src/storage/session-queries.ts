@@ -1,16 +1,17 @@
 import type { PendingQuery, Sql } from 'postgres'
 import type { HistoryQuery, Owner, RunRef, SessionPlace } from '../ports/store.ts'
+import { lockName } from './node-lock.ts'
 import type { MessageRecord, OpenRunRecord, RunRecord, SessionRecord, Time } from './rows.ts'
 
-/** Nodes whose process holds its lock (node-lock.ts). Read only when a running run is among the rows. */
+/** Nodes whose process holds its lock. Read only when a running run is among the rows. */
 export const alive = (sql: Sql) => sql`alive as materialized (
-  select lpad(to_hex(l.classid::bigint), 8, '0') || lpad(to_hex(l.objid::bigint), 8, '0') as node
+  select ${lockName(sql)} as node
   from pg_locks l
   where l.locktype = 'advisory' and l.objsubid = 1 and l.granted
     and l.database = (select oid from pg_database where datname = current_database())
 )`
 
-/** A run with its user message and whether its process lives; `run` names a row of runs in the query around. */
+/** A run with its user message and whether its process holds its lock; `run` names a row of runs in the query around. */
 const openRun = (sql: Sql, node: string) => sql`jsonb_build_object(
   'run', to_jsonb(run),
   'message', (

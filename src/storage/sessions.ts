@@ -6,6 +6,7 @@ import { type Patience, type Pool, within } from './connection.ts'
 import { eraseSession } from './erase.ts'
 import { storeAway, toFault, toStoreError } from './faults.ts'
 import type { GroupCommit } from './group-commit.ts'
+import type { NodeWatch } from './node-watch.ts'
 import { toMessage, toMillis, toOpenRun, toRun, toSession, toStoredRun } from './rows.ts'
 import { cancelAt } from './session-changes.ts'
 import {
@@ -31,6 +32,7 @@ export type SessionStoreOptions = {
   readonly pool: Pool
   readonly commits: GroupCommit
   readonly patience: Patience
+  readonly watch: NodeWatch
 }
 
 export function createSessionStore({
@@ -38,10 +40,11 @@ export function createSessionStore({
   pool,
   commits,
   patience,
+  watch,
 }: SessionStoreOptions): Omit<SessionStore, 'others'> {
   const loads = new Batcher<LoadedSession>(async (ids) => {
     const records = await pool.query((sql) => selectSessions(sql, ids, node))
-    return new Map(records.map((record) => [record.id, toLoaded(record)]))
+    return new Map(records.map((record) => [record.id, toLoaded(record, watch)]))
   }, STORM)
   return {
     node,
@@ -54,7 +57,7 @@ export function createSessionStore({
     },
     async findSend(sessionId, clientMessageId): Promise<OpenRun | undefined> {
       const [record] = await pool.query((sql) => selectSend(sql, sessionId, clientMessageId, node))
-      return record && toOpenRun(record.found)
+      return record && toOpenRun(record.found, watch)
     },
     async findRun(sessionId, runId) {
       const [record] = await pool.query((sql) => selectRun(sql, sessionId, runId))
@@ -110,10 +113,10 @@ function bySession(records: readonly GrowingRecord[]): ReadonlyMap<string, reado
   return found
 }
 
-function toLoaded(record: LoadedRecord): LoadedSession {
+function toLoaded(record: LoadedRecord, watch: NodeWatch): LoadedSession {
   return {
     session: toSession(record),
-    openRuns: (record.open_runs ?? []).map(toOpenRun),
+    openRuns: (record.open_runs ?? []).map((open) => toOpenRun(open, watch)),
     ...(record.last_run === null ? {} : { lastRun: toRun(record.last_run) }),
     lastPosition: record.last_position,
   }

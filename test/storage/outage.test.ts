@@ -72,6 +72,29 @@ describe('when Postgres is away', LONG, () => {
     await expect.poll(async () => (await other.store.load(row.id))?.openRuns[0]?.nodeAlive).toBe(true)
   })
 
+  it('I1: a stopped and started server: no process that lives is taken for dead by one that is back before it', async () => {
+    const [{ store }, looker, sql] = [await open(), await open(), connect(connection, { max: 1 })]
+    const row = session({ status: 'processing' })
+    const running = run(row.id, 'r1', { status: 'running', position: 1, node: store.node })
+    await store.commit({ sessionId: row.id, session: row, runs: [running] }, SOON)
+    const seen = new Set<boolean | undefined>()
+    const look = async () => {
+      for (const { nodeAlive } of (await looker.store.load(row.id))?.openRuns ?? []) seen.add(nodeAlive)
+    }
+    await look()
+    await server.stop()
+    await server.start()
+    await expect
+      .poll(async () => {
+        await look().catch(() => undefined)
+        return sql`select from pg_locks l where l.locktype = 'advisory' and l.objsubid = 2 and l.granted`
+      })
+      .toHaveLength(2)
+    await look()
+    expect([...seen]).toEqual([true])
+    await sql.end()
+  })
+
   it('a killed server is started again, and has all that was acknowledged', async () => {
     const { store } = await open()
     const before = Array.from({ length: 20 }, () => answered())
