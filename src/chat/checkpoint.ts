@@ -1,3 +1,4 @@
+import { ParleyError } from '../protocol/errors.ts'
 import type { Unsaved } from './draft-items.ts'
 import type { RunHost } from './run-plan.ts'
 
@@ -15,15 +16,18 @@ const PATIENCE = { share: 0.2, mostMs: 50 }
 export class Checkpoint {
   readonly #session: RunHost
   readonly #unsaved: () => Unsaved | undefined
+  readonly #lost: () => void
   readonly #patienceMs: number
   #state: 'clean' | 'dirty' | 'saving' | 'saving-dirty' = 'clean'
   /** From one to the next: what is left of the interval when each waits for others. */
   readonly #periodMs: number
   #due: number
 
-  constructor(session: RunHost, begunAt: number, unsaved: () => Unsaved | undefined) {
+  /** `lost`: called when the store says that the run is not this process's any more. */
+  constructor(session: RunHost, begunAt: number, unsaved: () => Unsaved | undefined, lost: () => void) {
     this.#session = session
     this.#unsaved = unsaved
+    this.#lost = lost
     const { checkpointMs } = session.core.settings
     this.#patienceMs = Math.min(checkpointMs * PATIENCE.share, PATIENCE.mostMs)
     this.#periodMs = checkpointMs - this.#patienceMs
@@ -63,6 +67,8 @@ export class Checkpoint {
     } catch (thrown) {
       // Nothing was promised: the next one, or the end, holds all of it again.
       this.#session.core.telemetry.log('debug', 'checkpoint failed', {}, thrown)
+      // Refused by its fence, or deleted with its session: the end would be refused, too, with all that is said until then.
+      if (thrown instanceof ParleyError && thrown.code === 'conflict') this.#lost()
     }
   }
 }

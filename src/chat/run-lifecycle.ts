@@ -1,7 +1,7 @@
 import type { RunRow } from '../ports/store.ts'
 import { sessionTag } from '../ports/telemetry.ts'
 import { ParleyError } from '../protocol/errors.ts'
-import type { LastRun } from '../protocol/frames.ts'
+import type { LastRun, RunOutcome } from '../protocol/frames.ts'
 import { NOTHING } from './activity.ts'
 import type { History } from './history.ts'
 import { reconcile, renew } from './renew.ts'
@@ -82,11 +82,22 @@ async function outcomeOfSave(session: Session, saved: Promise<void>, end: RunEnd
     return await Promise.race([saved.then(() => end), late])
   } catch (thrown) {
     if (session.retired) return end
-    session.core.telemetry.log('error', 'run end refused by the store', { session: sessionTag(session.id) }, thrown)
+    const fields = { session: sessionTag(session.id) }
+    if (isTakenOver(end.kind, thrown)) {
+      session.core.telemetry.log('warn', 'run ended by another process', fields)
+      // As the store has it. Not `end` itself: what that was to save is not there.
+      return { kind: 'interrupted' }
+    }
+    session.core.telemetry.log('error', 'run end refused by the store', fields, thrown)
     return failedWith(new ParleyError('internal_error', { cause: thrown }))
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** Another process took this one for dead, and ended its run as interrupted. */
+function isTakenOver(end: RunEnd['kind'] | RunOutcome, thrown: unknown): boolean {
+  return end === 'interrupted' && isOutrun(thrown)
 }
 
 /** Its session was deleted: nobody is left to be told, and nothing of it may stay in memory. */
@@ -124,7 +135,11 @@ function settle(session: Session, { row, history, saved, late }: Ended): void {
   session.activity = { kind: 'saving', history }
   const refuse = (thrown: unknown): void => {
     session.activity = { kind: 'none' }
-    session.retire(new ParleyError('internal_error', { cause: thrown }))
+    session.retire(
+      isTakenOver(late.outcome, thrown)
+        ? new ParleyError('overloaded', { message: 'The session went on in another process' })
+        : new ParleyError('internal_error', { cause: thrown }),
+    )
   }
   const arrive = (): void => {
     free()

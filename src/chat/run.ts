@@ -53,7 +53,8 @@ export class Run implements DraftHost, ToolHost, AskHost {
     this.begunAt = session.core.uptime()
     this.#session = session
     this.#buffer = new EventBuffer((events) => session.log.append(events, logFence(plan.row)))
-    this.#checkpoint = new Checkpoint(session, this.begunAt, () => (this.ended ? undefined : this.#draft?.unsaved()))
+    const unsaved = () => (this.ended ? undefined : this.#draft?.unsaved())
+    this.#checkpoint = new Checkpoint(session, this.begunAt, unsaved, () => this.stop({ kind: 'interrupted' }))
     this.#nextIndex = plan.userMessage === undefined ? 0 : plan.userMessage.index + 1
     const { model } = plan.app
     this.#line = new ModelLine(session.core.providers, plan.row.model ?? model.default, model.fallbacks ?? [])

@@ -1,0 +1,45 @@
+import { randomUUID } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { ChatRig, stopClock } from '../support/chat-rig.ts'
+
+const settings = { checkpointMs: 1000 }
+
+/** A run in one process that another took for dead, and ended. */
+async function taken() {
+  stopClock()
+  const rig = new ChatRig({ settings })
+  const id = randomUUID()
+  const client = await rig.ready(id)
+  await client.say('m1')
+  const { runId = '' } = client.last('session.status') ?? {}
+  const stream = await rig.model.request(0)
+  stream.say('half')
+  await rig.pass(1500)
+  const other = rig.fork()
+  const watcher = await other.ready(id)
+  rig.store.die()
+  await other.pass(1100)
+  return { rig, other, watcher, id, client, runId, stream }
+}
+
+describe('a run that another process took for dead while it was on', () => {
+  it('I1: ends at its next checkpoint, once, as the other process stored it; nothing is streamed on', async () => {
+    const { rig, other, watcher, id, client, runId, stream } = await taken()
+    expect(stream.signal.aborted).toBe(false)
+    stream.say(', and what nobody keeps')
+    await rig.pass(1100)
+    expect(stream.signal.aborted).toBe(true)
+    expect(client.terminals).toMatchObject([{ type: 'RUN_FINISHED', runId, outcome: { type: 'cancelled' } }])
+    expect(client.last('session.status')).toMatchObject({
+      status: 'interrupted',
+      lastRun: { runId, outcome: 'interrupted' },
+    })
+    expect(client.closedWith).toMatchObject({ code: 1013 })
+    const back = await rig.ready(id)
+    expect(back.last('session.ready')).toMatchObject({ resumed: 'snapshot', lastRun: { outcome: 'interrupted' } })
+    expect(back.last('session.snapshot')?.messages.map(({ content }) => content)).toEqual(['text of m1', 'half'])
+    expect(await watcher.say('m2')).toMatchObject({ state: 'started' })
+    ;(await other.model.request(0)).say('two').stop()
+    expect(await watcher.end()).toMatchObject({ outcome: { type: 'success' } })
+  })
+})
