@@ -140,8 +140,11 @@ function showProgress(session: Session, rows: readonly MessageRow[]): void {
   const first = rows[0]
   if (activity.kind !== 'elsewhere' || first?.runId !== activity.runId) return
   const { history, runId } = activity
-  if (!isMore(rows, history.runRows(runId))) return
-  history.put(rows)
+  const known = history.runRows(runId)
+  // Of a run that is longer than the window the rest is older than it.
+  const inWindow = rows.filter(({ index }) => index >= (known[0]?.index ?? 0))
+  if (!isMore(inWindow, known)) return
+  history.put(inWindow)
   session.log.skip()
   session.announce({ type: 'session.snapshot', ...history.runPage(runId) })
 }

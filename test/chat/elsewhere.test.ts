@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
 import type { LoadedSession, RunRow } from '../../src/ports/store.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
-import { ChatRig, type RigOptions, stopClock } from '../support/chat-rig.ts'
+import { ChatRig, ECHO, type RigOptions, stopClock } from '../support/chat-rig.ts'
 import type { FakeSocket } from '../support/fake-socket.ts'
 import type { MemoryStore } from '../support/memory-store.ts'
 import { deferred, turns } from '../support/turns.ts'
@@ -63,6 +63,31 @@ describe('a session whose run another living process has on', () => {
     await watcher.end()
     await turns()
     expect((await rig.stored(id)).map(({ content }) => content)).toHaveLength(4)
+  })
+
+  it('P-62: is told again only when more was saved, also of a run that is longer than the window', async () => {
+    stopClock()
+    const window = { settings: { ...settings, windowMessages: 3 } }
+    const rig = new ChatRig({ ...window, tools: [ECHO] })
+    const id = randomUUID()
+    const client = await rig.ready(id)
+    await client.say('m1')
+    for (let round = 0; round < 3; round++)
+      (await rig.model.request(round)).call(`t${round}`, 'echo', { text: `r${round}` }).stop('tools')
+    const stream = (await rig.model.request(3)).say('half')
+    await rig.pass(1500)
+    const other = rig.fork(window)
+    const watcher = await other.ready(id)
+    const before = shown(watcher)
+    const snapshots = () =>
+      watcher.frames.filter((frame) => 'type' in frame && frame.type === 'session.snapshot').length
+    const count = snapshots()
+    await other.pass(3100)
+    expect([snapshots(), shown(watcher)]).toEqual([count, before])
+    stream.say(' and more')
+    await rig.pass(1500)
+    await other.pass(1100)
+    expect(shown(watcher)).toEqual(before?.with(-1, 'assistant: half and more'))
   })
 
   it('I1: is told as ended before the next run starts here, also where a write left it in doubt', async () => {
