@@ -60,6 +60,50 @@ export function setChildren(parent: Element, wanted: readonly Element[]): void {
   })
 }
 
+/**
+ * Makes the children of `parent` from the one at `from` on look like `wanted`, keeping the nodes that are of the same kind: what is
+ * selected, focused, pressed or scrolled in them stays so.
+ */
+export function patchChildren(parent: Node, wanted: readonly Node[], from = 0): void {
+  let there = parent.childNodes[from] ?? null
+  for (const node of wanted) {
+    const next = there?.nextSibling ?? null
+    if (there === null) parent.appendChild(node)
+    else if (!patch(there, node)) parent.replaceChild(node, there)
+    there = next
+  }
+  while (there !== null) {
+    const next: ChildNode | null = there.nextSibling
+    there.remove()
+    there = next
+  }
+}
+
+/** Whether `node` could be made to look like `wanted`. */
+function patch(node: Node, wanted: Node): boolean {
+  if (node instanceof Text && wanted instanceof Text) {
+    patchText(node, wanted.data)
+    return true
+  }
+  if (!(node instanceof Element && wanted instanceof Element)) return false
+  if (node.tagName !== wanted.tagName || node.className !== wanted.className) return false
+  // A button says by itself what became of a press on it.
+  if (node.tagName === 'BUTTON') return true
+  for (const name of node.getAttributeNames()) if (!wanted.hasAttribute(name)) node.removeAttribute(name)
+  for (const name of wanted.getAttributeNames()) setAttribute(node, name, wanted.getAttribute(name) ?? undefined)
+  patchChildren(node, [...wanted.childNodes])
+  return true
+}
+
+/** Touches only the end that is another: a selection before it holds. */
+function patchText(node: Text, text: string): void {
+  if (node.data === text) return
+  const { data } = node
+  let same = text.startsWith(data) ? data.length : 0
+  while (same < data.length && data[same] === text[same]) same++
+  node.replaceData(same, data.length - same, text.slice(same))
+}
+
 /** Runs `render` once in the next frame, however often it was asked for. */
 export function frameScheduler(render: () => void): { schedule(): void; cancel(): void } {
   let frame: number | undefined

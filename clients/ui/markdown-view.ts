@@ -1,4 +1,4 @@
-import { el } from './dom.ts'
+import { el, patchChildren } from './dom.ts'
 import { lexMarkdown, renderBlock } from './markdown.ts'
 
 /** Characters of unfinished text up to which it is rendered in every frame; a frame has room for about this much. */
@@ -8,7 +8,8 @@ const SLOW_RENDER_MS = 120
 
 /**
  * Markdown that grows. Blocks that are complete are rendered once; only the last one is rendered again as text arrives, so
- * that a long answer costs no more per token than a short one, and a selection in what is finished holds.
+ * that a long answer costs no more per token than a short one. Its elements stay as far as they can: code that is still being
+ * written can be selected, scrolled and copied.
  */
 export class MarkdownView {
   readonly element = el('div', { class: 'markdown' })
@@ -19,8 +20,8 @@ export class MarkdownView {
   #settled: string[] = []
   /** Characters of them. */
   #settledChars = 0
-  /** What shows the rest. */
-  #tail: readonly Element[] = []
+  /** Elements of them. */
+  #settledElements = 0
   #renderedAt = 0
   #timer: ReturnType<typeof setTimeout> | undefined
 
@@ -43,21 +44,21 @@ export class MarkdownView {
     this.#renderedAt = performance.now()
     if (this.#done && !this.#settledRightly()) this.#reset()
     const { blocks, links } = lexMarkdown(this.#text.slice(this.#settledChars))
-    for (const element of this.#tail) element.remove()
-    this.#tail = []
+    const from = this.#settledElements
     // Blank lines are tokens, too: what counts is the last block with content.
     const last = this.#done ? blocks.length : blocks.findLastIndex((block) => block.type !== 'space')
-    blocks.forEach((block, index) => {
+    const wanted = blocks.flatMap((block, index) => {
       const elements = renderBlock(block, links)
-      this.element.append(...elements)
-      if (index < last) this.#settle(block.raw)
-      else this.#tail = [...this.#tail, ...elements]
+      if (index < last) this.#settle(block.raw, elements.length)
+      return elements
     })
+    patchChildren(this.element, wanted, from)
   }
 
-  #settle(raw: string): void {
+  #settle(raw: string, elements: number): void {
     this.#settled.push(raw)
     this.#settledChars += raw.length
+    this.#settledElements += elements
   }
 
   /** Seldom the end of a text tells what an earlier block was: a link's definition, a rule that was the start of a word. */
@@ -68,9 +69,8 @@ export class MarkdownView {
   }
 
   #reset(): void {
-    this.element.replaceChildren()
-    this.#tail = []
     this.#settled = []
     this.#settledChars = 0
+    this.#settledElements = 0
   }
 }

@@ -8,13 +8,14 @@ import { el } from './dom.ts'
 
 /** Tags that Markdown makes. No images, no forms, nothing that loads or acts. */
 const TAGS =
-  'a b blockquote br code del div em h1 h2 h3 h4 h5 h6 hr i kbd li ol p s span strong sub sup table tbody td th thead tr ul'
-const SAFE_ADDRESS = /^(?:https?:|mailto:)/i
+  'a b blockquote br code del div em h1 h2 h3 h4 h5 h6 hr i kbd li ol p pre s span strong sub sup table tbody td th thead tr ul'
+/** With both slashes: `http:/path` is a path of this site. */
+const SAFE_ADDRESS = /^(?:https?:\/\/|mailto:)/i
 const PURIFY = {
   ALLOWED_TAGS: TAGS.split(' '),
-  ALLOWED_ATTR: ['href', 'start', 'align'],
+  ALLOWED_ATTR: ['href', 'start', 'align', 'lang'],
   // Every attribute has to look like an address but these.
-  ADD_URI_SAFE_ATTR: ['start', 'align'],
+  ADD_URI_SAFE_ATTR: ['start', 'align', 'lang'],
   ALLOWED_URI_REGEXP: SAFE_ADDRESS,
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
@@ -23,6 +24,8 @@ const PURIFY = {
 
 /** Raw HTML that models write as punctuation, and that carries nothing. */
 const HARMLESS_TAG = /^<\/?(?:br|kbd|sub|sup)\s*\/?>$/i
+/** Mathematics as models write it: `\(…\)` and `\[…\]`, whose marks Markdown would take for escaped brackets. */
+const MATHEMATICS = /^(?:\\\([^\0]{1,1000}?\\\)|\\\[[^\0]{1,1000}?\\\](?!\())/
 /** So many marks of quotes and lists in one line are no Markdown that a person reads: it is shown as it was written. */
 const TOO_DEEP = /^(?:[ \t]*(?:>|[-+*][ \t]|\d{1,9}[.)][ \t])){50}/m
 /** Answers are parts of a page that has headings of its own. */
@@ -32,6 +35,13 @@ const DEEPEST_HEADING = 6
 const parser = new Marked({
   gfm: true,
   breaks: true,
+  tokenizer: {
+    // Shown as its source, which is of use only with its marks.
+    escape(src) {
+      const [text] = MATHEMATICS.exec(src) ?? []
+      return text === undefined ? false : { type: 'escape', raw: text, text }
+    },
+  },
   renderer: {
     html: ({ text, block }) => renderHtml(text, block),
     // Behind a raw <script> or <pre>, marked takes texts for HTML that is right as it is.
@@ -49,6 +59,8 @@ const parser = new Marked({
       const shown = escapeHtml(text === '' ? href : text)
       return isSafeAddress(href) ? `<a href="${escapeHtml(href)}">${shown}</a>` : shown
     },
+    // Inside lists and quotes; its frame, which cannot be written as HTML here, takes the place of this.
+    code: ({ text, lang }) => `<pre lang="${escapeHtml(languageOf(lang))}"><code>${escapeHtml(text)}</code></pre>`,
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
     heading({ tokens, depth }) {
       const level = Math.min(DEEPEST_HEADING, depth + HEADING_OFFSET)
@@ -83,8 +95,7 @@ export function renderBlock(block: Token, links: TokensList['links']): readonly 
   const fragment = purify(html)
   if (fragment === null) return [el('p', { class: 'as-written' }, block.raw.trim())]
   for (const link of fragment.querySelectorAll('a')) secureLink(link)
-  // Code inside lists and quotes.
-  for (const pre of fragment.querySelectorAll('pre')) pre.replaceWith(codeFrame(pre.textContent, ''))
+  for (const pre of fragment.querySelectorAll('pre')) pre.replaceWith(codeFrame(pre.textContent, pre.lang))
   for (const table of fragment.querySelectorAll('table')) table.replaceWith(scrollable('Table', table.cloneNode(true)))
   return [...fragment.children]
 }
@@ -107,7 +118,12 @@ function isCode(token: Token): token is Tokens.Code {
 }
 
 function codeBlock({ text, lang }: Tokens.Code): HTMLElement {
-  return codeFrame(text, lang?.trim().split(/\s/)[0] ?? '')
+  return codeFrame(text, languageOf(lang))
+}
+
+/** What stands behind a fence may say more than the language. */
+function languageOf(lang: string | undefined): string {
+  return lang?.trim().split(/\s/)[0] ?? ''
 }
 
 function codeFrame(text: string, language: string): HTMLElement {

@@ -16,7 +16,7 @@ export function findDangers(root: Element): string[] {
     return [
       ...(SAFE_TAGS.has(tag) ? [] : [`<${tag}>`]),
       ...attributes.filter((name) => !SAFE_ATTRIBUTES.has(name)).map((name) => `${tag}[${name}]`),
-      ...(href === null || /^(?:https?:|mailto:)/i.test(href) ? [] : [`href ${href}`]),
+      ...(href === null || /^(?:https?:\/\/|mailto:)/i.test(href) ? [] : [`href ${href}`]),
     ]
   })
 }
@@ -57,6 +57,9 @@ export const ATTACKS = [
   '[x](blob:https://ok.example/1)',
   '[x](//evil.example)',
   '[x](/v1/sessions)',
+  '[x](http:/v1/sessions)',
+  '[x](https:v1/sessions)',
+  '<http:/v1/sessions>',
   '[x](https://ok.example "\\" onmouseover=\\"alert(1)")',
   '<javascript:alert(1)>',
   '![x](javascript:alert(1))',
