@@ -4,6 +4,7 @@ import { iconButton } from '../ui/buttons.ts'
 import { Chat } from '../ui/chat.ts'
 import { askForSettings, askForText, askToConfirm } from '../ui/dialogs.ts'
 import { el } from '../ui/dom.ts'
+import { hasKeyboard } from '../ui/keys.ts'
 import { SessionList } from '../ui/session-list.ts'
 import { SessionNotes } from '../ui/session-notes.ts'
 import { SessionShelf, type ShelvedSession } from '../ui/session-shelf.ts'
@@ -72,8 +73,7 @@ export class Page {
   /** Puts the page on the screen. */
   show(parent: HTMLElement): void {
     parent.append(this.element)
-    // Where there is a keyboard, one can write at once; elsewhere it would jump up over the page.
-    if (matchMedia('(hover: hover)').matches) this.#open.chat.focus()
+    if (hasKeyboard()) this.#open.chat.focus()
   }
 
   #listen(): void {
@@ -103,7 +103,7 @@ export class Page {
       this.#open.leave()
       this.#open = this.#start(id)
     }
-    this.#open.chat.focus()
+    this.#open.chat.goOn()
   }
 
   #start(id: string): Open {
@@ -184,6 +184,7 @@ export class Page {
   async #rename(session: ShelvedSession): Promise<void> {
     const words = { title: 'Rename conversation', label: 'Title', value: session.title ?? '' }
     const title = await askForText(this.element, words)
+    this.#list.focus(session.id, 'rename')
     if (title === undefined) return
     const outcome = await this.#api.rename(session.id, title)
     if (!outcome.ok) return this.#open.chat.showFault(`Not renamed: ${outcome.message}.`)
@@ -197,6 +198,7 @@ export class Page {
       text: `“${session.title ?? 'Untitled conversation'}” will be gone for everyone who has it open, and cannot be brought back.`,
       act: 'Delete',
     })
+    this.#list.focus(session.id, 'remove')
     if (!sure) return
     const outcome = await this.#api.delete(session.id)
     // What the server does not have is as good as deleted.

@@ -2,7 +2,7 @@ import { MAX_TITLE_LENGTH } from '../../src/protocol/limits.ts'
 import type { Conversation } from '../core/conversation.ts'
 import { iconButton } from './buttons.ts'
 import { el, setText } from './dom.ts'
-import { isPlainEnter } from './keys.ts'
+import { isComposing, isPlainEnter } from './keys.ts'
 
 export type HeaderOptions = {
   readonly untitled: string
@@ -47,20 +47,27 @@ export class ChatHeader {
   #startRename(): void {
     const input = el('input', { class: 'title-input', 'aria-label': 'Title', maxlength: MAX_TITLE_LENGTH })
     input.value = this.#title.textContent
+    let done = false
     const finish = (): void => {
-      if (!input.isConnected) return
+      // Before it leaves the page: that takes its focus away, which would save it.
+      done = true
       this.#name.replaceChildren(this.#title, this.#rename)
     }
     const save = (): void => {
-      const title = input.value.trim()
-      if (input.isConnected && title !== '' && title !== this.#title.textContent) this.#options.rename(title)
+      if (done) return
       finish()
+      const title = input.value.trim()
+      if (title !== '' && title !== this.#title.textContent) this.#options.rename(title)
     }
     input.addEventListener('blur', save)
     input.addEventListener('keydown', (event) => {
-      if (event.key === 'Escape') finish()
-      if (isPlainEnter(event)) save()
-      if (event.key === 'Escape' || event.key === 'Enter') this.#rename.focus()
+      const isEscape = event.key === 'Escape' && !isComposing(event)
+      if (!isEscape && !isPlainEnter(event)) return
+      // The widget's panel would take Escape for itself.
+      event.preventDefault()
+      if (isEscape) finish()
+      else save()
+      this.#rename.focus()
     })
     this.#name.replaceChildren(input)
     input.focus()

@@ -8,6 +8,7 @@ import { ChatHeader } from './chat-header.ts'
 import { Composer } from './composer.ts'
 import { el, frameScheduler, holdsFocus, rootOf, setText } from './dom.ts'
 import type { EntryActions } from './entry-view.ts'
+import { hasKeyboard } from './keys.ts'
 import { QueueList } from './queue-list.ts'
 import type { SessionNotes } from './session-notes.ts'
 import { Transcript } from './transcript.ts'
@@ -41,6 +42,8 @@ export class Chat {
   readonly #older: HTMLButtonElement
   readonly #frames = frameScheduler(() => this.#render(this.#client.state))
   readonly #unsubscribe: () => void
+  /** An answer was asked for again, and the server has not said yes or no. */
+  #retries = false
   readonly element: HTMLElement
 
   constructor(options: ChatOptions) {
@@ -56,7 +59,7 @@ export class Chat {
     this.#banner = new Banner({ retry: () => client.connect(), ...options.remedies })
     this.#older = textButton('Show earlier messages', () => void this.#report(client.loadOlder()), { hidden: true })
     this.#welcome = new Welcome(options.greeting, (text) => this.#send(text))
-    this.#transcript = new Transcript(this.#actions(), [this.#older, this.#welcome.element])
+    this.#transcript = new Transcript(this.#actions(), [this.#older, this.#welcome.element], () => this.goOn())
     this.#queue = new QueueList((runId) => void this.#report(client.removeQueued(runId)))
     this.#composer = new Composer({
       send: (text) => this.#send(text),
@@ -83,6 +86,12 @@ export class Chat {
 
   focus(): void {
     this.#composer.focus()
+  }
+
+  /** Gives the focus to where one goes on: to the field where there is a keyboard, else to the transcript. */
+  goOn(): void {
+    if (hasKeyboard()) this.#composer.focus()
+    else this.#transcript.focus()
   }
 
   /** Says in the composer what went wrong with something that was asked for elsewhere. */
@@ -139,11 +148,26 @@ export class Chat {
     if (last?.kind === 'user' && last.delivery === undefined) this.#transcript.edit(last.id)
   }
 
+  #edit(messageId: string, text: string): Outcome {
+    const outcome = this.#client.edit(messageId, text)
+    this.#showOutcome(outcome)
+    if (outcome.ok) this.goOn()
+    return outcome
+  }
+
+  /** A second press of a double click asks for nothing more. */
+  async #retry(runId: string): Promise<void> {
+    if (this.#retries || this.#client.state.conversation.status === 'processing') return
+    this.#retries = true
+    await this.#report(this.#client.retry(runId))
+    this.#retries = false
+  }
+
   #actions(): EntryActions {
     const client = this.#client
     return {
-      retry: (runId) => void this.#report(client.retry(runId)),
-      edit: (messageId, text) => void this.#report(Promise.resolve(client.edit(messageId, text))),
+      retry: (runId) => void this.#retry(runId),
+      edit: (messageId, text) => this.#edit(messageId, text),
       decide: (call, approved) =>
         void this.#report(
           call.state === 'asks' ? client.decide(call.callId, approved) : client.declineCall(call.callId),
@@ -158,7 +182,10 @@ export class Chat {
   }
 
   async #report(asked: Promise<Outcome>): Promise<void> {
-    const outcome = await asked
+    this.#showOutcome(await asked)
+  }
+
+  #showOutcome(outcome: Outcome): void {
     this.#composer.showFault(outcome.ok ? '' : `${outcome.message}.`)
   }
 }

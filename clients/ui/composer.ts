@@ -1,7 +1,7 @@
 import type { Outcome } from '../core/outcome.ts'
-import { el, rootOf, setAttribute, setText } from './dom.ts'
+import { el, holdsFocus, setAttribute, setText } from './dom.ts'
 import { icon } from './icons.ts'
-import { isComposing, isPlainEnter } from './keys.ts'
+import { hasKeyboard, isComposing, isPlainEnter } from './keys.ts'
 
 export type ComposerState = {
   readonly busy: boolean
@@ -86,11 +86,11 @@ export class Composer {
   }
 
   update({ busy, stopping, canStop, status }: ComposerState): void {
-    const hadFocus = this.#stop === rootOf(this.#stop).activeElement
+    // A button that has done its work must not take the focus with it.
+    const leaves = holdsFocus(this.#stop) && (stopping || !canStop)
     this.#stop.hidden = !canStop
-    // A button that goes away must not take the focus with it.
-    if (hadFocus && !canStop) this.focus()
     this.#stop.disabled = stopping
+    if (leaves && hasKeyboard()) this.focus()
     setAttribute(this.#stop, 'aria-label', stopping ? 'Stopping' : 'Stop')
     const placeholder = busy ? PLACEHOLDER_BUSY : PLACEHOLDER
     if (this.#input.placeholder !== placeholder) this.#input.placeholder = placeholder
@@ -164,9 +164,12 @@ export class Composer {
 
   /** As high as its text; the style sheet says where it ends. */
   #fit(): void {
+    // While it is measured nothing beside it may grow: the transcript would scroll.
+    this.element.style.minHeight = `${this.element.offsetHeight}px`
     this.#input.style.height = 'auto'
     const { scrollHeight } = this.#input
     // Not on the page yet: it has no height to go by.
     if (scrollHeight > 0) this.#input.style.height = `${scrollHeight}px`
+    this.element.style.minHeight = ''
   }
 }

@@ -22,6 +22,8 @@ export async function askForText(
 ): Promise<string | undefined> {
   return await show<string>(parent, words.title, (finish) => {
     const input = el('input', { name: 'text', value: words.value, maxlength: MAX_TITLE_LENGTH, required: true })
+    // Who types replaces it.
+    input.addEventListener('focus', () => input.select(), { once: true })
     return {
       body: [el('label', { class: 'field' }, el('span', {}, words.label), input)],
       act: el('button', { type: 'submit', class: 'button primary' }, 'Save'),

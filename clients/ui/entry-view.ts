@@ -1,4 +1,5 @@
 import type { Entry, ToolEntry } from '../core/entries.ts'
+import type { Outcome } from '../core/outcome.ts'
 
 /** What shows one entry, for as long as the entry is there. */
 export interface EntryView<E extends Entry = Entry> {
@@ -17,7 +18,8 @@ export type EntryContext = {
 /** What can be done from an entry. */
 export interface EntryActions {
   retry(runId: string): void
-  edit(messageId: string, text: string): void
+  /** A failure changes nothing: what was written is still the person's. */
+  edit(messageId: string, text: string): Outcome
   /** Lets a tool's call be made, or not. */
   decide(call: ToolEntry, approved: boolean): void
   resend(messageId: string): void

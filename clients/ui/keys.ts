@@ -7,6 +7,11 @@ export function isPlainEnter(event: KeyboardEvent): boolean {
   return event.key === 'Enter' && isPlain && !isComposing(event)
 }
 
+/** Whether the focus may go into a field unasked: where there is no keyboard, one would jump up over the page. */
+export function hasKeyboard(): boolean {
+  return matchMedia('(hover: hover)').matches
+}
+
 /** The key is the input method's. */
 export function isComposing(event: KeyboardEvent): boolean {
   return event.isComposing || event.keyCode === TAKEN_KEY_CODE

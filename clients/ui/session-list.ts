@@ -1,7 +1,7 @@
 import { iconButton } from './buttons.ts'
 import { el, holdsFocus, setChildren } from './dom.ts'
 import { icon } from './icons.ts'
-import { SessionRow, type SessionRowActions } from './session-row.ts'
+import { SessionRow, type SessionRowActions, type SessionRowButton } from './session-row.ts'
 import type { ShelvedSession } from './session-shelf.ts'
 
 export type SessionListActions = SessionRowActions & {
@@ -67,8 +67,13 @@ export class SessionList {
     if (focused === undefined || holdsFocus(focused.control)) return
     // Its row has moved, which takes the focus away; where it is gone, what begins a new one has it.
     if (!this.#list.contains(focused.control)) return this.#create.focus()
-    focused.row.controls[0].focus()
-    focused.control.focus()
+    focused.row.focus(focused.control)
+  }
+
+  /** Gives the focus back to a button that a dialog took it from: hidden meanwhile, it could not have it at once. */
+  focus(id: string, button: SessionRowButton): void {
+    const row = this.#rows.get(id)
+    row?.focus(row.button(button))
   }
 
   #focused(): { readonly row: SessionRow; readonly control: HTMLElement } | undefined {

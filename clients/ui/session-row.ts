@@ -8,6 +8,8 @@ export type SessionRowActions = {
   readonly remove: (session: ShelvedSession) => void
 }
 
+export type SessionRowButton = 'rename' | 'remove'
+
 /** One conversation in the list. Its elements stay while it does: a press is lost when what was pressed is replaced before it ends. */
 export class SessionRow {
   readonly #link: HTMLAnchorElement
@@ -30,9 +32,19 @@ export class SessionRow {
     this.element = el('li', {}, this.#link, el('span', { class: 'session-actions' }, this.#rename, this.#remove))
   }
 
-  /** In the order in which Tab reaches them. The buttons can be focused only while the focus is in the row. */
+  button(name: SessionRowButton): HTMLElement {
+    return name === 'rename' ? this.#rename : this.#remove
+  }
+
+  /** In the order in which Tab reaches them. */
   get controls(): readonly [HTMLElement, ...HTMLElement[]] {
     return [this.#link, this.#rename, this.#remove]
+  }
+
+  /** The link first: the buttons can be focused only while the focus is in the row. */
+  focus(control: HTMLElement): void {
+    this.#link.focus()
+    control.focus()
   }
 
   update(session: ShelvedSession, isCurrent: boolean): void {

@@ -35,9 +35,12 @@ export class Transcript {
   #follows = true
   /** Pixels, when the reader or this last scrolled. */
   #scrollTop = 0
+  /** Pixels of it that are seen. */
+  #height = 0
   #firstId: string | undefined
 
-  constructor(actions: EntryActions, top: readonly HTMLElement[]) {
+  /** `onJump`: the newest was asked for, and what had the focus goes away. */
+  constructor(actions: EntryActions, top: readonly HTMLElement[], onJump: () => void) {
     this.#actions = actions
     this.#top.append(...top)
     this.#scroller = el(
@@ -48,14 +51,16 @@ export class Transcript {
     )
     this.#jump = el(
       'button',
-      { type: 'button', class: 'jump', hidden: true, onclick: () => this.toEnd() },
+      { type: 'button', class: 'jump', hidden: true, onclick: () => this.#jumpToEnd(onJump) },
       icon('down'),
       'Latest',
     )
     this.element = el('div', { class: 'transcript-frame' }, this.#scroller, this.#jump)
     this.#scroller.addEventListener('scroll', () => this.#onScroll(), { passive: true })
-    // What grows without us (a fold that opens, a window that turns) must not leave the end behind.
-    new ResizeObserver(() => this.#keepPlace()).observe(this.#column)
+    // What grows without us (a fold that opens, a window that turns, what is written below) must not leave the end behind.
+    const sizes = new ResizeObserver(() => this.#onResize())
+    sizes.observe(this.#column)
+    sizes.observe(this.#scroller)
   }
 
   update(entries: readonly Entry[], context: EntryContext): void {
@@ -79,6 +84,11 @@ export class Transcript {
     this.#keepPlace()
   }
 
+  #jumpToEnd(onJump: () => void): void {
+    this.toEnd()
+    onJump()
+  }
+
   focus(): void {
     this.#scroller.focus({ preventScroll: true })
   }
@@ -89,12 +99,23 @@ export class Transcript {
   }
 
   #keepPlace(): void {
-    if (this.#follows) this.#scroller.scrollTop = this.#scroller.scrollHeight
+    if (this.#follows) {
+      this.#scroller.scrollTop = this.#scroller.scrollHeight
+      this.#scrollTop = this.#scroller.scrollTop
+    }
     this.#jump.hidden = this.#follows
+  }
+
+  #onResize(): void {
+    this.#height = this.#scroller.clientHeight
+    this.#keepPlace()
   }
 
   #onScroll(): void {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller
+    // Not the reader: this put it there, or it moved because its size changed.
+    if (scrollTop === this.#scrollTop) return
+    if (clientHeight !== this.#height) return this.#onResize()
     // Who moves up wants to read, however small the step: while an answer comes they would be taken back at once.
     const isUp = scrollTop < this.#scrollTop
     this.#scrollTop = scrollTop

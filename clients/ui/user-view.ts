@@ -1,7 +1,7 @@
 import type { Delivery } from '../core/conversation.ts'
 import type { UserEntry } from '../core/entries.ts'
 import { copyButton, iconButton, textButton } from './buttons.ts'
-import { el, setChildren, setText } from './dom.ts'
+import { el, rootOf, setChildren, setText } from './dom.ts'
 import type { EntryActions, EntryContext, EntryView } from './entry-view.ts'
 import { isComposing, isPlainEnter } from './keys.ts'
 import { TimeLabel } from './time-label.ts'
@@ -68,20 +68,26 @@ export class UserView implements EntryView<UserEntry> {
     const { id, text } = this.#entry
     const input = el('textarea', { 'aria-label': 'Edit message', rows: 3 })
     input.value = text
-    const finish = (): void => {
+    const before = rootOf(this.element).activeElement
+    const close = (): void => {
       this.#editor = undefined
       this.#arrange()
-      this.#edit.focus()
+    }
+    const cancel = (): void => {
+      close()
+      // Back to where it was opened from.
+      if (before instanceof HTMLElement && before !== document.body && before.isConnected) before.focus()
+      else this.#edit.focus()
     }
     const save = (): void => {
-      finish()
-      if (input.value.trim() !== '' && input.value !== text) this.#actions.edit(id, input.value)
+      if (input.value.trim() === '' || input.value === text) cancel()
+      else if (this.#actions.edit(id, input.value).ok) close()
     }
     input.addEventListener('keydown', (event) => {
       if (event.key === 'Escape' && !isComposing(event)) {
         // The widget's panel would take it for itself.
         event.preventDefault()
-        finish()
+        cancel()
       }
       if (!isPlainEnter(event)) return
       event.preventDefault()
@@ -95,7 +101,7 @@ export class UserView implements EntryView<UserEntry> {
       el(
         'div',
         { class: 'button-row' },
-        textButton('Cancel', finish),
+        textButton('Cancel', cancel),
         textButton('Send', save, { class: 'button primary' }),
       ),
     )

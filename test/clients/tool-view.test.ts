@@ -1,12 +1,13 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from 'vitest'
 import type { ToolEntry } from '../../clients/core/entries.ts'
+import { DONE } from '../../clients/core/outcome.ts'
 import type { EntryActions } from '../../clients/ui/entry-view.ts'
 import { ToolView } from '../../clients/ui/tool-view.ts'
 
 const NO_ACTIONS: EntryActions = {
   retry: () => undefined,
-  edit: () => undefined,
+  edit: () => DONE,
   decide: () => undefined,
   resend: () => undefined,
   discard: () => undefined,
