@@ -1,5 +1,5 @@
 import type { ClientState, ParleyClient } from '../core/client.ts'
-import { sendsBehind, toEntries } from '../core/entries.ts'
+import { type Entry, sendsBehind, toEntries } from '../core/entries.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { Announcer } from './announcer.ts'
 import { Banner, type Remedies } from './banner.ts'
@@ -116,7 +116,7 @@ export class Chat {
   }
 
   #update({ connection, conversation, loadingOlder }: ClientState): void {
-    const entries = toEntries(conversation)
+    const entries = toEntries(conversation).map((entry) => this.#asSeenHere(entry))
     const busy = conversation.status === 'processing'
     const waiting = conversation.sends.filter((send) => send.delivery.state === 'waiting').length
     this.#header.update(conversation)
@@ -126,7 +126,7 @@ export class Chat {
     setText(this.#older, loadingOlder ? 'Loading…' : 'Show earlier messages')
     const isKnown = conversation.model !== undefined
     this.#welcome.update(isKnown && entries.length === 0, conversation.model)
-    this.#transcript.update(entries, { busy })
+    this.#transcript.update(entries, { busy, refused: connection.phase === 'refused' })
     this.#queue.update(conversation.queue, sendsBehind(conversation))
     this.#composer.update({
       busy,
@@ -135,6 +135,12 @@ export class Chat {
       status: statusOf({ connection, conversation, loadingOlder }),
     })
     this.#announcer.update(conversation, entries)
+  }
+
+  /** A call that waits for a page which has its tool is being made where this is that page. */
+  #asSeenHere(entry: Entry): Entry {
+    const isOwn = entry.kind === 'tool' && entry.state === 'elsewhere' && this.#client.executes(entry.name)
+    return isOwn ? { ...entry, state: 'running' } : entry
   }
 
   #send(text: string): Outcome {

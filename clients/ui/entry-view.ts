@@ -13,6 +13,8 @@ export interface EntryView<E extends Entry = Entry> {
 export type EntryContext = {
   /** A run is on: what starts another one has to wait. */
   readonly busy: boolean
+  /** There is no connection, and none will be made by itself. */
+  readonly refused: boolean
 }
 
 /** What can be done from an entry. */

@@ -10,7 +10,7 @@ import { TimeLabel } from './time-label.ts'
 export class UserView implements EntryView<UserEntry> {
   readonly element = el('article', { class: 'entry user', 'aria-label': 'You' })
   readonly #actions: EntryActions
-  readonly #bubble = el('div', { class: 'bubble' })
+  readonly #bubble = el('div', { class: 'bubble', dir: 'auto' })
   readonly #note = el('div', { class: 'delivery' })
   readonly #tools = el('div', { class: 'entry-actions' })
   readonly #when = new TimeLabel()
@@ -29,12 +29,12 @@ export class UserView implements EntryView<UserEntry> {
     )
   }
 
-  update(entry: UserEntry, _context: EntryContext): void {
+  update(entry: UserEntry, { refused }: EntryContext): void {
     this.#entry = entry
     setText(this.#bubble, entry.text)
     this.#when.set(entry.createdAt)
     this.element.classList.toggle('on-its-way', entry.delivery !== undefined)
-    this.#showDelivery(entry.delivery)
+    this.#showDelivery(entry.delivery, refused)
     this.#arrange()
   }
 
@@ -44,14 +44,16 @@ export class UserView implements EntryView<UserEntry> {
     else setChildren(this.element, [this.#bubble, delivery === undefined ? this.#tools : this.#note])
   }
 
-  #showDelivery(delivery: Delivery | undefined): void {
-    const key = delivery === undefined ? '' : `${delivery.state}${delivery.state === 'failed' ? delivery.message : ''}`
+  #showDelivery(delivery: Delivery | undefined, refused: boolean): void {
+    const key =
+      delivery === undefined ? '' : `${delivery.state}${refused}${delivery.state === 'failed' ? delivery.message : ''}`
     if (this.#note.dataset['key'] === key) return
     this.#note.dataset['key'] = key
     this.#note.classList.toggle('failed', delivery?.state === 'failed')
     if (delivery === undefined) return
     if (delivery.state !== 'failed') {
-      setText(this.#note, DELIVERY_TEXTS[delivery.state])
+      // What stands above the conversation says why, and what can be done.
+      setText(this.#note, refused && delivery.state === 'waiting' ? NOT_SENT : DELIVERY_TEXTS[delivery.state])
       return
     }
     const { id } = this.#entry
@@ -66,7 +68,7 @@ export class UserView implements EntryView<UserEntry> {
   startEdit(): void {
     if (this.#editor !== undefined) return
     const { id, text } = this.#entry
-    const input = el('textarea', { 'aria-label': 'Edit message', rows: 3 })
+    const input = el('textarea', { 'aria-label': 'Edit message', rows: 3, dir: 'auto' })
     input.value = text
     const before = rootOf(this.element).activeElement
     const close = (): void => {
@@ -111,6 +113,7 @@ export class UserView implements EntryView<UserEntry> {
   }
 }
 
+const NOT_SENT = 'Not sent: there is no connection'
 const DELIVERY_TEXTS = {
   waiting: 'Waiting for the connection; it will be sent',
   sending: 'Sending…',

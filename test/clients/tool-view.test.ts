@@ -24,9 +24,11 @@ const CALL: ToolEntry = {
   state: 'running',
 }
 
+const IDLE = { busy: false, refused: false }
+
 function show(...entries: readonly ToolEntry[]): ToolView {
   const view = new ToolView(CALL, NO_ACTIONS)
-  for (const entry of entries) view.update(entry, { busy: false })
+  for (const entry of entries) view.update(entry, IDLE)
   return view
 }
 
@@ -38,7 +40,7 @@ describe('a call of a tool on the screen', () => {
     const view = show(CALL, { ...CALL, state: 'done', result: '{"b":2}' })
     expect(part(view, 'Arguments')).toBe('{\n  "a": [\n    1\n  ]\n}')
     expect(part(view, 'Result')).toBe('{\n  "b": 2\n}')
-    view.update({ ...CALL, state: 'failed', result: 'No', error: 'No' }, { busy: false })
+    view.update({ ...CALL, state: 'failed', result: 'No', error: 'No' }, IDLE)
     expect(part(view, 'Result')).toBe('No')
   })
 
