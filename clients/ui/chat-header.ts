@@ -17,7 +17,7 @@ export type HeaderOptions = {
 /** The conversation's title, which can be changed, and the choice of models where there is one. */
 export class ChatHeader {
   readonly #options: HeaderOptions
-  readonly #title = el('h1', { class: 'title' })
+  readonly #title = el('h1', { class: 'title', dir: 'auto' })
   readonly #rename: HTMLButtonElement
   readonly #name: HTMLElement
   readonly #models = el('select', { class: 'models', 'aria-label': 'Model', hidden: true })
@@ -45,7 +45,7 @@ export class ChatHeader {
   }
 
   #startRename(): void {
-    const input = el('input', { class: 'title-input', 'aria-label': 'Title', maxlength: MAX_TITLE_LENGTH })
+    const input = el('input', { class: 'title-input', 'aria-label': 'Title', dir: 'auto', maxlength: MAX_TITLE_LENGTH })
     input.value = this.#title.textContent
     let done = false
     const finish = (): void => {

@@ -32,6 +32,7 @@ export class Composer {
   readonly #input = el('textarea', {
     class: 'composer-input',
     rows: 1,
+    dir: 'auto',
     'aria-label': 'Message',
     placeholder: PLACEHOLDER,
     enterkeyhint: 'send',

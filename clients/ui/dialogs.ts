@@ -21,7 +21,13 @@ export async function askForText(
   words: { readonly title: string; readonly label: string; readonly value: string },
 ): Promise<string | undefined> {
   return await show<string>(parent, words.title, (finish) => {
-    const input = el('input', { name: 'text', value: words.value, maxlength: MAX_TITLE_LENGTH, required: true })
+    const input = el('input', {
+      name: 'text',
+      dir: 'auto',
+      value: words.value,
+      maxlength: MAX_TITLE_LENGTH,
+      required: true,
+    })
     // Who types replaces it.
     input.addEventListener('focus', () => input.select(), { once: true })
     return {

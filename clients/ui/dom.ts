@@ -87,10 +87,14 @@ function patch(node: Node, wanted: Node): boolean {
   }
   if (!(node instanceof Element && wanted instanceof Element)) return false
   if (node.tagName !== wanted.tagName || node.className !== wanted.className) return false
+  const names = node.getAttributeNames()
+  if (names.join() !== wanted.getAttributeNames().join()) return false
   // A button says by itself what became of a press on it.
   if (node.tagName === 'BUTTON') return true
-  for (const name of node.getAttributeNames()) if (!wanted.hasAttribute(name)) node.removeAttribute(name)
-  for (const name of wanted.getAttributeNames()) setAttribute(node, name, wanted.getAttribute(name) ?? undefined)
+  for (const name of names) {
+    const value = wanted.getAttribute(name)
+    if (value !== null && value !== node.getAttribute(name)) node.setAttribute(name, value)
+  }
   patchChildren(node, [...wanted.childNodes])
   return true
 }

@@ -13,9 +13,9 @@ const TAGS =
 const SAFE_ADDRESS = /^(?:https?:\/\/|mailto:)/i
 const PURIFY = {
   ALLOWED_TAGS: TAGS.split(' '),
-  ALLOWED_ATTR: ['href', 'start', 'align', 'lang'],
+  ALLOWED_ATTR: ['href', 'start', 'align', 'lang', 'dir'],
   // Every attribute has to look like an address but these.
-  ADD_URI_SAFE_ATTR: ['start', 'align', 'lang'],
+  ADD_URI_SAFE_ATTR: ['start', 'align', 'lang', 'dir'],
   ALLOWED_URI_REGEXP: SAFE_ADDRESS,
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
@@ -61,6 +61,7 @@ const parser = new Marked({
     },
     // Inside lists and quotes; its frame, which cannot be written as HTML here, takes the place of this.
     code: ({ text, lang }) => `<pre lang="${escapeHtml(languageOf(lang))}"><code>${escapeHtml(text)}</code></pre>`,
+    codespan: ({ text }) => `<code dir="ltr">${escapeHtml(text)}</code>`,
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
     heading({ tokens, depth }) {
       const level = Math.min(DEEPEST_HEADING, depth + HEADING_OFFSET)
@@ -97,7 +98,9 @@ export function renderBlock(block: Token, links: TokensList['links']): readonly 
   for (const link of fragment.querySelectorAll('a')) secureLink(link)
   for (const pre of fragment.querySelectorAll('pre')) pre.replaceWith(codeFrame(pre.textContent, pre.lang))
   for (const table of fragment.querySelectorAll('table')) table.replaceWith(scrollable('Table', table.cloneNode(true)))
-  return [...fragment.children]
+  const elements = [...fragment.children]
+  for (const element of elements) element.setAttribute('dir', 'auto')
+  return elements
 }
 
 /** Null, whatever DOMPurify's types say, where the page's trusted types leave it no way to read HTML. */
@@ -127,7 +130,7 @@ function languageOf(lang: string | undefined): string {
 }
 
 function codeFrame(text: string, language: string): HTMLElement {
-  const code = el('code', {}, text)
+  const code = el('code', { dir: 'ltr' }, text)
   const head = el(
     'div',
     { class: 'code-head' },
@@ -135,8 +138,9 @@ function codeFrame(text: string, language: string): HTMLElement {
     copyButton('Copy code', () => code.textContent),
   )
   const name = language === '' ? 'Code' : `Code in ${language}`
-  // Reachable by keyboard, because it scrolls.
-  return el('div', { class: 'code' }, head, el('pre', { tabindex: 0, role: 'region', 'aria-label': name }, code))
+  // Reachable by keyboard, because it scrolls. Code runs from the left, whatever the text around it does.
+  const body = el('pre', { dir: 'ltr', tabindex: 0, role: 'region', 'aria-label': name }, code)
+  return el('div', { class: 'code', dir: 'ltr' }, head, body)
 }
 
 function scrollable(name: string, content: Node): HTMLElement {

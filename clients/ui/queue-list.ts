@@ -44,5 +44,5 @@ export class QueueList {
 }
 
 function row(text: string, button?: HTMLButtonElement): HTMLElement {
-  return el('li', {}, icon('clock'), el('span', { class: 'queue-text' }, text), button)
+  return el('li', {}, icon('clock'), el('span', { class: 'queue-text', dir: 'auto' }, text), button)
 }

@@ -6,7 +6,7 @@ import { icon } from './icons.ts'
 /** What the model thought before it answered: one line, and all of it for who opens it. */
 export class ReasoningView implements EntryView<ReasoningEntry> {
   readonly #label = el('span', { class: 'fold-label' })
-  readonly #body = el('div', { class: 'fold-body reasoning-text' })
+  readonly #body = el('div', { class: 'fold-body reasoning-text', dir: 'auto' })
   readonly #details = el(
     'details',
     { class: 'fold reasoning' },

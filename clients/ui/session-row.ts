@@ -20,7 +20,7 @@ export class SessionRow {
 
   constructor(session: ShelvedSession, actions: SessionRowActions) {
     this.#session = session
-    this.#link = el('a', { href: `#${session.id}` })
+    this.#link = el('a', { href: `#${session.id}`, dir: 'auto' })
     this.#link.addEventListener('click', (event) => {
       // With a modifier it is a link like any other, into a new tab.
       if (event.metaKey || event.ctrlKey || event.shiftKey) return

@@ -1,7 +1,7 @@
 import { isDeeperThan } from '../../src/protocol/codec.ts'
 import type { ToolEntry, ToolState } from '../core/entries.ts'
 import { textButton } from './buttons.ts'
-import { el, setText } from './dom.ts'
+import { el, setAttribute, setText } from './dom.ts'
 import type { EntryActions, EntryContext, EntryView } from './entry-view.ts'
 import { icon } from './icons.ts'
 
@@ -26,9 +26,9 @@ export class ToolView implements EntryView<ToolEntry> {
   readonly #name = el('code', { class: 'tool-name' })
   readonly #preview = el('span', { class: 'tool-preview' })
   readonly #state = el('span', { class: 'tool-state' })
-  readonly #arguments = el('pre', { tabindex: 0, 'aria-label': 'Arguments' })
+  readonly #arguments = el('pre', { tabindex: 0, dir: 'ltr', 'aria-label': 'Arguments' })
   readonly #resultLabel = el('div', { class: 'tool-heading' })
-  readonly #result = el('pre', { tabindex: 0, 'aria-label': 'Result' })
+  readonly #result = el('pre', { tabindex: 0, dir: 'ltr', 'aria-label': 'Result' })
   readonly #resultPart = el('div', { hidden: true }, this.#resultLabel, this.#result)
   readonly #details = el(
     'details',
@@ -68,6 +68,7 @@ export class ToolView implements EntryView<ToolEntry> {
     // Called for every token of an answer; what it shows is much and seldom changes.
     if (before?.state === state && before.arguments === entry.arguments && before.result === entry.result) return
     setText(this.#name, entry.name)
+    setAttribute(this.#name, 'title', entry.name)
     setText(this.#preview, previewOf(entry))
     setText(this.#state, STATES[state])
     this.#details.dataset['state'] = state

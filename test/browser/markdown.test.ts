@@ -106,6 +106,25 @@ describeWith('chromium', 'Markdown of a model, in a browser,', () => {
     await page.close()
   })
 
+  it('runs each block from where its text begins, and code from the left', async () => {
+    const page = await open(browser)
+    const blocks = [
+      '## עברית',
+      'مرحبا بك في Parley! `a = 1`',
+      '1. البند',
+      '> اقتباس',
+      '| اسم |\n|---|\n| واحد |',
+      'Plain',
+      '```\nاسم\n```',
+    ]
+    await show(page, blocks.join('\n\n'), true)
+    const directions = await page
+      .locator('h4, p, li, td, code')
+      .evaluateAll((all) => all.map((each) => `${each.tagName} ${getComputedStyle(each).direction}`))
+    expect(directions).toEqual(['H4 rtl', 'P rtl', 'CODE ltr', 'LI rtl', 'P rtl', 'TD rtl', 'P ltr', 'CODE ltr'])
+    await page.close()
+  })
+
   it('keeps a selection in code to its end', async () => {
     const page = await open(browser)
     await show(page, '```js\nconst a = 1\n')

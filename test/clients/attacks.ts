@@ -4,7 +4,9 @@ const SAFE_TAGS = new Set(
   ),
 )
 const SAFE_ATTRIBUTES = new Set(
-  'align aria-hidden aria-label class d focusable href rel role start tabindex target title type viewbox'.split(' '),
+  'align aria-hidden aria-label class d dir focusable href rel role start tabindex target title type viewbox'.split(
+    ' ',
+  ),
 )
 
 /** What in `root` could run, load, send, style or navigate elsewhere than to the web. */
@@ -13,9 +15,11 @@ export function findDangers(root: Element): string[] {
     const tag = element.tagName.toLowerCase()
     const attributes = element.getAttributeNames().map((name) => name.toLowerCase())
     const href = element.getAttribute('href')
+    const dir = element.getAttribute('dir')
     return [
       ...(SAFE_TAGS.has(tag) ? [] : [`<${tag}>`]),
       ...attributes.filter((name) => !SAFE_ATTRIBUTES.has(name)).map((name) => `${tag}[${name}]`),
+      ...(dir === null || dir === 'auto' || dir === 'ltr' ? [] : [`dir ${dir}`]),
       ...(href === null || /^(?:https?:\/\/|mailto:)/i.test(href) ? [] : [`href ${href}`]),
     ]
   })
