@@ -122,6 +122,7 @@ describeWith('chromium', 'the places of things on the page', () => {
       .evaluateAll((all) => all.filter((each) => each.checkVisibility()).map((each) => each.outerHTML))
     expect(pressed).toEqual([])
     expect(await anna.questionTexts.first().isVisible()).toBe(true)
+    expect(await log(anna).evaluate((each) => each.clientWidth)).toBeGreaterThan(1000)
     await anna.leaveContent()
   })
 
