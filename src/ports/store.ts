@@ -161,7 +161,6 @@ export type HistoryPage = { readonly messages: readonly MessageRow[]; readonly h
 
 /** Where a list of sessions goes on: `updatedAt` of the last one in milliseconds since 1970, and its id. */
 export type SessionPlace = { readonly updatedAt: number; readonly id: string }
-
 export type SessionSummary = {
   readonly id: string
   readonly title?: string

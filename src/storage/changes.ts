@@ -59,6 +59,7 @@ export class Changes implements ChangeFeed {
   readonly #listeners = new Set<(change: Change) => void>()
   #seen = new Set<string>()
   #readAt = Number.NEGATIVE_INFINITY
+  #lostAt = Number.NEGATIVE_INFINITY
   #reading = false
   #again = false
   #timer: NodeJS.Timeout | undefined
@@ -80,12 +81,7 @@ export class Changes implements ChangeFeed {
         options.watch.back()
       },
       onnotify: () => void this.#read(),
-      onlost: () => {
-        this.#readAt = Number.NEGATIVE_INFINITY
-        options.watch.lost()
-        // Others take this process for dead when it has not its lock again soon.
-        void this.#read()
-      },
+      onlost: () => this.#lost(),
     })
   }
 
@@ -118,6 +114,15 @@ export class Changes implements ChangeFeed {
     clearTimeout(this.#timer)
     clearTimeout(this.#known)
     await this.#line.close()
+  }
+
+  /** Others take this process for dead when it has not its lock again soon. Where connections do not last, the next read is soon enough. */
+  #lost(): void {
+    this.#readAt = Number.NEGATIVE_INFINITY
+    this.#options.watch.lost()
+    const lastedMs = performance.now() - this.#lostAt
+    this.#lostAt = performance.now()
+    if (lastedMs >= POLL_MS) void this.#read()
   }
 
   #fetch(): Promise<ChangeRecord[]> {
