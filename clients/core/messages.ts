@@ -1,11 +1,16 @@
 import type { Message, ToolCall } from '../../src/protocol/messages.ts'
 
 type Assistant = Extract<Message, { role: 'assistant' }>
+type Result = Extract<Message, { role: 'tool' }>
 
 /** `message` in the place of the one with its id, else at the end. */
 export function upsert(messages: readonly Message[], message: Message): readonly Message[] {
   const at = messages.findLastIndex((each) => each.id === message.id)
   return at === -1 ? [...messages, message] : messages.with(at, message)
+}
+
+export function hasCall(messages: readonly Message[], callId: string): boolean {
+  return messages.some((each) => holdsCall(each, callId))
 }
 
 /** Adds `delta` to a message's text; an unknown id changes nothing. */
@@ -24,8 +29,22 @@ export function appendArguments(messages: readonly Message[], callId: string, de
   }))
 }
 
-export function hasCall(messages: readonly Message[], callId: string): boolean {
-  return messages.some((each) => holdsCall(each, callId))
+/**
+ * Puts a result at the end of its call's run, also where the next has begun (P-76). One whose call is not held belongs to a page
+ * that is not loaded.
+ */
+export function putResult(
+  messages: readonly Message[],
+  result: Omit<Result, 'metadata'>,
+  at: string,
+): readonly Message[] {
+  const caller = messages.findLast((each) => holdsCall(each, result.toolCallId))
+  if (caller === undefined) return messages
+  const { runId } = caller.metadata
+  const message: Result = { ...result, metadata: { runId, createdAt: at } }
+  if (messages.some((each) => each.id === message.id)) return upsert(messages, message)
+  const last = messages.findLastIndex((each) => each.metadata.runId === runId)
+  return messages.toSpliced(last + 1, 0, message)
 }
 
 /** Puts a call without arguments on the assistant message `parentId`; a call that is known stays as it is. */

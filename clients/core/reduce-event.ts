@@ -1,7 +1,7 @@
 import type { Event, TerminalEvent } from '../../src/protocol/events.ts'
 import type { Message } from '../../src/protocol/messages.ts'
 import type { Conversation, RunEnd } from './conversation.ts'
-import { appendArguments, appendText, hasCall, openCall, rewind, upsert } from './messages.ts'
+import { appendArguments, appendText, openCall, putResult, rewind, upsert } from './messages.ts'
 
 /** Applies one AG-UI event. `at` is when it came, ISO 8601: streamed messages carry no time of their own. */
 export function reduceEvent(conversation: Conversation, event: Event, at: string): Conversation {
@@ -68,18 +68,19 @@ function reduceToolCall(conversation: Conversation, event: ToolCallEvent, at: st
     case 'TOOL_CALL_END':
       return { ...conversation, open: without(open, event.toolCallId) }
     case 'TOOL_CALL_RESULT':
-      // A result for a call that is not held here belongs to a page that is not loaded.
-      if (!hasCall(messages, event.toolCallId)) return conversation
       return {
         ...conversation,
-        messages: upsert(messages, {
-          id: event.messageId,
-          role: 'tool',
-          toolCallId: event.toolCallId,
-          content: event.content,
-          ...(event.metadata === undefined ? {} : { error: event.content }),
-          metadata: metadata(conversation, at),
-        }),
+        messages: putResult(
+          messages,
+          {
+            id: event.messageId,
+            role: 'tool',
+            toolCallId: event.toolCallId,
+            content: event.content,
+            ...(event.metadata === undefined ? {} : { error: event.content }),
+          },
+          at,
+        ),
       }
     default:
       return event satisfies never

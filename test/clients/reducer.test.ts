@@ -70,6 +70,30 @@ describe('the reducer, hearing a live run,', () => {
     ])
   })
 
+  it('puts a result that comes behind the next question with its call, where a rewind of that question leaves it (P-76)', () => {
+    const server = new FakeSession()
+    const asked = hear(
+      connected(server),
+      ...say(
+        server,
+        runStarted('r1', 'u1', 'shall we?'),
+        { type: 'TOOL_CALL_START', toolCallId: 'c1', toolCallName: 'ask', parentMessageId: 'a1' },
+        { type: 'TOOL_CALL_END', toolCallId: 'c1' },
+        finished('r1'),
+        runStarted('r2', 'u2', 'never mind'),
+        { type: 'TOOL_CALL_RESULT', toolCallId: 'c1', messageId: 't1', content: 'declined', role: 'tool' },
+      ),
+    )
+    const ids = (state: Conversation) => state.messages.map(({ id, metadata }) => `${id} of ${metadata.runId}`)
+    expect(ids(asked)).toEqual(['u1 of r1', 'a1 of r1', 't1 of r1', 'u2 of r2'])
+    const again = say(server, finished('r2'), runStarted('r3', 'u3', 'or yes'), {
+      type: 'CUSTOM',
+      name: 'parley.rewind',
+      value: { from: 'u2' },
+    })
+    expect(ids(hear(asked, ...again))).toEqual(['u1 of r1', 'a1 of r1', 't1 of r1', 'u3 of r3'])
+  })
+
   it('keeps reasoning apart from the answer', () => {
     const server = new FakeSession()
     const state = hear(
