@@ -106,9 +106,8 @@ create table sessions (
 create index sessions_by_owner on sessions (app, account, user_id, updated_at desc);
 -- For the list of a wallet's sessions; most have none.
 create index sessions_by_wallet on sessions ((wallet ->> 'address'), updated_at desc) where wallet ->> 'address' is not null;
--- For the lists of administration, newest first: an account's, and the operator's over all.
+-- For the list of an account's sessions, newest first. The operator's over all is sorted: an index costs every write.
 create index sessions_by_account on sessions (account, updated_at desc, id desc) where account is not null;
-create index sessions_by_time on sessions (updated_at desc, id desc);
 
 create table runs (
   session_id uuid not null references sessions (id) on delete cascade,

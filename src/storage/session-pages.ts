@@ -8,7 +8,7 @@ export async function pageSessions(pool: Pool, query: SessionQuery): Promise<rea
   return (await pool.query((sql) => selectPage(sql, query))).map(toSession)
 }
 
-/** Walks an index from its newest: `sessions_by_account`, or `sessions_by_time` over all accounts. */
+/** An account's are read from `sessions_by_account`, newest first; those of all are sorted. */
 export function selectPage(sql: Sql, query: SessionQuery): PendingQuery<SessionRecord[]> {
   const { account, apps, user, before, limit } = query
   const own = account === undefined ? sql`` : sql`and account = ${account}`

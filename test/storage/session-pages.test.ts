@@ -25,14 +25,12 @@ async function planOf(query: SessionQuery): Promise<string> {
   return lines.map((line) => line['QUERY PLAN']).join('\n')
 }
 
-it.each<[string, SessionQuery, string]>([
-  ['all', { limit: 50 }, 'sessions_by_time'],
-  ['all, further on', { limit: 50, before: place }, 'sessions_by_time'],
-  ["an account's", { limit: 50, account: 'account7' }, 'sessions_by_account'],
-  ["an account's, further on", { limit: 50, account: 'account7', before: place }, 'sessions_by_account'],
-  ["an account's of its Apps", { limit: 50, account: 'account7', apps: ['app1', 'app2'] }, 'sessions_by_account'],
-])('the newest sessions, %s, are read in the order of an index and not sorted', async (_, query, index) => {
-  const plan = await planOf(query)
-  expect(plan).toContain(`using ${index} `)
+it.each<[string, SessionQuery]>([
+  ['', { limit: 50 }],
+  [', further on', { limit: 50, before: place }],
+  [', of its Apps', { limit: 50, apps: ['app1', 'app2'] }],
+])('the newest sessions of an account%s are read in the order of an index and not sorted', async (_, query) => {
+  const plan = await planOf({ ...query, account: 'account7' })
+  expect(plan).toContain('using sessions_by_account ')
   expect(plan).not.toContain('Sort')
 })
