@@ -42,7 +42,6 @@ export class ParleyClient {
   readonly #connector: Connector
   readonly #requests = new Requests()
   readonly #tools: ToolRunner
-  readonly #ownTools: ClientTools
   readonly #listeners = new Listeners()
   readonly #kept: KeptSends | undefined
   #state: ClientState = { connection: { phase: 'closed' }, conversation: EMPTY_CONVERSATION, loadingOlder: false }
@@ -51,7 +50,6 @@ export class ParleyClient {
     const { environment, tools = {}, kept } = options
     this.#environment = environment
     this.#kept = kept
-    this.#ownTools = tools
     this.#tools = new ToolRunner({
       tools,
       environment,
@@ -73,7 +71,7 @@ export class ParleyClient {
 
   /** Whether this page makes the calls of that tool. */
   executes(toolName: string): boolean {
-    return Object.hasOwn(this.#ownTools, toolName)
+    return this.#tools.has(toolName)
   }
 
   /** Calls back after every change of `state`; gives the way to stop. */

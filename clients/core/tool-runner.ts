@@ -54,13 +54,18 @@ export class ToolRunner {
     this.#parts = parts
   }
 
+  /** Whether this page makes the calls of that tool. */
+  has(toolName: string): boolean {
+    return Object.hasOwn(this.#parts.tools, toolName)
+  }
+
   /** Sees to what waits; called whenever that may have changed and there is a connection. */
   look(): void {
-    const { conversation, tools } = this.#parts
+    const { conversation } = this.#parts
     const { pending, messages } = conversation()
     for (const id of this.#calls.keys()) if (!pending.some((call) => call.toolCallId === id)) this.#calls.delete(id)
     for (const call of pending) {
-      if (call.kind !== 'client' || !Object.hasOwn(tools, call.toolName)) continue
+      if (call.kind !== 'client' || !this.has(call.toolName)) continue
       const state = this.#calls.get(call.toolCallId)
       // Its arguments are in a message that is not here yet: never made without them.
       if (!hasCall(messages, call.toolCallId)) this.#seek(call.toolCallId)

@@ -165,8 +165,7 @@ export class Chat {
   async #retry(runId: string): Promise<void> {
     if (this.#retries || this.#client.state.conversation.status === 'processing') return
     this.#retries = true
-    await this.#report(this.#client.retry(runId))
-    this.#retries = false
+    await this.#report(this.#client.retry(runId)).finally(() => (this.#retries = false))
   }
 
   #actions(): EntryActions {

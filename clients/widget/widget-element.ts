@@ -7,7 +7,7 @@ import { iconButton } from '../ui/buttons.ts'
 import { Chat } from '../ui/chat.ts'
 import { el } from '../ui/dom.ts'
 import { icon } from '../ui/icons.ts'
-import { isComposing } from '../ui/keys.ts'
+import { hasKeyboard, isComposing } from '../ui/keys.ts'
 import { SessionNotes } from '../ui/session-notes.ts'
 import { browserStorage, pageStorage, type TextStorage } from '../ui/storage.ts'
 import { ticketsFrom } from './ticket-source.ts'
@@ -123,8 +123,8 @@ export class ParleyChatElement extends HTMLElement {
 
   /** Where there is a keyboard one can write at once; elsewhere it would jump up over the chat. */
   #focus({ chat }: Session): void {
-    if (matchMedia('(pointer: coarse)').matches) this.#panel?.focus()
-    else chat.focus()
+    if (hasKeyboard()) chat.focus()
+    else this.#panel?.focus()
   }
 
   /** Where this site's browser storage keeps the visitor's conversation. */
