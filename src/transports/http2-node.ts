@@ -5,7 +5,6 @@ import {
   type Http2SecureServer,
   Http2ServerRequest,
   Http2ServerResponse,
-  type ServerHttp2Session,
 } from 'node:http2'
 import type { HeaderPair } from '../ports/plain-headers.ts'
 import type { Peer, TransportOptions } from '../ports/transport.ts'
@@ -14,11 +13,12 @@ import { RequestBody } from './http-body.ts'
 import { headerOf, type RequestHead } from './http-request.ts'
 import type { ResponseHead, ResponseSink } from './http-response.ts'
 import type { Exchange } from './http-serve.ts'
+import { Http2Line } from './http2-line.ts'
 
 /** Requests of one connection at a time: a widget's streams, one per conversation, and the polls beside them. */
 const MAX_STREAMS = 100
-/** Milliseconds without a byte after which a connection that has no request open is closed; one that streams says something sooner. */
-const IDLE_MS = 60_000
+/** Bytes that are given to node at a time. Of a longer write it says that it has left, and not how far a slow reader is with it. */
+const PART_BYTES = 16 * 1024
 
 export type AnyRequest = IncomingMessage | Http2ServerRequest
 export type AnyResponse = ServerResponse | Http2ServerResponse
@@ -43,14 +43,9 @@ export function createHttp2Server(
   })
   // What `http.createServer` takes as options is read from the server for its HTTP/1.1 connections.
   Object.assign(server, http1)
-  server.on('session', (session) => session.setTimeout(IDLE_MS, () => closeIdle(session)))
+  server.on('session', (session) => new Http2Line(session))
   server.on('sessionError', () => undefined)
   return server
-}
-
-/** Ends once what is under way has ended. */
-function closeIdle(session: ServerHttp2Session): void {
-  if (!session.closed) session.close()
 }
 
 function headFromHttp2(req: Http2ServerRequest, peer: Peer): RequestHead {
@@ -64,18 +59,31 @@ function headFromHttp2(req: Http2ServerRequest, peer: Peer): RequestHead {
   return { method: req.method, target: req.url, headers, peer }
 }
 
-/** `bodyTimeoutMs`: from the headers to the body's last byte. */
+export type Http2Bounds = {
+  readonly maxBodyBytes: number
+  /** Milliseconds from the headers to the body's last byte. */
+  readonly bodyTimeoutMs: number
+  /** Milliseconds in which the peer takes nothing of what waits for it in a stream, after which that is cut. */
+  readonly stallMs: number
+}
+
+/** Undefined: the peer is gone, or has to take some of its answers before it gets more; nothing was done, so it may ask again. */
 export function exchangeFromHttp2(
   req: AnyRequest,
   res: AnyResponse,
   peer: Peer,
-  { maxBodyBytes, bodyTimeoutMs }: { readonly maxBodyBytes: number; readonly bodyTimeoutMs: number },
-): Exchange {
+  { maxBodyBytes, bodyTimeoutMs, stallMs }: Http2Bounds,
+): Exchange | undefined {
   if (!(req instanceof Http2ServerRequest) || !(res instanceof Http2ServerResponse))
     throw new TypeError('not of HTTP/2')
+  const line = Http2Line.of(req.stream.session)
+  if (line === undefined || line.full) {
+    req.stream.close(constants.NGHTTP2_REFUSED_STREAM)
+    return undefined
+  }
   const head = headFromHttp2(req, peer)
   const body = req.stream.endAfterHeaders ? undefined : bodyFrom(head, req, maxBodyBytes, bodyTimeoutMs)
-  return { head, body, sink: new Http2Sink(res, body) }
+  return { head, body, sink: new Http2Sink(res, body, line, stallMs) }
 }
 
 function bodyFrom(head: RequestHead, req: Http2ServerRequest, limit: number, timeoutMs: number): RequestBody {
@@ -100,12 +108,19 @@ function bodyFrom(head: RequestHead, req: Http2ServerRequest, limit: number, tim
 class Http2Sink implements ResponseSink {
   readonly #res: Http2ServerResponse
   readonly #body: RequestBody | undefined
+  readonly #line: Http2Line
+  readonly #stall: NodeJS.Timeout
+  /** While a part of the answer that is longer than node is given at a time is on its way to it. */
+  #feeding: Promise<void> | undefined
   #gone = false
   #finished = false
 
-  constructor(res: Http2ServerResponse, body: RequestBody | undefined) {
+  constructor(res: Http2ServerResponse, body: RequestBody | undefined, line: Http2Line, stallMs: number) {
     this.#res = res
     this.#body = body
+    this.#line = line
+    this.#stall = setTimeout(() => this.#cutStalled(), stallMs)
+    res.once('close', () => clearTimeout(this.#stall))
     this.onGone(() => {
       this.#gone = true
     })
@@ -121,7 +136,8 @@ class Http2Sink implements ResponseSink {
   whole(head: ResponseHead, body: string | Uint8Array): void {
     if (this.#gone) return
     this.start(head, Buffer.byteLength(body))
-    this.#end(body)
+    this.#body?.discard()
+    void this.#feed(Buffer.from(body)).then(() => this.finish())
   }
 
   bare(head: ResponseHead, length: number | undefined): void {
@@ -142,24 +158,25 @@ class Http2Sink implements ResponseSink {
   }
 
   write(chunk: Uint8Array): boolean {
-    return this.#gone || this.#res.write(chunk)
+    if (this.#gone) return true
+    if (chunk.length <= PART_BYTES) return this.#put(chunk)
+    this.#feeding = this.#feed(chunk).finally(() => {
+      this.#feeding = undefined
+    })
+    return false
   }
 
   writable(): Promise<void> {
-    // The response itself does not know: node's compatibility layer has no such field.
-    const { stream } = this.#res
-    if (this.#gone || !stream.writableNeedDrain) return Promise.resolve()
-    return new Promise((resolve) => {
-      const done = (): void => {
-        stream.off('drain', done).off('close', done)
-        resolve()
-      }
-      stream.on('drain', done).on('close', done)
-    })
+    return this.#feeding ?? this.#drained()
   }
 
   finish(): void {
-    if (!this.#gone) this.#end()
+    if (this.#gone) return
+    this.#res.once('finish', () => {
+      this.#finished = true
+    })
+    this.#res.end()
+    this.#body?.discard()
   }
 
   cut(): void {
@@ -173,12 +190,36 @@ class Http2Sink implements ResponseSink {
     })
   }
 
-  #end(last?: string | Uint8Array): void {
-    this.#res.once('finish', () => {
-      this.#finished = true
+  async #feed(bytes: Uint8Array): Promise<void> {
+    this.#line.waiting += bytes.length
+    for (let at = 0; at < bytes.length && !this.#gone; at += PART_BYTES)
+      if (!this.#put(bytes.subarray(at, at + PART_BYTES))) await this.#drained()
+    this.#line.waiting -= bytes.length
+  }
+
+  #put(part: Uint8Array): boolean {
+    if (this.#res.stream.bufferSize === 0) this.#stall.refresh()
+    return this.#res.write(part, () => this.#gone || this.#stall.refresh())
+  }
+
+  #drained(): Promise<void> {
+    // The response itself does not know: node's compatibility layer has no such field.
+    const { stream } = this.#res
+    if (this.#gone || !stream.writableNeedDrain) return Promise.resolve()
+    return new Promise((resolve) => {
+      const done = (): void => {
+        stream.off('drain', done).off('close', done)
+        resolve()
+      }
+      stream.on('drain', done).on('close', done)
     })
-    if (last === undefined) this.#res.end()
-    else this.#res.end(last)
-    this.#body?.discard()
+  }
+
+  /** Not with the connection: others of its streams may be read. A reset alone would wait for what lies before it. */
+  #cutStalled(): void {
+    const { stream } = this.#res
+    if (stream.bufferSize === 0) return
+    stream.close(constants.NGHTTP2_CANCEL)
+    stream.destroy()
   }
 }

@@ -167,8 +167,9 @@ class WsTransport implements Transport {
 
   // HTTP
 
-  #request(req: AnyRequest, res: AnyResponse): Promise<void> {
-    return this.#serve(this.#exchange(req, res))
+  async #request(req: AnyRequest, res: AnyResponse): Promise<void> {
+    const exchange = this.#exchange(req, res)
+    if (exchange !== undefined) await this.#serve(exchange)
   }
 
   async #serve(exchange: Exchange): Promise<void> {
@@ -185,7 +186,7 @@ class WsTransport implements Transport {
     await serveHttp(this.#handlers, exchange, this.#telemetry)
   }
 
-  #exchange(req: AnyRequest, res: AnyResponse): Exchange {
+  #exchange(req: AnyRequest, res: AnyResponse): Exchange | undefined {
     const [peer, stallMs] = [this.#peerOf(req.socket), this.#stallMs]
     const { maxBodyBytes } = this.#options
     if (req instanceof IncomingMessage && res instanceof ServerResponse) {
@@ -193,12 +194,8 @@ class WsTransport implements Transport {
       const last = hasTooManyHeaders(head) ? () => true : this.#isDraining
       return exchangeFromNode(head, req, res, { maxBodyBytes, stallMs }, last)
     }
-    return exchangeFromHttp2(
-      req,
-      res,
-      { ...peer, multiplexed: true },
-      { maxBodyBytes, bodyTimeoutMs: REQUEST_TIMEOUT_MS },
-    )
+    const bounds = { maxBodyBytes, bodyTimeoutMs: REQUEST_TIMEOUT_MS, stallMs }
+    return exchangeFromHttp2(req, res, { ...peer, multiplexed: true }, bounds)
   }
 
   /** Some clients offer another protocol with an ordinary request (h2c); it is answered as if they had not. */
