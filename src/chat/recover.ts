@@ -46,6 +46,7 @@ export async function reload(session: Session): Promise<boolean> {
     const loaded = await loadUnchanged(session)
     if (loaded === undefined) return false
     if (!session.isOwnedBy(loaded.session)) throw new ParleyError('session_not_found')
+    tellTaken(session, loaded)
     if (session.activity.kind === 'running' || session.activity.kind === 'saving') {
       if (await isMadeAnew(session, loaded)) return false
       session.learn(loaded.session)
@@ -58,6 +59,15 @@ export async function reload(session: Session): Promise<boolean> {
     session.doubtful = true
     throw thrown
   }
+}
+
+/** Where another process started a run, what waited here and does not wait there any more may be the one: it is told there. */
+function tellTaken(session: Session, loaded: LoadedSession): void {
+  if (loaded.lastPosition <= session.lastPosition) return
+  const waits = new Set(queueOf(loaded).map(({ run }) => run.id))
+  const taken = new Set(session.queue.map(({ run }) => run.id).filter((id) => !waits.has(id)))
+  if (taken.size === 0) return
+  for (const watcher of session.watchers) watcher.taken?.(taken)
 }
 
 /** Nothing of ours is on. When it fails, a run of another process goes on being followed. */

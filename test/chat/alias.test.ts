@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { ParleyError } from '../../src/protocol/errors.ts'
 import { AliasPeer, user } from '../support/alias-peer.ts'
 import { ANYONE, ChatRig, type RigOptions, SlowTool, stopClock } from '../support/chat-rig.ts'
@@ -581,6 +581,29 @@ describe('P-108: an abort', () => {
     await turns()
     expect(peer.chunks.at(-1)).toMatchObject({ type: 'RUN_FINISHED', runId: 'run-2', outcome: { type: 'cancelled' } })
     expect(await waiting.closed()).toBe(1000)
+  })
+})
+
+describe('P-106: a turn that waits and that another process starts', () => {
+  it('is not told as cancelled: its client is sent to come back with its offset', async () => {
+    const { rig, id, peer, model } = await answering()
+    peer.turn({ runId: 'run-2', messages: [user('m2')] })
+    await turns()
+    const other = rig.fork()
+    const tab = await other.ready(id)
+    // As in the moment in which the run before has ended in the store and not here yet.
+    const load = vi.spyOn(rig.store, 'load')
+    load.mockImplementationOnce(async () => {
+      const loaded = await other.store.load(id)
+      if (loaded === undefined) throw new Error('not stored')
+      const openRuns = loaded.openRuns.filter(({ run }) => run.id !== 'run-2')
+      return { ...loaded, openRuns, lastPosition: loaded.lastPosition + 1 }
+    })
+    await tab.ask({ type: 'session.update', title: 'a change that is heard of' })
+    expect(await peer.closed()).toBe(1013)
+    expect(peer.chunks.filter(({ type }) => type === 'RUN_FINISHED')).toEqual([])
+    model.stop()
+    await turns()
   })
 })
 

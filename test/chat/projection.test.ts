@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Conversation, Follower, Sender, Told } from '../../src/ports/conversations.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 import { ANYONE, ChatRig, stopClock } from '../support/chat-rig.ts'
@@ -105,6 +105,25 @@ describe('a session that is polled', () => {
     await elsewhere.cancel([runId])
     await turns(10)
     expect(heard).toEqual([undefined])
+  })
+
+  it('fails the feed of a send that another process has started', async () => {
+    const rig = new ChatRig()
+    const id = randomUUID()
+    const conversation = await rig.chat.conversations.open(id, OWNER)
+    await conversation.send(SENDER, 'one')
+    const { runId, feed } = await conversation.send(SENDER, 'two', { listen: true })
+    const heard = feed?.next()
+    const other = rig.fork()
+    // As in the moment in which the run before has ended in the store and not here yet.
+    vi.spyOn(rig.store, 'load').mockImplementationOnce(async () => {
+      const loaded = await other.store.load(id)
+      if (loaded === undefined) throw new Error('not stored')
+      const openRuns = loaded.openRuns.filter(({ run }) => run.id !== runId)
+      return { ...loaded, openRuns, lastPosition: loaded.lastPosition + 1 }
+    })
+    await (await other.chat.conversations.open(id, OWNER)).update({ title: 'a change that is heard of' })
+    await expect(heard).rejects.toMatchObject({ code: 'overloaded' })
   })
 
   it('a run begins after what it has to wait for, and fails as that does', async () => {

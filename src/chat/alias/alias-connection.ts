@@ -123,6 +123,10 @@ export class AliasConnection implements SocketHandler, Attached {
     this.end(new ParleyError('overloaded'))
   }
 
+  taken(runIds: ReadonlySet<string>): void {
+    if ([...this.#filter.wanted].some((runId) => runIds.has(runId))) this.replaced()
+  }
+
   /** What may pass later is only a drop: the client comes back with its offset. Else its runs end here (P-107). */
   end(error: ParleyError): void {
     if (this.#state === 'closed') return

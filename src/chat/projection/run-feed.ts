@@ -59,6 +59,10 @@ export class LogRunFeed implements RunFeed, Watcher {
     this.end(new ParleyError('overloaded', { message: 'The session went on in another process' }))
   }
 
+  taken(runIds: ReadonlySet<string>): void {
+    if (runIds.has(this.#runId)) this.replaced()
+  }
+
   #read(): readonly Event[] {
     const read = this.#session.log.read(this.#cursor, READ_ENTRIES)
     if (read.kind === 'gap') throw new ParleyError('slow_consumer')
