@@ -18,6 +18,8 @@ export type McpProgram = {
 const MAX_WAITING_BYTES = 4_194_304
 /** Milliseconds from the end of its input to SIGTERM, and from there to SIGKILL. */
 const [LEAVE_MS, KILL_MS] = [1000, 2000]
+/** Milliseconds from the end of the process for what it wrote last: what it left running may keep its output open for ever. */
+const LAST_WORDS_MS = 500
 const NEWLINE = 0x0a
 
 export type StdioParts = {
@@ -55,6 +57,7 @@ export class StdioTransport implements Transport {
     const child = spawn(command, args, { env, cwd, stdio: 'pipe', shell: false, detached: true })
     this.#child = child
     this.#closed = new Promise((resolve) => child.once('close', () => resolve()))
+    child.once('exit', () => this.#onExit(child))
     child.once('close', () => this.#onClose())
     child.stdout.on('data', (chunk: Buffer) => this.#take(chunk))
     child.stderr.on('data', (chunk: Buffer) => this.#parts.stderr.take(chunk))
@@ -86,12 +89,18 @@ export class StdioTransport implements Transport {
     for (const timer of timers) clearTimeout(timer)
   }
 
+  #onExit(child: ChildProcessWithoutNullStreams): void {
+    // Its own children may still be there.
+    signal(child, 'SIGKILL')
+    const leave = setTimeout(() => {
+      for (const stream of [child.stdout, child.stderr]) stream.destroy()
+    }, LAST_WORDS_MS)
+    child.once('close', () => clearTimeout(leave))
+  }
+
   #onClose(): void {
-    const child = this.#child
     this.#child = undefined
     this.#chunks = []
-    // Its own children may still be there.
-    if (child !== undefined) signal(child, 'SIGKILL')
     this.#parts.stderr.end()
     this.onclose?.()
   }

@@ -1,4 +1,5 @@
-import { expect, it, vi } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { CONTEXT } from '../run.ts'
 import { appOf, McpRig, programOf } from './rig.ts'
 
@@ -144,6 +145,22 @@ it('a process that crashes in a call ends all calls at once, and is started agai
   await rig.refusal(app, 'files_crash')
   const pauses = rig.lines.flatMap(({ event, fields }) => (event === 'mcp server left' ? [fields['retryInMs']] : []))
   expect(pauses).toEqual([500, 1000])
+})
+
+it('what a program leaves running, with its output open, holds up neither its calls nor the end', async () => {
+  const { command, args, env } = programOf()
+  const stdio = "{ detached: true, stdio: ['ignore', 'inherit', 'inherit'] }"
+  const left = `require('node:child_process').spawn(process.execPath, ['-e', 'setTimeout(() => {}, 15000)'], ${stdio})`
+  const code = `process.stderr.write('left ' + ${left}.pid + '\\n'); import(process.argv[1])`
+  const rig = new McpRig({ programs: { world: { command, args: ['-e', code, ...args], env } } })
+  onTestFinished(() => {
+    for (const [, pid] of rig.said.matchAll(/left (\d+)/g)) process.kill(Number(pid))
+  })
+  const app = appOf([{ ...FILES, timeoutMs: 3000 }])
+  expect(await rig.refusal(app, 'files_crash')).toContain('went away before it had a result')
+  await expect.poll(() => rig.names(app), { timeout: 10_000, interval: 200 }).toContain('files_echo')
+  const closed = rig.mcp.close().then(() => 'closed')
+  expect(await Promise.race([closed, sleep(6000, 'still there')])).toBe('closed')
 })
 
 it('a program that is not there, or says nothing that is MCP, makes its tools absent and no more', async () => {
