@@ -2,6 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js'
 import { ToolError } from '../../ports/tool.ts'
+import { linesOf } from './stdio-lines.ts'
 
 /** A program that the operator lets servers be started from. */
 export type McpProgram = {
@@ -20,7 +21,6 @@ const MAX_WAITING_BYTES = 4_194_304
 const [LEAVE_MS, KILL_MS] = [1000, 2000]
 /** Milliseconds from the end of the process for what it wrote last: what it left running may keep its output open for ever. */
 const LAST_WORDS_MS = 500
-const NEWLINE = 0x0a
 
 export type StdioParts = {
   readonly program: McpProgram
@@ -43,8 +43,6 @@ export class StdioTransport implements Transport {
   readonly #parts: StdioParts
   #child: ChildProcessWithoutNullStreams | undefined
   #closed: Promise<void> = Promise.resolve()
-  #chunks: Buffer[] = []
-  #bytes = 0
 
   constructor(parts: StdioParts) {
     this.#parts = parts
@@ -59,7 +57,7 @@ export class StdioTransport implements Transport {
     this.#closed = new Promise((resolve) => child.once('close', () => resolve()))
     child.once('exit', () => this.#onExit(child))
     child.once('close', () => this.#onClose())
-    child.stdout.on('data', (chunk: Buffer) => this.#take(chunk))
+    void this.#listen(child)
     child.stderr.on('data', (chunk: Buffer) => this.#parts.stderr.take(chunk))
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on('error', (error) => this.onerror?.(error))
     await new Promise<void>((resolve, reject) => {
@@ -100,32 +98,24 @@ export class StdioTransport implements Transport {
 
   #onClose(): void {
     this.#child = undefined
-    this.#chunks = []
     this.#parts.stderr.end()
     this.onclose?.()
   }
 
-  #take(chunk: Buffer): void {
-    let from = 0
-    for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, from)) {
-      this.#add(chunk.subarray(from, at))
-      from = at + 1
-      if (this.fault === undefined) this.#read(Buffer.concat(this.#chunks).toString('utf8').trim())
-      this.#chunks = []
-      this.#bytes = 0
+  async #listen(child: ChildProcessWithoutNullStreams): Promise<void> {
+    try {
+      for await (const line of linesOf(child.stdout, this.#parts.maxBytes)) {
+        if (this.fault !== undefined || this.#child !== child) break
+        this.#read(line)
+      }
+    } catch (thrown) {
+      // Anything else is the stream's, and told by its listener.
+      if (thrown instanceof ToolError) this.#give(thrown)
     }
-    this.#add(chunk.subarray(from))
-  }
-
-  #add(piece: Buffer): void {
-    this.#bytes += piece.length
-    if (this.#bytes <= this.#parts.maxBytes) this.#chunks.push(piece)
-    else this.#give(new ToolError(`The server answered with more than ${this.#parts.maxBytes} bytes.`))
   }
 
   /** Something that is no message, as a program prints it that takes its output for a terminal, is passed over. */
   #read(line: string): void {
-    if (line === '') return
     try {
       const message = this.#parts.read(JSON.parse(line))
       this.onmessage?.(message)
@@ -138,7 +128,6 @@ export class StdioTransport implements Transport {
   #give(fault: ToolError): void {
     if (this.fault !== undefined || this.#child === undefined) return
     this.fault = fault
-    this.#chunks = []
     signal(this.#child, 'SIGKILL')
   }
 }
