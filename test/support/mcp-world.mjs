@@ -3,7 +3,12 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
-import { CallToolRequestSchema, ListToolsRequestSchema, McpError } from '@modelcontextprotocol/sdk/types.js'
+import {
+  CallToolRequestSchema,
+  EmptyResultSchema,
+  ListToolsRequestSchema,
+  McpError,
+} from '@modelcontextprotocol/sdk/types.js'
 
 const ANY = { type: 'object', properties: {} }
 const NAMES = ['echo', 'env', 'fail', 'refuse', 'hang', 'freeze', 'big', 'crash', 'picture', 'grow', 'say']
@@ -26,11 +31,14 @@ export function createWorld({ tools = [], pageSize = 1000, delayMs = 0 } = {}) {
   })
   const text = (said) => ({ content: [{ type: 'text', text: said }] })
   const does = {
-    echo: ({ arguments: args, _meta }) => text(JSON.stringify({ args, meta: _meta })),
+    echo: async ({ arguments: args, _meta }, { sendRequest }) => {
+      if (args?.ask === true) await sendRequest({ method: 'ping' }, EmptyResultSchema)
+      return text(JSON.stringify({ args, meta: _meta }))
+    },
     env: () => text(JSON.stringify(process.env)),
     fail: () => ({ ...text('there is no such file'), isError: true }),
-    refuse: () => {
-      throw new McpError(-32602, 'the path is not right')
+    refuse: ({ arguments: args }) => {
+      throw new McpError(args?.code ?? -32602, 'the path is not right')
     },
     hang: (_params, { signal }) =>
       new Promise(() => {

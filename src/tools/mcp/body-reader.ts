@@ -22,6 +22,7 @@ export class BodyReader {
 
   /** `onEnd` is told once that nothing more comes, and what broke it off. */
   toStream(onEnd: (fault?: Error) => void): ReadableStream<Uint8Array> {
+    let isLeft = false
     return new ReadableStream<Uint8Array>({
       pull: async (controller) => {
         try {
@@ -31,12 +32,17 @@ export class BodyReader {
             onEnd()
           } else controller.enqueue(this.#checked(next.value))
         } catch (thrown) {
+          // Nobody reads it any more: what became of the connection since is no fault.
+          if (isLeft) return
           const fault = thrown instanceof ToolError ? thrown : unreachable(thrown)
           controller.error(fault)
           onEnd(fault)
         }
       },
-      cancel: () => onEnd(),
+      cancel: () => {
+        isLeft = true
+        onEnd()
+      },
     })
   }
 

@@ -122,6 +122,11 @@ it('a call without an answer ends at its deadline, is cancelled, and leaves no s
   await expect.poll(world.open).toBe(1)
 })
 
+it('a server may ask something in the middle of a call', async () => {
+  const world = await serveWorld()
+  expect(await rigOf(world).call(appAt(world), 'web_echo', { ask: true })).toContain('args')
+})
+
 it('a call is cancelled when its run is stopped', async () => {
   const world = await serveWorld()
   const rig = rigOf(world)
