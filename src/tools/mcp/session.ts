@@ -4,7 +4,7 @@ import type { McpServer } from '../../ports/apps.ts'
 import { ToolError } from '../../ports/tool.ts'
 import { ToolSetupError } from '../http/guard.ts'
 import { type Channel, MAX_PAGE_BYTES } from './channel.ts'
-import { failureOf, isItsOwn, SessionGone } from './failures.ts'
+import { failureOf, SessionGone } from './failures.ts'
 import { type Found, readListing } from './listing.ts'
 import { type Bounds, scoped } from './scope.ts'
 import type { Sdk } from './sdk.ts'
@@ -69,8 +69,9 @@ export class McpSession {
       )
       this.isOpen = true
     } catch (thrown) {
+      const failure = this.#failure(thrown)
       void this.close()
-      throw this.#failure(thrown)
+      throw failure
     }
   }
 
@@ -184,7 +185,7 @@ export class McpSession {
 
   /** After what may mean that the server hangs or is gone, it has to show that it lives. An error of its own shows it. */
   #doubt(thrown: unknown): void {
-    if (this.closed || isItsOwn(thrown, this.#parts.sdk)) return
+    if (this.closed || thrown instanceof this.#parts.sdk.McpError) return
     const late = new Error('no sign of life')
     scoped({ ms: PING_MS, late, maxBytes: MAX_PAGE_BYTES }, never(), ({ signal }) =>
       this.#client.ping({ signal, timeout: PING_MS * 2 }),
@@ -194,7 +195,7 @@ export class McpSession {
   #failure(thrown: unknown): Error {
     if (thrown instanceof ToolSetupError) return thrown
     const { channel, sdk } = this.#parts
-    const failure = failureOf(channel.fault() ?? thrown, sdk, channel.clean)
+    const failure = failureOf(channel.fault() ?? thrown, { sdk, clean: channel.clean, isClosed: this.closed })
     if (failure instanceof SessionGone && this.isOpen) {
       this.isForgotten = true
       void this.close()

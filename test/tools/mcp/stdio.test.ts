@@ -79,6 +79,8 @@ it('errors of a tool, and of the protocol, are what the model reads', async () =
   const rig = rigOf()
   expect(await rig.refusal(appOf([FILES]), 'files_fail')).toBe('there is no such file')
   expect(await rig.refusal(appOf([FILES]), 'files_refuse')).toContain('the path is not right')
+  // The SDK tells by this code, too, that a connection has ended.
+  expect(await rig.refusal(appOf([FILES]), 'files_refuse', { code: -32000 })).toContain('the path is not right')
   expect(await rig.call(appOf([FILES]), 'files_picture')).toBe(
     [
       'Here:',
