@@ -1,4 +1,4 @@
-import type { Tool as RawTool } from '@modelcontextprotocol/sdk/types.js'
+import * as v from 'valibot'
 import type { McpServer } from '../../ports/apps.ts'
 import type { ToolSpec } from '../../ports/provider.ts'
 import { toStorable } from '../../protocol/text.ts'
@@ -15,16 +15,28 @@ const MAX_DEPTH = 32
 /** Characters of all that a model is told of one server's tools, with every request: some 16,000 tokens. */
 const MAX_CHARACTERS = 64_000
 
+/** As the protocol has a tool, as far as it is read here. The SDK would refuse the whole list for one that is not so. */
+const RawTool = v.looseObject({
+  name: v.string(),
+  title: v.optional(v.string()),
+  description: v.optional(v.string()),
+  inputSchema: v.looseObject({
+    type: v.literal('object'),
+    properties: v.optional(v.record(v.string(), v.looseObject({}))),
+    required: v.optional(v.array(v.string())),
+  }),
+})
+
 /** A tool as the model sees it, and what its server calls it. */
 export type Found = { readonly spec: ToolSpec; readonly name: string }
 
-/** What is offered of a server's list, and how many tools are not because they are too large or too many. */
+/** What is offered of a server's list, and how many tools are not because they are none, too large or too many. */
 export function readListing(
   server: McpServer,
-  raw: readonly RawTool[],
+  raw: readonly unknown[],
   clean: (text: string) => string,
 ): { readonly found: readonly Found[]; readonly left: number } {
-  const wanted = raw.filter(({ name }) => server.tools?.includes(name) ?? true)
+  const wanted = raw.filter((tool) => server.tools?.some((name) => isObject(tool) && tool['name'] === name) ?? true)
   const found: Found[] = []
   const names = new Set<string>()
   let characters = 0
@@ -41,14 +53,12 @@ export function readListing(
   return { found, left: wanted.length - found.length }
 }
 
-function readTool(
-  server: McpServer,
-  { name, title, description, inputSchema }: RawTool,
-  clean: (text: string) => string,
-): Found | undefined {
-  const text = JSON.stringify(inputSchema)
-  if (text.length > MAX_SCHEMA) return undefined
-  const parameters = storable(parse(clean(text)), MAX_DEPTH)
+function readTool(server: McpServer, raw: unknown, clean: (text: string) => string): Found | undefined {
+  if (!v.is(RawTool, raw)) return undefined
+  const { name, title, description, inputSchema } = raw
+  // Its depth first: `JSON.stringify` of what is too deep throws.
+  const text = JSON.stringify(storable(inputSchema, MAX_DEPTH))
+  const parameters = text === undefined || text.length > MAX_SCHEMA ? undefined : parse(clean(text))
   if (!isObject(parameters)) return undefined
   const said = clean(toStorable(description ?? title ?? name))
     .slice(0, MAX_DESCRIPTION)

@@ -1,5 +1,5 @@
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
-import type { CallToolResult, Tool as RawTool } from '@modelcontextprotocol/sdk/types.js'
+import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 import type { McpServer } from '../../ports/apps.ts'
 import { ToolError } from '../../ports/tool.ts'
 import { ToolSetupError } from '../http/guard.ts'
@@ -169,14 +169,16 @@ export class McpSession {
     return found
   }
 
-  async #pages(signal: AbortSignal): Promise<RawTool[]> {
-    const { ListToolsResultSchema } = this.#parts.sdk
-    const raw: RawTool[] = []
+  async #pages(signal: AbortSignal): Promise<unknown[]> {
+    const { PaginatedResultSchema } = this.#parts.sdk
+    const raw: unknown[] = []
     let cursor: string | undefined
     for (let page = 0; page < MAX_PAGES; page++) {
       const request = { method: 'tools/list' as const, params: cursor === undefined ? {} : { cursor } }
-      const answer = await this.#client.request(request, ListToolsResultSchema, { signal, timeout: LIST_MS * 2 })
-      raw.push(...answer.tools)
+      const answer = await this.#client.request(request, PaginatedResultSchema, { signal, timeout: LIST_MS * 2 })
+      const tools: unknown = answer['tools']
+      if (!Array.isArray(tools)) throw new ToolError('The server answered without a list of tools.')
+      raw.push(...tools.slice(0, MAX_LISTED))
       cursor = answer.nextCursor
       if (cursor === undefined || raw.length >= MAX_LISTED) break
     }

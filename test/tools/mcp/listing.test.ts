@@ -47,6 +47,14 @@ describe('what is offered of a list', () => {
     expect(read(many.map((tool) => ({ ...tool, inputSchema: large }))).found).toHaveLength(4)
   })
 
+  it('is what is a tool: one that is not takes none of the others with it', () => {
+    let endless: object = {}
+    for (let depth = 0; depth < 50_000; depth++) endless = { a: endless }
+    const bad = [{ type: 'array' }, undefined, { ...schema, properties: { a: true } }, { ...schema, a: endless }]
+    const raw = [...bad.map((inputSchema) => ({ ...of('bad'), inputSchema })), null, 'text', {}, of('good')]
+    expect(read(raw)).toMatchObject({ found: [{ name: 'good' }], left: 7 })
+  })
+
   it('is text that every provider takes, without secrets; a second tool of a name is none', () => {
     const bad = 'a\ud800b\u0000hunter2'
     const inputSchema = { ...schema, properties: { a: { description: bad } } }
