@@ -36,7 +36,10 @@ function step(value: unknown, token: string): unknown {
   return Object.hasOwn(value, token) ? Reflect.get(value, token) : undefined
 }
 
-/** `text` without the secrets, which a service may repeat: as they are, and as JSON writes them, with whatever escapes. */
+/**
+ * `text` without the secrets, which a service may repeat: as they are, as JSON writes them, with whatever escapes, and as they
+ * stand in an address.
+ */
 export function withoutSecrets(text: string, secrets: Iterable<{ reveal(): string }>): string {
   const values = Array.from(secrets, (secret) => secret.reveal())
   const clean = mask(text, values)
@@ -46,10 +49,13 @@ export function withoutSecrets(text: string, secrets: Iterable<{ reveal(): strin
 }
 
 function mask(text: string, values: readonly string[]): string {
-  return values.reduce(
-    (left, value) => left.replaceAll(value, MASK).replaceAll(JSON.stringify(value).slice(1, -1), MASK),
-    text,
-  )
+  return values.flatMap(formsOf).reduce((left, form) => left.replaceAll(form, MASK), text)
+}
+
+/** PHP escapes the slash in JSON, also in one that stands within another text. */
+function formsOf(value: string): readonly string[] {
+  const json = JSON.stringify(value).slice(1, -1)
+  return [...new Set([value, json, json.replaceAll('/', '\\/'), encodeURIComponent(value.toWellFormed())])]
 }
 
 /** JSON with no more escapes than it needs; undefined when it is not JSON. */

@@ -339,6 +339,16 @@ describe('I11: the secrets of an http tool', () => {
     expect(await refusalOf(tool, { id: 'cut' })).not.toContain('tok-')
   })
 
+  it('are taken out where PHP escapes them within a text, and where they stand in an address', async () => {
+    const token = 'tok/hunter2+a"b'
+    const php = JSON.stringify({ token }).replaceAll('/', '\\/')
+    const service = await serve((_request, response) =>
+      response.end(`no: ${php} https://x.test/?t=${encodeURIComponent(token)}`),
+    )
+    const { tool } = toolOf({ url: urlOf(service), headers }, near(service, { secrets: { TOKEN: token } }))
+    expect(await run(tool, { id: '1' })).toBe('no: {"token":"[secret]"} https://x.test/?t=[secret]')
+  })
+
   it('that are not set make no request, and the model is not told which', async () => {
     const service = await serve(json({}))
     const { tool } = toolOf({ url: urlOf(service), headers }, near(service))
