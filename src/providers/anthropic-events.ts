@@ -1,8 +1,6 @@
 import type {
   StopReason as ApiStopReason,
-  Usage as ApiUsage,
   ContentBlock,
-  MessageDeltaUsage,
   RawContentBlockDeltaEvent,
   RawMessageStreamEvent,
   ToolUseBlock,
@@ -11,8 +9,8 @@ import { GrowingText } from '../ports/growing-text.ts'
 import type { ModelEvent, StopReason } from '../ports/provider.ts'
 import type { ProviderBlocks } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
-import type { Usage } from '../protocol/events.ts'
 import { isBlank, isStorable, toStorable } from '../protocol/text.ts'
+import { AnthropicCounts } from './anthropic-counts.ts'
 import { ANTHROPIC, parseInput } from './anthropic-messages.ts'
 
 const STOP_REASONS: Readonly<Record<ApiStopReason, StopReason>> = {
@@ -38,21 +36,17 @@ type OpenBlock =
  * own rules.
  */
 export class AnthropicEvents {
-  readonly #model: string
+  readonly #counts: AnthropicCounts
   readonly #push: (event: ModelEvent) => void
   readonly #open = new Map<number, OpenBlock>()
   readonly #finished: unknown[] = []
   /** The text and the calls alone do not say what was answered: the blocks have to be given back as they were. */
   #replay = false
   #called = false
-  #input = 0
-  #cacheRead = 0
-  #cacheWrite = 0
-  #output = 0
   #stop: StopReason | undefined
 
   constructor(model: string, push: (event: ModelEvent) => void) {
-    this.#model = model
+    this.#counts = new AnthropicCounts(model)
     this.#push = push
   }
 
@@ -182,27 +176,8 @@ export class AnthropicEvents {
     return wanted && this.#finished.length > 0 ? { provider: ANTHROPIC, content: toStored(this.#finished) } : undefined
   }
 
-  /** Counts are cumulative, and null or absent where nothing new is said. */
-  #count(usage: Partial<ApiUsage | MessageDeltaUsage> | undefined): void {
-    this.#input = usage?.input_tokens ?? this.#input
-    this.#cacheRead = usage?.cache_read_input_tokens ?? this.#cacheRead
-    this.#cacheWrite = usage?.cache_creation_input_tokens ?? this.#cacheWrite
-    this.#output = usage?.output_tokens ?? this.#output
-    this.#push({ type: 'usage', usage: this.#usage() })
-  }
-
-  /** The API's input count leaves out what the cache served and took; ours are totals. */
-  #usage(): Usage {
-    const inputTokens = this.#input + this.#cacheRead + this.#cacheWrite
-    return {
-      provider: ANTHROPIC,
-      model: this.#model,
-      inputTokens,
-      outputTokens: this.#output,
-      totalTokens: inputTokens + this.#output,
-      ...(this.#cacheRead > 0 && { cachedInputTokens: this.#cacheRead }),
-      ...(this.#cacheWrite > 0 && { cacheWriteInputTokens: this.#cacheWrite }),
-    }
+  #count(usage: Parameters<AnthropicCounts['take']>[0]): void {
+    this.#push({ type: 'usage', usage: this.#counts.take(usage) })
   }
 }
 

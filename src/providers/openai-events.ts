@@ -2,6 +2,7 @@ import { type ModelEvent, type ModelRequest, ProviderUnavailable, type StopReaso
 import { ParleyError } from '../protocol/errors.ts'
 import { CallIds } from './openai-call-ids.ts'
 import { OPENAI } from './openai-messages.ts'
+import { readTokens } from './upstream-tokens.ts'
 
 /** Tool calls of one answer: above what any model makes, so that only a broken server meets it (I7). */
 const MAX_CALLS = 128
@@ -185,7 +186,7 @@ export class OpenAiEvents {
 }
 
 function tokens(count: unknown): number {
-  return typeof count === 'number' && Number.isSafeInteger(count) && count > 0 ? count : 0
+  return readTokens(count) ?? 0
 }
 
 /** Text that is absent is empty; anything else that stands in its place breaks the rules. */

@@ -230,6 +230,25 @@ test('counts that the last usage leaves out stay as the first said', async () =>
   expect(events.findLast((each) => each.type === 'usage')?.usage).toMatchObject({ inputTokens: 5, outputTokens: 9 })
 })
 
+test.each<[string, unknown]>([
+  ['negative', -50],
+  ['a fraction', 1.5],
+  ['far too many', 1e300],
+  ['text', '5'],
+  ['an object', { a: 1 }],
+])('a count that is %s counts as nothing', async (_how, count) => {
+  const usage = { input_tokens: count, cache_read_input_tokens: count, output_tokens: count }
+  const delta = { stop_reason: 'end_turn', stop_sequence: null }
+  const events = await play([
+    event({ type: 'message_start', message: { usage } }),
+    event({ type: 'message_delta', delta, usage }),
+    STOP,
+  ])
+  const counted = events.flatMap((each) => (each.type === 'usage' ? [each.usage.totalTokens] : []))
+  expect(counted).toEqual([0, 0])
+  expect(stopOf(events).reason).toBe('end')
+})
+
 test('pings, unknown events, deltas and stop reasons of a newer API are passed over', async () => {
   const events = await play([
     messageStart(),
