@@ -1,5 +1,6 @@
 import type { ModelMessage, ToolSpec } from '../ports/provider.ts'
 import type { MessageRow, StoredToolCall } from '../ports/store.ts'
+import { toValidArguments } from '../ports/tool-arguments.ts'
 import { fitsUtf8, isBlank, truncateUtf8, utf8Length } from '../protocol/text.ts'
 
 /** Bytes of UTF-8 that stand for one token: below what English (4) and code (3.5) take, so that the estimate errs to the safe side. */
@@ -125,26 +126,10 @@ function assistantMessages(row: MessageRow): ModelMessage[] {
     {
       role: 'assistant',
       content: content + mark,
-      toolCalls: toolCalls.map(withValidArguments),
+      toolCalls: toolCalls.map((call) => ({ ...call, arguments: toValidArguments(call.arguments) })),
       ...(row.blocks === undefined ? {} : { blocks: row.blocks }),
     },
   ]
-}
-
-/** Arguments that were cut in the middle are no JSON; the model sees that none arrived. */
-function withValidArguments(call: StoredToolCall): StoredToolCall {
-  return parseArguments(call.arguments) === undefined ? { ...call, arguments: '{}' } : call
-}
-
-/** A call's arguments as an object; an empty text is no arguments; undefined when it is not a JSON object. */
-export function parseArguments(text: string): Readonly<Record<string, unknown>> | undefined {
-  if (isBlank(text)) return {}
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined
-  } catch {
-    return undefined
-  }
 }
 
 function resultOf(call: StoredToolCall, row: MessageRow | undefined, limit: number): ModelMessage {

@@ -2,8 +2,8 @@ import type { App, AppTool } from '../ports/apps.ts'
 import type { ToolSpec } from '../ports/provider.ts'
 import type { PendingCall, StoredToolCall } from '../ports/store.ts'
 import type { Tool, Tools } from '../ports/tool.ts'
+import { parseArguments } from '../ports/tool-arguments.ts'
 import type { WalletKind } from '../protocol/wallet-calls.ts'
-import { parseArguments } from './context.ts'
 import { refusingTool, WalletNumbers } from './wallet-calls.ts'
 
 /** A tool as a model sees it, and what becomes of its calls: executed here, or left open for whom they wait. */

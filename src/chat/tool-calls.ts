@@ -1,7 +1,7 @@
 import type { StoredToolCall } from '../ports/store.ts'
 import { type Tool, type ToolContext, ToolError } from '../ports/tool.ts'
+import { parseArguments } from '../ports/tool-arguments.ts'
 import { fitsUtf8, toStorable, truncateUtf8 } from '../protocol/text.ts'
-import { parseArguments } from './context.ts'
 
 export type ToolOutcome = { readonly content: string; readonly isError: boolean }
 export type ToolLimits = { readonly toolDeadlineMs: number; readonly toolResultBytes: number }

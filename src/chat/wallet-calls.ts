@@ -1,8 +1,8 @@
 import type { ToolSpec } from '../ports/provider.ts'
 import type { StoredToolCall } from '../ports/store.ts'
 import { type Tool, ToolError } from '../ports/tool.ts'
+import { parseArguments } from '../ports/tool-arguments.ts'
 import { countRequests, readWalletCall, type WalletKind } from '../protocol/wallet-calls.ts'
-import { parseArguments } from './context.ts'
 
 /** Things to sign that one answer may ask for, each with a number of its own within the run's thousand. */
 const MAX_OF_AN_ANSWER = 100

@@ -5,6 +5,9 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const NUL = String.fromCharCode(0)
 const VISIBLE = /\S/u
 const REPLACEMENT = '\uFFFD'
+/** An escape within a JSON text; those of a surrogate pair are one. */
+const JSON_ESCAPE = /\\(?:u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|u[\da-fA-F]{4}|.)/g
+const UNSTORABLE_ESCAPE = /^\\u(?:0000|[dD][89a-fA-F][\da-fA-F]{2})$/
 const HIGH_SURROGATE_MIN = 0xd800
 const HIGH_SURROGATE_MAX = 0xdbff
 /** Bytes a UTF-16 code unit can take in UTF-8. */
@@ -39,6 +42,12 @@ export function isStorable(text: string): boolean {
 /** `text` with NULs and lone surrogates replaced by U+FFFD. For what models and tools say; clients are refused instead. */
 export function toStorable(text: string): string {
   return isStorable(text) ? text : text.replaceAll(NUL, REPLACEMENT).toWellFormed()
+}
+
+/** The same for a JSON text: what it holds as escapes is in no text that is made of it either. */
+export function toStorableJson(json: string): string {
+  if (!json.includes('\\u')) return json
+  return json.replaceAll(JSON_ESCAPE, (escape) => (UNSTORABLE_ESCAPE.test(escape) ? '\\ufffd' : escape))
 }
 
 /** The longest prefix of `text` within `limit` UTF-8 bytes that does not split a character. */

@@ -8,10 +8,11 @@ import type {
 import { GrowingText } from '../ports/growing-text.ts'
 import type { ModelEvent, StopReason } from '../ports/provider.ts'
 import type { ProviderBlocks } from '../ports/store.ts'
+import { parseArguments } from '../ports/tool-arguments.ts'
 import { ParleyError } from '../protocol/errors.ts'
-import { isBlank, isStorable, toStorable } from '../protocol/text.ts'
+import { isBlank, toStorableJson } from '../protocol/text.ts'
 import { AnthropicCounts } from './anthropic-counts.ts'
-import { ANTHROPIC, parseInput } from './anthropic-messages.ts'
+import { ANTHROPIC } from './anthropic-messages.ts'
 
 const STOP_REASONS: Readonly<Record<ApiStopReason, StopReason>> = {
   end_turn: 'end',
@@ -152,7 +153,7 @@ export class AnthropicEvents {
         return this.#endCall(block.start, block.json.toString())
       case 'other': {
         const json = block.json.toString()
-        this.#finished.push(json === '' ? block.start : { ...block.start, input: parseInput(json) })
+        this.#finished.push(json === '' ? block.start : { ...block.start, input: parseArguments(json) ?? {} })
       }
     }
   }
@@ -166,7 +167,7 @@ export class AnthropicEvents {
   #endCall(start: ToolUseBlock, streamed: string): void {
     const json = streamed === '' ? JSON.stringify(start.input ?? {}) : streamed
     if (streamed === '') this.#push({ type: 'tool.args', id: start.id, delta: json })
-    this.#finished.push({ ...start, input: parseInput(json) })
+    this.#finished.push({ ...start, input: parseArguments(json) ?? {} })
     this.#push({ type: 'tool.end', id: start.id })
   }
 
@@ -181,16 +182,12 @@ export class AnthropicEvents {
   }
 }
 
-/** Blocks are stored as they are, so every string in them has to be one that can be. */
+/** Blocks are stored as they are, so every string in them, names included, has to be one that can be. */
 function toStored(blocks: readonly unknown[]): readonly unknown[] {
-  let changed = false
-  const json = JSON.stringify(blocks, (_, value: unknown) => {
-    if (typeof value !== 'string' || isStorable(value)) return value
-    changed = true
-    return toStorable(value)
-  })
-  if (!changed) return blocks
-  const stored: unknown = JSON.parse(json)
+  const json = JSON.stringify(blocks)
+  const storable = toStorableJson(json)
+  if (storable === json) return blocks
+  const stored: unknown = JSON.parse(storable)
   return Array.isArray(stored) ? stored : []
 }
 

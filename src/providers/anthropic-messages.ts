@@ -8,6 +8,7 @@ import type {
 } from '@anthropic-ai/sdk/resources/messages'
 import type { ModelMessage, ModelRequest, Thinking, ToolSpec } from '../ports/provider.ts'
 import type { StoredToolCall } from '../ports/store.ts'
+import { parseArguments } from '../ports/tool-arguments.ts'
 import { isBlank } from '../protocol/text.ts'
 
 /** The provider's name, and the mark on the blocks that only it may see again. */
@@ -100,18 +101,9 @@ function toTexts(text: string): TextBlockParam[] {
   return isBlank(text) ? [] : [toText(text)]
 }
 
-function toToolUse(call: StoredToolCall): ContentBlockParam {
-  return { type: 'tool_use', id: call.id, name: call.name, input: parseInput(call.arguments) }
-}
-
 /** The API wants an object; a call whose arguments were cut or malformed is shown to the model as one without any. */
-export function parseInput(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text)
-    return isRecord(value) ? value : {}
-  } catch {
-    return {}
-  }
+function toToolUse(call: StoredToolCall): ContentBlockParam {
+  return { type: 'tool_use', id: call.id, name: call.name, input: parseArguments(call.arguments) ?? {} }
 }
 
 function markLast(turns: readonly Turn[]): MessageParam[] {

@@ -78,6 +78,23 @@ describe('I5: the context of a request', () => {
     expect(messages[2]?.content).toMatch(/^half\n\n\[.*interrupted.*\]$/)
   })
 
+  it('I5: gives arguments without half characters and NUL, whose escapes APIs refuse', () => {
+    const call = { id: 'a', name: 'n', arguments: '{"x":"\\ud83e","\\u0000":"\\ud83e\\udd9c"}' }
+    expect(build(rows([user('q'), answer('', { toolCalls: [call] })]))[1]).toMatchObject({
+      toolCalls: [{ arguments: '{"x":"\\ufffd","\\ufffd":"\\ud83e\\udd9c"}' }],
+    })
+  })
+
+  it('I5: gives arguments that are too deep to be written as JSON as none', () => {
+    const deep = (depth: number) => `{"x":${'['.repeat(depth)}${']'.repeat(depth)}}`
+    const given = [99, 100, 20_000].map((depth) => {
+      const call = { id: 'a', name: 'n', arguments: deep(depth) }
+      const [, said] = build(rows([user('q'), answer('', { toolCalls: [call] })]))
+      return said?.role === 'assistant' ? said.toolCalls[0]?.arguments : undefined
+    })
+    expect(given).toEqual([deep(99), '{}', '{}'])
+  })
+
   it('gives arguments that are no object as none', () => {
     const cut = answer('', { toolCalls: [{ id: 'a', name: 'n', arguments: '{"x":' }] })
     expect(build(rows([user('q'), cut]))[1]).toMatchObject({ toolCalls: [{ arguments: '{}' }] })

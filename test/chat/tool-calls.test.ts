@@ -38,6 +38,20 @@ describe('a call of a tool', () => {
     },
   )
 
+  it('that is too deep for any API is not executed either', async () => {
+    const { isError } = await run(
+      toolOf(async () => 'x'),
+      `{"a":${'['.repeat(101)}${']'.repeat(101)}}`,
+    ).outcome
+    expect(isError).toBe(true)
+  })
+
+  it('gets no half characters and no NUL', async () => {
+    const execute = vi.fn<Tool['execute']>(async () => 'x')
+    await run(toolOf(execute), '{"a":"\\ud83e\\u0000"}').outcome
+    expect(execute.mock.calls[0]?.[0]).toEqual({ a: '\uFFFD\uFFFD' })
+  })
+
   it('of a tool that is not there says so', async () => {
     expect(await run(undefined).outcome).toEqual({ content: 'There is no tool named tool.', isError: true })
   })

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { fitsUtf8, isStorable, toStorable, truncateUtf8, utf8Length } from '../../src/protocol/text.ts'
+import { fitsUtf8, isStorable, toStorable, toStorableJson, truncateUtf8, utf8Length } from '../../src/protocol/text.ts'
 
 const HIGH = '\uD83D'
 const LOW = '\uDE42'
@@ -96,6 +96,23 @@ describe('storable text (P-7)', () => {
     [HIGH + LOW, true],
   ])('%j: %s', (text, storable) => {
     expect(isStorable(text)).toBe(storable)
+  })
+
+  it('a JSON text loses the escapes of half characters and NUL, and nothing else', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary' }),
+        fc.constantFrom('', HIGH, LOW, NUL, '\\', '\\u', '🙂'),
+        (text, odd) => {
+          const value = { [`${text}${odd}`]: `${odd}${text}${odd}` }
+          const [read] = Object.entries(JSON.parse(toStorableJson(JSON.stringify(value))))
+          expect(read).toEqual([toStorable(`${text}${odd}`), toStorable(`${odd}${text}${odd}`)])
+        },
+      ),
+    )
+    expect(toStorableJson('"\\\\ud83e \\uD83E\\uDD9C \\u00e4 \\uD83E"')).toBe(
+      '"\\\\ud83e \\uD83E\\uDD9C \\u00e4 \\ufffd"',
+    )
   })
 
   it('is made by replacing what is not, and nothing else', () => {

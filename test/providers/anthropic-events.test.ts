@@ -80,6 +80,20 @@ test('blocks hold no text that the store refuses', async () => {
   ])
 })
 
+test('blocks hold no names that the store refuses', async () => {
+  const nul = String.fromCharCode(0)
+  const events = await play(answer([thinking('hm', 'sig=='), toolUse('toolu_1', 'a', { [nul]: { '\ud83e': 1 } })]))
+  expect(stopOf(events).blocks?.content[1]).toMatchObject({ input: { '\uFFFD': { '\uFFFD': 1 } } })
+})
+
+test('arguments that are too deep to be written as JSON are none in the blocks', async () => {
+  const deep = `{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}`
+  const events = await play(
+    answer([thinking('hm', 'sig=='), { type: 'tool_use', id: 'toolu_1', name: 'a', deltas: [deep] }]),
+  )
+  expect(stopOf(events).blocks?.content[1]).toMatchObject({ input: {} })
+})
+
 test('redacted thinking says nothing and is kept', async () => {
   const events = await play(answer([redactedThinking('ZGF0YQ=='), text('Yes')]))
   expect(joined(events)).toBe('Yes')
