@@ -1,5 +1,6 @@
 import type { ModelEvent } from '../ports/provider.ts'
 import type { MessageRow, ProviderBlocks } from '../ports/store.ts'
+import { toToolName } from '../ports/tool-name.ts'
 import type { Event } from '../protocol/events.ts'
 import { toStorable } from '../protocol/text.ts'
 import { deltaEvents, wholeCharacters } from './deltas.ts'
@@ -20,8 +21,6 @@ import type { EventBuffer } from './event-buffer.ts'
 /** UTF-16 units of an open item above which a snapshot leaves it out and the opening says it in deltas: a snapshot may cut. */
 const MAX_SNAPSHOT_TEXT = 32 * 1024
 const MAX_SNAPSHOT_ARGUMENTS = 4 * 1024
-/** Characters of a tool's name that every provider takes. */
-const MAX_TOOL_NAME = 64
 
 /** What the draft must know of its run. */
 export type DraftHost = ItemOwner & { nextIndex(): number }
@@ -204,11 +203,6 @@ export class Draft {
     this.#half = half
     return delta
   }
-}
-
-/** A name that no tool can have would make a history that providers refuse for good, and may be far longer than a frame. */
-function toToolName(name: string): string {
-  return name.slice(0, MAX_TOOL_NAME).replaceAll(/[^A-Za-z0-9_-]/g, '_') || '_'
 }
 
 function reasoningOpening(messageId: string): Event[] {

@@ -6,13 +6,15 @@ import type {
   ToolUseBlock,
 } from '@anthropic-ai/sdk/resources/messages'
 import { GrowingText } from '../ports/growing-text.ts'
-import type { ModelEvent, StopReason } from '../ports/provider.ts'
+import type { ModelEvent, ModelRequest, StopReason } from '../ports/provider.ts'
 import type { ProviderBlocks } from '../ports/store.ts'
 import { parseArguments } from '../ports/tool-arguments.ts'
+import { toToolName } from '../ports/tool-name.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { isBlank, toStorableJson } from '../protocol/text.ts'
 import { AnthropicCounts } from './anthropic-counts.ts'
 import { ANTHROPIC } from './anthropic-messages.ts'
+import { CallIds } from './upstream-call-ids.ts'
 
 const STOP_REASONS: Readonly<Record<ApiStopReason, StopReason>> = {
   end_turn: 'end',
@@ -38,6 +40,7 @@ type OpenBlock =
  */
 export class AnthropicEvents {
   readonly #counts: AnthropicCounts
+  readonly #ids: CallIds
   readonly #push: (event: ModelEvent) => void
   readonly #open = new Map<number, OpenBlock>()
   readonly #finished: unknown[] = []
@@ -46,8 +49,9 @@ export class AnthropicEvents {
   #called = false
   #stop: StopReason | undefined
 
-  constructor(model: string, push: (event: ModelEvent) => void) {
+  constructor({ model, messages }: ModelRequest, push: (event: ModelEvent) => void) {
     this.#counts = new AnthropicCounts(model)
+    this.#ids = new CallIds(messages)
     this.#push = push
   }
 
@@ -117,12 +121,18 @@ export class AnthropicEvents {
         return { kind: 'thinking', text: this.#begin('reasoning', start.thinking), signature: start.signature ?? '' }
       case 'tool_use':
         this.#called = true
-        this.#push({ type: 'tool.start', id: checked(start.id), name: checked(start.name) })
-        return { kind: 'tool', start, json: new GrowingText() }
+        return { kind: 'tool', start: this.#startCall(start), json: new GrowingText() }
       default:
         this.#replay = true
         return { kind: 'other', start, json: new GrowingText() }
     }
+  }
+
+  /** Gateways number their ids or repeat them, and pass on names that a model made up: what no history may hold is not kept. */
+  #startCall(start: ToolUseBlock): ToolUseBlock {
+    const call = { ...start, id: this.#ids.take(checked(start.id)), name: toToolName(checked(start.name)) }
+    this.#push({ type: 'tool.start', id: call.id, name: call.name })
+    return call
   }
 
   #begin(type: 'text' | 'reasoning', start: string): GrowingText {
@@ -144,8 +154,9 @@ export class AnthropicEvents {
         return this.#endText(block.text.toString(), block.citations)
       case 'thinking': {
         const thinking = block.text.toString()
-        // The API refuses thinking that it has not signed.
-        if (block.signature !== '') this.#finished.push({ type: 'thinking', thinking, signature: block.signature })
+        // The API refuses thinking that it has not signed; gateways write null there.
+        if (typeof block.signature === 'string' && block.signature !== '')
+          this.#finished.push({ type: 'thinking', thinking, signature: block.signature })
         if (thinking !== '') this.#push({ type: 'reasoning.end' })
         return
       }

@@ -1,5 +1,5 @@
 import type { RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages'
-import type { ModelEvent } from '../ports/provider.ts'
+import type { ModelEvent, ModelRequest } from '../ports/provider.ts'
 import { AnthropicEvents } from './anthropic-events.ts'
 import type { EventReader, ToError } from './upstream-stream.ts'
 
@@ -9,8 +9,8 @@ type WireEvent = RawMessageStreamEvent | { readonly type: 'error' }
 export class AnthropicReader implements EventReader {
   readonly #events: AnthropicEvents
 
-  constructor(model: string, push: (event: ModelEvent) => void) {
-    this.#events = new AnthropicEvents(model, push)
+  constructor(request: ModelRequest, push: (event: ModelEvent) => void) {
+    this.#events = new AnthropicEvents(request, push)
   }
 
   take(data: string, toError: ToError): boolean {

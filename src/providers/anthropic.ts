@@ -18,7 +18,7 @@ export type AnthropicOptions = UpstreamOptions & {
 export function createAnthropic(options: AnthropicOptions): Provider {
   const ownKey = options.apiKey === undefined ? 'must' : 'may'
   const load = (): Promise<UpstreamApi> => connect(options)
-  const makeReader: MakeReader = ({ model }, push) => new AnthropicReader(model, push)
+  const makeReader: MakeReader = (request, push) => new AnthropicReader(request, push)
   const provider = new UpstreamProvider({ name: ANTHROPIC, ownKey, connect: load, makeReader }, options)
   return ownKey === 'may' ? provider.prepare() : provider
 }

@@ -1,11 +1,14 @@
 import { type ModelEvent, type ModelRequest, ProviderUnavailable, type StopReason } from '../ports/provider.ts'
 import { ParleyError } from '../protocol/errors.ts'
-import { CallIds } from './openai-call-ids.ts'
 import { OPENAI } from './openai-messages.ts'
+import { CallIds } from './upstream-call-ids.ts'
 import { readTokens } from './upstream-tokens.ts'
 
 /** Tool calls of one answer: above what any model makes, so that only a broken server meets it (I7). */
 const MAX_CALLS = 128
+
+/** Shorter ids of calls are numbers within an answer or drawn from too few. */
+const MIN_CALL_ID = 16
 
 const STOP_REASONS: ReadonlyMap<unknown, StopReason> = new Map([
   ['stop', 'end'],
@@ -67,7 +70,7 @@ export class OpenAiEvents {
   constructor({ model, messages }: ModelRequest, push: (event: ModelEvent) => void) {
     this.#model = model
     this.#push = push
-    this.#ids = new CallIds(messages)
+    this.#ids = new CallIds(messages, MIN_CALL_ID)
   }
 
   /** The model has said why it stopped: what may still come are counts. */

@@ -8,7 +8,7 @@ import type {
 import type { ModelMessage, ModelRequest, ToolSpec } from '../ports/provider.ts'
 import type { StoredToolCall } from '../ports/store.ts'
 import { isBlank } from '../protocol/text.ts'
-import { toCallId } from './openai-call-ids.ts'
+import { toCallId } from './upstream-call-ids.ts'
 
 /** The provider's name. */
 export const OPENAI = 'openai'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { ModelEvent, StopReason } from '../../src/ports/provider.ts'
+import type { ModelEvent, ModelMessage, StopReason } from '../../src/ports/provider.ts'
 import { callsOf, collect, joined, requestOf } from '../contracts/provider.ts'
 import { stream } from '../support/messages-api.ts'
 import {
@@ -66,6 +66,47 @@ test('thinking without a signature is shown but not kept', async () => {
   const events = await play(answer([thinking('hm', ''), text('Yes')]))
   expect(joined(events, 'reasoning')).toBe('hm')
   expect(stopOf(events).blocks?.content).toEqual([{ type: 'text', text: 'Yes' }])
+})
+
+test('thinking whose signature is no text is not kept either', async () => {
+  const start = { type: 'thinking', thinking: '', signature: null }
+  const events = await play([
+    messageStart(),
+    event({ type: 'content_block_start', index: 0, content_block: start }),
+    event({ type: 'content_block_delta', index: 0, delta: { type: 'thinking_delta', thinking: 'hm' } }),
+    event({ type: 'content_block_delta', index: 0, delta: { type: 'signature_delta', signature: null } }),
+    event({ type: 'content_block_stop', index: 0 }),
+    ...blockSteps(text('Yes'), 1),
+    messageDelta([]),
+    STOP,
+  ])
+  expect(stopOf(events).blocks?.content).toEqual([{ type: 'text', text: 'Yes' }])
+})
+
+test.each([
+  ['repeats', 'toolu_1'],
+  ['leaves empty', ''],
+  ['writes with other signs', 'functions.clock:0'],
+  ['makes too long', 'x'.repeat(3000)],
+])('I5: calls whose ids a gateway %s get ones that a history may hold', async (_how, id) => {
+  const messages: ModelMessage[] = [
+    { role: 'user', content: 'One' },
+    { role: 'assistant', content: '', toolCalls: [{ id: 'toolu_1', name: 'a', arguments: '{}' }] },
+    { role: 'tool', toolCallId: 'toolu_1', content: '1', isError: false },
+  ]
+  const calls = [thinking('hm', 'sig=='), toolUse(id, 'a', { x: 1 }), toolUse(id, 'b', { x: 2 })]
+  const events = await play(answer(calls), { messages })
+  const [a, b] = callsOf(events)
+  expect([a, b]).toMatchObject([{ args: '{"x":1}' }, { args: '{"x":2}' }])
+  expect(new Set(['toolu_1', a?.id, b?.id]).size).toBe(3)
+  expect(a?.id).toMatch(/^[\w-]{1,40}$/)
+  expect(stopOf(events).blocks?.content.slice(1)).toMatchObject([{ id: a?.id }, { id: b?.id }])
+})
+
+test('I5: a name that no tool can have is in no block', async () => {
+  const events = await play(answer([thinking('hm', 'sig=='), toolUse('toolu_1', 'functions.a', {})]))
+  expect(callsOf(events)).toMatchObject([{ name: 'functions_a' }])
+  expect(stopOf(events).blocks?.content[1]).toMatchObject({ name: 'functions_a' })
 })
 
 test('blocks hold no text that the store refuses', async () => {

@@ -9,7 +9,7 @@ import { shown } from './shown.ts'
 
 function broken() {
   const connect = vi.fn(() => Promise.reject(new Error('no such package')))
-  const makeReader: MakeReader = ({ model }, push) => new AnthropicReader(model, push)
+  const makeReader: MakeReader = (request, push) => new AnthropicReader(request, push)
   const provider = new UpstreamProvider({ name: 'x', ownKey: 'may', connect, makeReader }, { maxConcurrent: 1 })
   return { connect, provider }
 }

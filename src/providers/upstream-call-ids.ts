@@ -3,8 +3,6 @@ import type { ModelMessage } from '../ports/provider.ts'
 
 /** What OpenAI takes as the id of a call; nor do others take all signs, such as the dots of `functions.clock:0`. */
 const VALID = /^[\w-]{1,40}$/
-/** Shorter ones are numbers within an answer or drawn from too few: not unique in a session. */
-const MIN_LENGTH = 16
 const HEX_LENGTH = 32
 
 /** The id of a call that another provider made may be none for this API; the same one always becomes the same. */
@@ -16,15 +14,18 @@ export function toCallId(id: string): string {
 /** The ids of one answer's calls. Servers have their own ideas of them, the session wants them unique. */
 export class CallIds {
   readonly #taken: Set<string>
+  readonly #minLength: number
 
-  constructor(history: readonly ModelMessage[]) {
+  /** @param minLength shorter ones are not believed to be unique in a session */
+  constructor(history: readonly ModelMessage[], minLength = 1) {
+    this.#minLength = minLength
     const calls = history.flatMap((message) => (message.role === 'assistant' ? message.toolCalls : []))
     this.#taken = new Set(calls.map(({ id }) => id))
   }
 
   /** The server's own id where it will do, else a new one. */
   take(given: string): string {
-    const own = given.length >= MIN_LENGTH && VALID.test(given) && !this.#taken.has(given)
+    const own = given.length >= this.#minLength && VALID.test(given) && !this.#taken.has(given)
     const id = own ? given : `call_${randomUUID().replaceAll('-', '')}`
     this.#taken.add(id)
     return id
