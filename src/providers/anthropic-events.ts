@@ -26,6 +26,12 @@ const STOP_REASONS: Readonly<Record<ApiStopReason, StopReason>> = {
   model_context_window_exceeded: 'context',
 }
 
+/**
+ * UTF-16 units that one answer may keep without saying them: signatures, citations, blocks that we never ask for. Far above what Claude
+ * sends; what is said has its bound in the run (I7).
+ */
+const MAX_KEPT_UNITS = 4 * 1024 * 1024
+
 /** A block that the stream has opened and not closed yet. `other` is what we never ask for, kept to be given back. */
 type OpenBlock =
   | { readonly kind: 'text'; readonly text: GrowingText; readonly citations: unknown[] }
@@ -47,6 +53,7 @@ export class AnthropicEvents {
   /** The text and the calls alone do not say what was answered: the blocks have to be given back as they were. */
   #replay = false
   #called = false
+  #room = MAX_KEPT_UNITS
   #stop: StopReason | undefined
 
   constructor({ model, messages }: ModelRequest, push: (event: ModelEvent) => void) {
@@ -55,7 +62,8 @@ export class AnthropicEvents {
     this.#push = push
   }
 
-  delta({ index, delta }: RawContentBlockDeltaEvent): void {
+  /** @param size UTF-16 units of the event */
+  delta({ index, delta }: RawContentBlockDeltaEvent, size: number): void {
     const block = this.#open.get(index)
     switch (delta.type) {
       case 'text_delta':
@@ -67,29 +75,30 @@ export class AnthropicEvents {
       case 'input_json_delta':
         if (block?.kind !== 'tool' && block?.kind !== 'other') throw broken('arguments outside a call')
         block.json.append(checked(delta.partial_json))
-        if (block.kind === 'tool' && delta.partial_json !== '')
+        if (block.kind === 'other') this.#keep(size)
+        else if (delta.partial_json !== '')
           this.#push({ type: 'tool.args', id: block.start.id, delta: delta.partial_json })
         return
       case 'signature_delta':
         if (block?.kind === 'thinking') block.signature = delta.signature
-        return
+        return this.#keep(size)
       case 'citations_delta':
         if (block?.kind === 'text') block.citations.push(delta.citation)
-        return
+        return this.#keep(size)
       default:
       // A kind of delta that is newer than this code: the API adds them without a new version.
     }
   }
 
   /** Every event but deltas and `message_stop`; events of a kind that is not known are passed over. */
-  other(event: Exclude<RawMessageStreamEvent, RawContentBlockDeltaEvent>): void {
+  other(event: Exclude<RawMessageStreamEvent, RawContentBlockDeltaEvent>, size: number): void {
     switch (event.type) {
       case 'message_start':
         return this.#count(event.message.usage)
       case 'content_block_start':
         if (this.#open.has(event.index)) throw broken('a block opened twice')
         this.#open.set(event.index, this.#start(event.content_block))
-        return
+        return this.#keep(size)
       case 'content_block_stop': {
         const block = this.#open.get(event.index)
         if (block === undefined) throw broken('a block closed that was not open')
@@ -109,6 +118,11 @@ export class AnthropicEvents {
     if (this.#open.size > 0) throw broken('stopped inside a block')
     const blocks = this.#blocks(this.#stop)
     this.#push({ type: 'stop', reason: this.#stop, ...(blocks && { blocks }) })
+  }
+
+  #keep(size: number): void {
+    this.#room -= size
+    if (this.#room < 0) throw broken('too much beside what is said')
   }
 
   #start(start: ContentBlock): OpenBlock {

@@ -17,7 +17,7 @@ export class AnthropicReader implements EventReader {
     const event: WireEvent = JSON.parse(data)
     switch (event.type) {
       case 'content_block_delta':
-        this.#events.delta(event)
+        this.#events.delta(event, data.length)
         return false
       case 'message_stop':
         this.#events.finish()
@@ -25,7 +25,7 @@ export class AnthropicReader implements EventReader {
       case 'error':
         throw toError(event)
       default:
-        this.#events.other(event)
+        this.#events.other(event, data.length)
         return false
     }
   }

@@ -304,6 +304,26 @@ test.each<[string, unknown]>([
   expect(stopOf(events).reason).toBe('end')
 })
 
+const LONG = 'x'.repeat(100_000)
+const startOf = (index: number, block: object): Step =>
+  event({ type: 'content_block_start', index, content_block: block })
+const deltaOf = (delta: object): Step => event({ type: 'content_block_delta', index: 0, delta })
+
+test.each<[string, Step, (nth: number) => Step]>([
+  ['citations', startOf(0, { type: 'text', text: '' }), () => deltaOf({ type: 'citations_delta', citation: LONG })],
+  [
+    'arguments of a call that is not ours',
+    startOf(0, { type: 'server_tool_use', id: 's', name: 'x', input: {} }),
+    () => deltaOf({ type: 'input_json_delta', partial_json: LONG }),
+  ],
+  ['blocks', startOf(0, { type: 'text', text: '' }), (nth) => startOf(nth, { type: 'redacted_thinking', data: LONG })],
+])('I7: an answer of endless %s is broken off', async (_what, first, more) => {
+  const flood = Array.from({ length: 60 }, (_, nth) => more(nth + 1))
+  const { provider } = await subjectOf([stream([messageStart(), first, ...flood, { step: 'hold' }])])
+  const answered = collect(provider.stream(requestOf('hi'), AbortSignal.timeout(5000)))
+  await expect(answered).rejects.toMatchObject({ code: 'provider_error' })
+})
+
 test('pings, unknown events, deltas and stop reasons of a newer API are passed over', async () => {
   const events = await play([
     messageStart(),
