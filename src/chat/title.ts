@@ -1,3 +1,4 @@
+import { ProviderUnavailable } from '../ports/provider.ts'
 import { MAX_TITLE_LENGTH } from '../protocol/limits.ts'
 import { toStorable } from '../protocol/text.ts'
 import { ownKeys } from './own-secrets.ts'
@@ -14,6 +15,9 @@ const TITLE_PROMPT = 'Title this conversation:'
 const TITLE_SYSTEM =
   'You name conversations. Answer with a title of two to six words and nothing else: no quotes, no full stop.'
 
+/** Reasoning that a server leaves in the text, to its end or to where the answer was cut. */
+const THOUGHT = /<think>[\s\S]*?(?:<\/think>|$)/
+
 /** The first words of a message, cut at a word's end. */
 export function firstWords(content: string): string {
   const line = content.trim().replace(/\s+/g, ' ')
@@ -23,28 +27,37 @@ export function firstWords(content: string): string {
   return `${(space > 0 ? cut.slice(0, space) : cut).toWellFormed()}…`
 }
 
-/** Asks the model that answered for a better title; never over a person's own. Failing is no harm. */
+/**
+ * Asks the model that answered for a better title, once; never over a person's own. Failing is no harm. Where it has none to give,
+ * because it thought its tokens away or took too long, the first words are the title: it would do the same after each answer.
+ */
 export async function improveTitle(session: Session, plan: RunPlan, model: string): Promise<void> {
   const { core } = session
   if (!core.settings.titles || session.row.titleBy !== 'start' || session.retired) return
   try {
-    const title = await askForTitle(session, plan, model)
-    if (title === '') return
+    const title = await askForTitle(session, plan, model).catch((thrown: unknown) => {
+      if (thrown instanceof ProviderUnavailable) throw thrown
+      core.telemetry.log('debug', 'no title', {}, thrown)
+      return ''
+    })
+    if (title === undefined) return
     await session.exclusive(async () => {
       if (session.row.titleBy !== 'start' || session.retired) return
-      await session.change({ title, titleBy: 'model' }, {}, core.settings.storeGiveUpMs)
-      session.announce({ type: 'session.updated', title })
+      const named = title === '' ? {} : { title }
+      await session.change({ ...named, titleBy: 'model' }, {}, core.settings.storeGiveUpMs)
+      if (title !== '') session.announce({ type: 'session.updated', title })
     })
   } catch (thrown) {
     core.telemetry.log('debug', 'no title', {}, thrown)
   }
 }
 
-async function askForTitle(session: Session, plan: RunPlan, model: string): Promise<string> {
+/** Undefined: there is nothing to ask about, or nobody to ask. */
+async function askForTitle(session: Session, plan: RunPlan, model: string): Promise<string | undefined> {
   const { core } = session
   const resolved = core.providers.resolve(model, await ownKeys(core, session.row))
   const asked = plan.userMessage?.content
-  if (resolved === undefined || asked === undefined) return ''
+  if (resolved === undefined || asked === undefined) return undefined
   const request = {
     model: resolved.model,
     ...(resolved.apiKey === undefined ? {} : { apiKey: resolved.apiKey }),
@@ -63,7 +76,7 @@ async function askForTitle(session: Session, plan: RunPlan, model: string): Prom
     for (const event of events) if (event.type === 'text') text += event.delta
     if (text.length > MAX_TITLE_LENGTH) break
   }
-  const line = toStorable(text)
+  const line = toStorable(text.replace(THOUGHT, ''))
     .replace(/\s+/g, ' ')
     .trim()
     .replace(/^["']+|["'.]+$/g, '')

@@ -183,6 +183,35 @@ describe('the title', () => {
     expect(title).toMatch(/^A \uFFFD very very/)
   })
 
+  it('is not asked for again when the model had none to give', async () => {
+    const { rig, id, client } = await open(titles)
+    rig.model.title = ' '
+    await client.say('m1', 'first')
+    ;(await rig.model.request(0)).say('x').stop()
+    await client.end()
+    await turns()
+    rig.model.title = 'Late'
+    await client.say('m2', 'second')
+    ;(await rig.model.request(1)).say('x').stop()
+    await client.end(1)
+    await turns()
+    expect(client.last('session.updated')?.title).toBe('first')
+    expect((await rig.store.load(id))?.session).toMatchObject({ title: 'first', titleBy: 'model' })
+  })
+
+  it.each([
+    ['<think>\n\n</think>\n\nA Fine Title', 'A Fine Title'],
+    ['<think>\nOkay, the user wants', 'first'],
+  ])('holds no reasoning that a server left in the text: %j', async (said, title) => {
+    const { rig, client } = await open(titles)
+    rig.model.title = said
+    await client.say('m1', 'first')
+    ;(await rig.model.request(0)).say('x').stop()
+    await client.end()
+    await turns()
+    expect(client.last('session.updated')?.title).toBe(title)
+  })
+
   it('stays when the model has none to give, or the run was stopped', async () => {
     const { rig, client } = await open(titles)
     rig.model.title = ' '
