@@ -29,7 +29,8 @@ type Turn = { readonly role: 'user' | 'assistant'; readonly content: ContentBloc
  */
 export function toRequestBody(request: ModelRequest): MessageCreateParamsStreaming {
   const { model, system, tools, maxOutputTokens } = request
-  const thinking = request.thinking && toThinking(request.thinking, maxOutputTokens)
+  const turns = toTurns(request.messages)
+  const thinking = request.thinking && toThinking(request.thinking, maxOutputTokens, turns)
   return {
     model,
     max_tokens: maxOutputTokens,
@@ -37,16 +38,26 @@ export function toRequestBody(request: ModelRequest): MessageCreateParamsStreami
     ...(isBlank(system) ? {} : { system: [{ ...toText(system), cache_control: CACHE_MARK }] }),
     ...(tools.length === 0 ? {} : { tools: tools.map((spec, i) => toTool(spec, i === tools.length - 1)) }),
     ...(thinking && { thinking }),
-    messages: markLast(toTurns(request.messages)),
+    messages: markLast(turns),
   }
 }
 
-/** A budget has to lie between the API's minimum and the output limit; where it cannot, there is no thinking. */
-function toThinking(thinking: Thinking, maxOutputTokens: number): ThinkingConfigParam {
+/**
+ * A budget has to lie between the API's minimum and the output limit; where it cannot, there is no thinking. Nor while results go back
+ * for calls that were not thought about first, as of another model or of an answer that was stopped: the API refuses that.
+ */
+function toThinking(thinking: Thinking, maxOutputTokens: number, turns: readonly Turn[]): ThinkingConfigParam {
   if (thinking.type === 'adaptive') return { type: 'adaptive', display: 'summarized' }
   const budget = Math.min(Math.max(thinking.budgetTokens, MIN_THINKING_TOKENS), maxOutputTokens - 1)
-  if (budget < MIN_THINKING_TOKENS) return { type: 'disabled' }
+  if (budget < MIN_THINKING_TOKENS || !isThought(turns)) return { type: 'disabled' }
   return { type: 'enabled', budget_tokens: budget, display: 'summarized' }
+}
+
+/** Whether the answer that results go back to begins with thinking; true where none go back. */
+function isThought(turns: readonly Turn[]): boolean {
+  const start = turns.findLastIndex(({ role, content }) => role === 'user' && content[0]?.type !== 'tool_result')
+  const first = turns[start + 1]?.content[0]?.type
+  return first === undefined || first === 'thinking' || first === 'redacted_thinking'
 }
 
 function toTool(spec: ToolSpec, last: boolean): Tool {

@@ -168,6 +168,27 @@ test.each([
   expect(toRequestBody(requestOf('Hi', { thinking, maxOutputTokens })).thinking).toEqual(expected)
 })
 
+test('a budget for thinking is not asked for while results go back for calls that were not thought about', () => {
+  const thinking = { type: 'budget', budgetTokens: 2000 } as const
+  const user: ModelMessage = { role: 'user', content: 'And now?' }
+  const content = [
+    { type: 'thinking', thinking: 'hm', signature: 'sig==' },
+    { type: 'tool_use', id: 'toolu_1', name: 'calculator', input: {} },
+  ]
+  const thought = assistant('', ['toolu_1'], { blocks: { provider: 'anthropic', content } })
+  const bare = assistant('', ['toolu_1'])
+  const later = [assistant('', ['toolu_2']), result('toolu_2', '5')]
+  const kindOf = (...messages: readonly ModelMessage[]): unknown =>
+    toRequestBody(requestOf('', { thinking, messages: [user, ...messages] })).thinking?.type
+  expect(kindOf(thought, result('toolu_1', '4'))).toBe('enabled')
+  // Within one answer the model thinks once, before its first call.
+  expect(kindOf(thought, result('toolu_1', '4'), ...later)).toBe('enabled')
+  expect(kindOf(bare, result('toolu_1', '4'))).toBe('disabled')
+  expect(kindOf(bare, result('toolu_1', '4'), ...later)).toBe('disabled')
+  expect(kindOf(bare, result('toolu_1', '4'), user)).toBe('disabled')
+  expect(kindOf(bare, result('toolu_1', '4'), assistant('Four'), user)).toBe('enabled')
+})
+
 test('the request reaches the API with its key, whatever the environment says', async () => {
   vi.stubEnv('ANTHROPIC_API_KEY', 'sk-ant-other')
   vi.stubEnv('ANTHROPIC_AUTH_TOKEN', 'other')
