@@ -12,14 +12,14 @@ const DATES = 'date_calculator'
 const RANDOM = 'random'
 const DOCUMENTS = 'search_documents'
 
-/** Numbers that "add up" takes: about 700 characters of arguments. */
+/** Numbers that "add up" writes out: about 700 characters of arguments. More are summed as Gauss did. */
 export const MAX_SUMMANDS = 200
 /** Calls that one message may ask for. */
 const MAX_CALLS = 10
 const DIE_SIDES = 6
 
 const CALCULATE = /\b(?:calculate|compute|work out)\s+([^?!]+)/i
-const PLAIN_SUM = /\bwhat(?:'s| is)\s+([-\d(.][-\d\s().+*/^%]*[\d)])/i
+const PLAIN_SUM = /\bwhat(?:'s| is)\s+([-\d(.](?:%\s*of\b|[-\d\s().+*/^%])*[\d)])/i
 /** A comma within parentheses is between a function's arguments. */
 const BETWEEN_PARTS = /\s*(?:;|,(?![^(]*\))|\band\b|\bthen\b)\s*/i
 const PERCENT_OF = /%\s*of\b/gi
@@ -68,8 +68,9 @@ function planSums(text: string): PlannedCall[] {
 }
 
 function toSum(from: number, to: number): string {
-  const first = Math.min(from, to)
-  const count = Math.min(Math.abs(to - from) + 1, MAX_SUMMANDS)
+  const [first, last] = [Math.min(from, to), Math.max(from, to)]
+  const count = last - first + 1
+  if (count > MAX_SUMMANDS) return `(${first} + ${last}) * ${count} / 2`
   return Array.from({ length: count }, (_, i) => first + i).join('+')
 }
 
