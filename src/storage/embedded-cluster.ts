@@ -1,5 +1,15 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -13,6 +23,7 @@ export const EMBEDDED_USER = 'postgres'
 const MAX_SOCKET_PATH_BYTES = 107
 /** Lines of postmaster.pid, as src/include/utils/pidfile.h numbers them. */
 const PID_LINE = 0
+const DATA_DIR_LINE = 1
 const SOCKET_DIR_LINE = 4
 const STATUS_LINE = 7
 /** Of /proc/<pid>/stat, counted from the state. */
@@ -25,13 +36,32 @@ export type Running = { readonly pid: number; readonly socketDir: string }
 
 const socketName = `.s.PGSQL.${EMBEDDED_PORT}`
 
-/** What postmaster.pid says of a server that accepts connections. */
+/** What postmaster.pid says of a server that accepts connections and works on this very directory: a copy of one in use has its file, too. */
 export async function readReady(pgData: string): Promise<Running | undefined> {
   const text = await readFile(join(pgData, 'postmaster.pid'), 'utf8').catch(() => '')
   const lines = text.split('\n')
   const [pid, socketDir] = [Number(lines[PID_LINE]), lines[SOCKET_DIR_LINE]]
   if (!socketDir || lines[STATUS_LINE]?.trim() !== 'ready' || !isAlive(pid)) return undefined
+  if (!(worksIn(pid, pgData) ?? isSamePath(lines[DATA_DIR_LINE] ?? '', pgData))) return undefined
   return (await accepts(join(socketDir, socketName))) ? { pid, socketDir } : undefined
+}
+
+/** By the folder itself: one that was moved has another path. Undefined where nobody says in which folder a process works. */
+function worksIn(pid: number, pgData: string): boolean | undefined {
+  try {
+    const [there, here] = [statSync(`/proc/${pid}/cwd`), statSync(pgData)]
+    return there.dev === here.dev && there.ino === here.ino
+  } catch {
+    return undefined
+  }
+}
+
+function isSamePath(one: string, other: string): boolean {
+  try {
+    return realpathSync(one) === realpathSync(other)
+  } catch {
+    return false
+  }
 }
 
 /** True while a process of this id runs, whoever owns it. One that ended and that nobody waited for does not run. */
@@ -72,12 +102,17 @@ function accepts(path: string): Promise<boolean> {
   })
 }
 
-/** Removes a pid file that names another program: after a reboot the number may be anyone's, and Postgres would not start. */
+/**
+ * Removes a pid file, and the lock of the socket beside it, that name another program or a server on another directory: after
+ * a reboot the number may be anyone's, a copy has the original's, and Postgres would not start.
+ */
 export async function dropStalePid(pgData: string): Promise<void> {
   const file = join(pgData, 'postmaster.pid')
   const pid = Number((await readFile(file, 'utf8').catch(() => '')).split('\n')[PID_LINE])
   const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => undefined)
-  if (name !== undefined && name.trim() !== 'postgres') rmSync(file, { force: true })
+  if (name === undefined) return
+  if (name.trim() === 'postgres' && worksIn(pid, pgData) !== false) return
+  for (const lock of [`${socketName}.lock`, 'postmaster.pid']) rmSync(join(pgData, lock), { force: true })
 }
 
 /** A new cluster, made aside and renamed: one that was cut is never taken for whole, and of two that race one wins. */

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isAlive, readProcess } from './embedded-cluster.ts'
 
@@ -19,6 +19,8 @@ export class ServerShare {
   readonly #owner: string
   /** One process may start twice on the same directory; each handle counts. */
   readonly #me = `${nameOf(process.pid)}-${handles++}`
+  /** Tells this folder from a copy of it, whose files name processes that use the other one. */
+  #mark = ''
 
   constructor(dataDir: string) {
     this.#dir = join(dataDir, 'postgres.users')
@@ -27,9 +29,11 @@ export class ServerShare {
 
   join(): void {
     mkdirSync(this.#dir, { recursive: true })
+    const { dev, ino } = statSync(this.#dir)
+    this.#mark = `${dev}:${ino}`
     // Who was killed did not leave.
-    for (const name of readdirSync(this.#dir)) if (!isPresent(name)) rmSync(join(this.#dir, name), { force: true })
-    writeFileSync(join(this.#dir, this.#me), '')
+    for (const name of readdirSync(this.#dir)) if (!this.#isUser(name)) rmSync(join(this.#dir, name), { force: true })
+    writeFileSync(join(this.#dir, this.#me), this.#mark)
   }
 
   /** This process answers for the server from now on. */
@@ -45,22 +49,31 @@ export class ServerShare {
   leave(): boolean {
     rmSync(join(this.#dir, this.#me), { force: true })
     if (this.#readOwner() !== this.#me) return false
-    const heir = readdirSync(this.#dir).find(isPresent)
+    const heir = readdirSync(this.#dir).find((name) => this.#isUser(name))
     if (heir === undefined) rmSync(this.#owner, { force: true })
     else writeFileSync(this.#owner, heir)
     return heir === undefined
   }
 
+  /** Releases before this one left no mark. */
+  #isUser(name: string): boolean {
+    return isPresent(name) && ['', this.#mark].includes(read(join(this.#dir, name)))
+  }
+
   #readOwner(): string {
-    try {
-      return readFileSync(this.#owner, 'utf8')
-    } catch {
-      return ''
-    }
+    return read(this.#owner)
   }
 }
 
 function isPresent(name: string): boolean {
   const pid = Number.parseInt(name, 10)
   return isAlive(pid) && name.startsWith(`${nameOf(pid)}-`)
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
 }

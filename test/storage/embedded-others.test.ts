@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { build } from 'esbuild'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { connect } from '../../src/storage/connection.ts'
 import { type EmbeddedPostgres, startEmbedded } from '../../src/storage/embedded.ts'
-import { isAlive } from '../../src/storage/embedded-cluster.ts'
+import { dropStalePid, isAlive } from '../../src/storage/embedded-cluster.ts'
 import { makeDirectory, readPid } from './own-server.ts'
 
 const LONG = { timeout: 30_000 }
@@ -96,6 +96,29 @@ describe('embedded Postgres and other processes', LONG, () => {
     const revived = readPid(dataDir)
     await server.stop()
     expect(isAlive(revived)).toBe(false)
+  })
+
+  it('a copy of a folder in use gets a server of its own, which ends with it, and the first is left alone', async () => {
+    const [dataDir, copy] = [directory(), join(directory(), 'copy')]
+    await hold(dataDir)
+    execFileSync('cp', ['-a', dataDir, copy])
+    const server = await start(copy)
+    expect([server.adopted, await setting(server, 'data_directory')]).toEqual([false, join(copy, 'postgres')])
+    const [first, second] = [readPid(dataDir), readPid(copy)]
+    await server.stop()
+    expect([isAlive(first), isAlive(second)]).toEqual([true, false])
+  })
+
+  it('a folder that was moved while it is in use keeps its lock', async () => {
+    const [dataDir, moved] = [directory(), join(directory(), 'moved')]
+    const { child } = await hold(dataDir)
+    const pid = readPid(dataDir)
+    renameSync(dataDir, moved)
+    await dropStalePid(join(moved, 'postgres'))
+    expect(readPid(moved)).toBe(pid)
+    renameSync(moved, dataDir)
+    child.stdin?.end()
+    await once(child, 'exit')
   })
 
   it('a process that leaves before others hands the server over', async () => {
