@@ -5,11 +5,21 @@ export type Commands = Readonly<Record<string, Command>>
 
 const [OK, FAILED, MISUSED] = [0, 1, 2]
 
-/** Runs one command; resolves with the exit code: 0 done, 1 failed, 2 misused. */
+/** Runs one command; resolves with the exit code: 0 done, 1 failed, 2 misused. What was not written was not done. */
 export async function runCli(argv: readonly string[], io: CliIo, commands: Commands): Promise<number> {
-  const [name = '', ...args] = argv
+  const code = await runOne(argv, io, commands)
+  try {
+    await io.flush()
+    return code
+  } catch (thrown) {
+    io.err(`parley: ${explain(thrown)}`)
+    return code === OK ? FAILED : code
+  }
+}
+
+async function runOne([name = '', ...args]: readonly string[], io: CliIo, commands: Commands): Promise<number> {
   if (['help', '--help', '-h'].includes(name) || args.includes('--help')) {
-    for (const line of usage(commands, name)) io.out(line)
+    for (const line of usage(commands, name === 'help' ? (args[0] ?? '') : name)) io.out(line)
     return OK
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined

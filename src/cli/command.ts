@@ -5,11 +5,14 @@ import type { DocumentStore } from '../ports/documents.ts'
 import type { KeyStore } from '../ports/keys.ts'
 import type { PrivacyStore } from '../ports/privacy.ts'
 import type { AppStore, SessionStore } from '../ports/store.ts'
+import { stoppable } from './stoppable.ts'
 
 /** Where a command reads and writes; the process's own, or a test's. */
 export type CliIo = {
   /** One line to standard output. */
   readonly out: (line: string) => void
+  /** Until all of `out` was taken; rejects with a message for people when some was not. */
+  readonly flush: () => Promise<void>
   /** One line to standard error: what is no result. */
   readonly err: (line: string) => void
   readonly env: Readonly<Record<string, string | undefined>>
@@ -70,18 +73,20 @@ function parse<const O extends Options>(args: readonly string[], options: O) {
   }
 }
 
-/** Runs `use` with the store and closes it, whatever happens. */
+/** Runs `use` with the store and closes it, whatever happens, a signal included. */
 export async function withStore<Store extends Closing>(
   open: OpenStore<Store>,
   io: CliIo,
   use: (store: Store) => Promise<void>,
 ): Promise<void> {
-  const store = await open(io)
-  try {
-    await use(store)
-  } finally {
-    await store.close()
-  }
+  await stoppable(async (stopped) => {
+    const store = await open(io)
+    try {
+      await Promise.race([use(store), stopped])
+    } finally {
+      await store.close()
+    }
+  })
 }
 
 /** What people, models and other accounts wrote could speak to the terminal. */

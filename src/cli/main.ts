@@ -8,14 +8,20 @@ import type { CliIo } from './command.ts'
 import { docsCommand } from './docs.ts'
 import { keysCommand } from './keys.ts'
 import { inspectStore, openStore } from './open-store.ts'
+import { Output } from './output.ts'
 import { retainCommand } from './retain.ts'
 import { sessionsCommand } from './sessions.ts'
 import { configCommand, migrateCommand, serveCommand } from './simple.ts'
 import { usageCommand } from './usage.ts'
 import { usersCommand } from './users.ts'
 
+const output = new Output(process.stdout)
+// Who reads what goes wrong may leave, too.
+process.stderr.on('error', () => undefined)
+
 const io: CliIo = {
-  out: (line) => console.log(line),
+  out: output.line,
+  flush: output.flush,
   err: (line) => console.error(line),
   env: process.env,
   input: process.stdin,

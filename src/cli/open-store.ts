@@ -5,6 +5,7 @@ import { type Inspection, inspectStorage } from '../storage/inspect.ts'
 import { openStorage, type StorageOptions } from '../storage/open.ts'
 import { adminOf } from './admin-of.ts'
 import type { CliConversations, CliDocuments, CliIo, CliStore } from './command.ts'
+import { stoppable } from './stoppable.ts'
 import type { CliUsage } from './usage.ts'
 
 /** A command asks one thing after the other. */
@@ -36,7 +37,7 @@ export async function openDescribed(io: CliIo) {
 
 /** Looks at the store and changes nothing, the schema included. */
 export function inspectStore(io: CliIo): Promise<Inspection> {
-  return inspectStorage(storageOptions(io), new Grumbler(io))
+  return stoppable((stopped) => inspectStorage(storageOptions(io), new Grumbler(io), stopped))
 }
 
 function storageOptions(io: CliIo): StorageOptions {

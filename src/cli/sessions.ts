@@ -123,7 +123,7 @@ async function write(privacy: SessionExports, filter: SessionFilter, io: CliIo):
   const { session } = filter
   for await (const line of privacy.exportSessions(filter)) {
     if (session !== undefined && line.type === 'end' && line.sessions === 0) throw noSuchSession(session)
-    if (!io.output.writable) return
+    if (!io.output.writable) throw new Error('nobody reads the export')
     if (!io.output.write(`${JSON.stringify(line)}\n`)) await once(io.output, 'drain')
     if (line.type === 'end') await new Promise((resolve) => io.output.write('', resolve))
     if (line.type === 'end') io.err(`${sessionsOf(line.sessions)}, ${line.runs} runs, ${line.messages} messages`)

@@ -1,6 +1,7 @@
 import { configMarkdown } from '../config.ts'
 import { type Command, readArgs } from './command.ts'
 import { openDescribed } from './open-store.ts'
+import { stoppable } from './stoppable.ts'
 
 export const serveCommand: Command = {
   usage: ['serve'],
@@ -9,7 +10,7 @@ export const serveCommand: Command = {
     readArgs(args, {}, 0)
     // Loaded for this command only: the others start faster without a server.
     const { serve } = await import('../main.ts')
-    await serve({ ...io.env }, io.out)
+    await serve({ ...io.env }, (line) => void io.output.write(`${line}\n`))
   },
 }
 
@@ -18,9 +19,11 @@ export const migrateCommand: Command = {
   about: "Bring the database to this release's schema; the server does so by itself when it starts",
   async run(args, io) {
     readArgs(args, {}, 0)
-    const storage = await openDescribed(io)
-    await storage.close()
-    io.out(`Migrated: ${storage.description}`)
+    await stoppable(async () => {
+      const storage = await openDescribed(io)
+      await storage.close()
+      io.out(`Migrated: ${storage.description}`)
+    })
   },
 }
 

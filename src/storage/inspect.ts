@@ -36,14 +36,18 @@ const ID_CHARS = 8
 
 /**
  * Reads the store that the configuration names in one snapshot and changes nothing: neither the schema nor a row. A server may
- * run on it. Rejects with a message for people.
+ * run on it. Rejects with a message for people, and as `stopped` does when that comes first.
  */
-export async function inspectStorage(options: StorageOptions, telemetry: Telemetry): Promise<Inspection> {
+export async function inspectStorage(
+  options: StorageOptions,
+  telemetry: Telemetry,
+  stopped: Promise<never> = new Promise(() => undefined),
+): Promise<Inspection> {
   if (options.databaseUrl === undefined && !existsSync(join(options.dataDir, 'postgres', 'PG_VERSION')))
     throw new Error(`There is no database in ${options.dataDir}`)
   const place = await choosePlace(options, telemetry)
   try {
-    return { description: place.description, ...(await inspect(place.connection)) }
+    return { description: place.description, ...(await Promise.race([inspect(place.connection), stopped])) }
   } finally {
     await place.stop()
   }

@@ -37,6 +37,8 @@ export class FakeTerminal implements CliIo {
     this.outLines.push(line)
   }
 
+  readonly flush = async (): Promise<void> => undefined
+
   readonly err = (line: string): void => {
     this.errLines.push(line)
   }
