@@ -199,36 +199,24 @@ export async function serve(env: NodeJS.ProcessEnv, say: (line: string) => void)
   outliveReaders()
   const config = readConfig(env)
   // Heard from the first moment on: a signal during the start must not leave the database behind.
-  const signals = new Signals()
-  const running = await start(config)
+  const [first, second] = signals()
+  // The first waits for the start, so that nothing is left behind; who gives a second has waited long enough.
+  const hurry = second.then(() => Promise.reject(new Error('told to stop twice')))
+  const running = await Promise.race([start(config), hurry])
   for (const line of running.lines) say(line)
   for (const name of unknownNames(env)) say(`  note       ${name} is not a setting of Parley`)
-  await signals.next()
+  await first
   say('Parley is stopping: running answers may end, a second signal stops them')
-  void signals.next().then(() => running.close(0))
+  void second.then(() => running.close(0))
   await running.close()
 }
 
-/** The signals that ask a process to end, one after the other. */
-class Signals {
-  #count = 0
-  #taken = 0
-  #wake: (() => void)[] = []
-
-  constructor() {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => this.#arrive())
-  }
-
-  next(): Promise<void> {
-    this.#taken++
-    if (this.#taken <= this.#count) return Promise.resolve()
-    return new Promise((resolve) => this.#wake.push(resolve))
-  }
-
-  #arrive(): void {
-    this.#count++
-    this.#wake.shift()?.()
-  }
+/** Resolve with the first and the second signal that asks the process to end. */
+function signals(): readonly [Promise<void>, Promise<void>] {
+  const wake: (() => void)[] = []
+  const next = () => new Promise<void>((resolve) => void wake.push(resolve))
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => wake.shift()?.())
+  return [next(), next()]
 }
 
 /** The sentence for people; the cause's own words stay inside, as they may quote an address with its password. */

@@ -76,6 +76,21 @@ export async function within<T>(work: PromiseLike<T>, ms: number): Promise<T> {
   }
 }
 
+/**
+ * The first word of a server. The driver by itself tries for ever where connections are taken and closed, as by a proxy whose
+ * server is away, or by something else than Postgres. Rejects with a message for people.
+ */
+export async function reach(sql: Sql, { connectMs, answerMs } = PATIENCE): Promise<void> {
+  try {
+    await within(sql`select 1`, connectMs + answerMs)
+  } catch (thrown) {
+    if (!(thrown instanceof StoreFault)) throw thrown
+    throw new Error('The database takes connections and does not answer: is it Postgres, and does it run?', {
+      cause: thrown,
+    })
+  }
+}
+
 /** Ends a driver's pool at once; what was in it fails. Never rejects. */
 export async function discard(sql: Sql): Promise<void> {
   await sql.end({ timeout: 0 }).catch(() => undefined)

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Sql } from 'postgres'
-import { type Connection, connect, discard } from './connection.ts'
+import { type Connection, connect, discard, reach } from './connection.ts'
 
 /** Beside this file both in src/storage and in the bundled dist. */
 const DIRECTORY = new URL('./migrations/', import.meta.url)
@@ -18,6 +18,7 @@ export type Migration = { readonly from: number; readonly to: number }
 export async function migrate(connection: Connection, steps: readonly Step[] = readSteps()): Promise<Migration> {
   const sql = connect(connection, { max: 1, keepForever: true })
   try {
+    await reach(sql)
     // A step may build an index over everything; and the lock is held for as long as another process migrates.
     await sql`set statement_timeout = 0`
     await sql`select pg_advisory_lock(${LOCK}::bigint)`

@@ -1,19 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeDirectory } from '../storage/own-server.ts'
+import { freePort } from '../support/free-port.ts'
 
 const LONG = { timeout: 60_000 }
 /** Twice what a pipe holds. */
 const PREAMBLE = 'many words\n'.repeat(9000)
 const dataDir = makeDirectory('parley-cli-')
 
-function parley(args: readonly string[], stdout: 'pipe' | number = 'pipe'): ChildProcess {
-  const env = { ...process.env, DATABASE_URL: '', PARLEY_DATA_DIR: dataDir }
+function parley(args: readonly string[], stdout: 'pipe' | number = 'pipe', databaseUrl = ''): ChildProcess {
+  const env = { ...process.env, PORT: '0', DATABASE_URL: databaseUrl, PARLEY_DATA_DIR: dataDir }
   return spawn(process.execPath, [resolve('dist/cli.js'), ...args], { env, stdio: ['pipe', stdout, 'pipe'] })
 }
 
@@ -69,5 +71,19 @@ describe('a command of its own process', LONG, () => {
     child.kill('SIGINT')
     expect(await end).toEqual([1, expect.stringContaining('parley users: told to stop (SIGINT)')])
     expect(hasDatabase()).toBe(false)
+  })
+
+  it('that serves and cannot start ends at the second signal', async () => {
+    const port = await freePort()
+    const silent = createServer((socket) => socket.on('error', () => undefined).resume())
+    const reached = once(silent.listen(port, '127.0.0.1'), 'connection')
+    const child = parley(['serve'], 'pipe', `postgres://127.0.0.1:${port}/db`)
+    const end = ended(child)
+    await reached
+    child.kill('SIGTERM')
+    await delay(200)
+    child.kill('SIGTERM')
+    expect(await end).toEqual([1, expect.stringContaining('told to stop twice')])
+    silent.close()
   })
 })

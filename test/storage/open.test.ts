@@ -1,7 +1,9 @@
 import { rmSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { isAlive } from '../../src/storage/embedded-cluster.ts'
 import { openStorage } from '../../src/storage/open.ts'
+import { freePort } from '../support/free-port.ts'
 import { makeDirectory, readPid } from './own-server.ts'
 import { Recorder } from './recorder.ts'
 
@@ -38,6 +40,17 @@ describe('openStorage', LONG, () => {
       `embedded Postgres, data in ${dataDir}, already running, shared with 1 other process`,
     )
     for (const storage of [third, second, first]) await storage.close()
+  })
+
+  it('rejects where connections are taken and closed, and does not try for ever', async () => {
+    const port = await freePort()
+    const proxy = createServer((socket) => socket.on('error', () => undefined).end()).listen(port, '127.0.0.1')
+    const opening = openStorage(
+      { databaseUrl: `postgres://127.0.0.1:${port}/db`, dataDir: directory() },
+      new Recorder(),
+    )
+    await expect(opening).rejects.toThrow('takes connections and does not answer')
+    proxy.close()
   })
 
   it('I11: rejects when the server of DATABASE_URL is not there, without its password', async () => {
