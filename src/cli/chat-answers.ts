@@ -27,6 +27,11 @@ export class ChatAnswers {
     return this.#open.size > 0 || this.#standing?.status === 'processing'
   }
 
+  /** Answers that are on or wait in the queue, as far as it is known. */
+  get open(): number {
+    return this.#open.size
+  }
+
   /** All that there is to show was shown. */
   get isAtRest(): boolean {
     return !this.isBusy && this.#opening === undefined

@@ -91,9 +91,9 @@ export class ChatLink {
     this.#write(command)
   }
 
-  /** Does the server have all that was said? */
-  get settled(): boolean {
-    return this.#unacknowledged.size === 0
+  /** Messages that the server neither has nor refused. */
+  get unacknowledged(): number {
+    return this.#unacknowledged.size
   }
 
   close(): void {

@@ -76,6 +76,10 @@ class Chat {
   #asked: Pending | undefined
   /** Standard input has ended: leave after the last answer. */
   #isEnding = false
+  /** What was said too early: the server is not ready, or as many messages wait there as may. */
+  readonly #early: string[] = []
+  /** Messages that may wait at the server; undefined until it told. */
+  #queuedSends: number | undefined
 
   constructor(target: LinkTarget, io: CliIo) {
     this.#io = io
@@ -94,7 +98,7 @@ class Chat {
   async run(signals: Signals): Promise<void> {
     const interrupt = (): void => this.#interrupt()
     const terminate = (): void => this.#leave('told to stop (SIGTERM)')
-    this.#lines.on('line', (line) => this.#say(line))
+    this.#lines.on('line', (line) => this.#hear(line))
     this.#lines.on('SIGINT', interrupt)
     this.#lines.on('close', () => this.#end())
     this.#io.output.on('error', () => this.#leave('nobody reads what is answered'))
@@ -122,8 +126,25 @@ class Chat {
   /** For whoever cannot look: a person at the keyboard has seen it. */
   #assertWhole(): void {
     const typed = 'isTTY' in this.#io.input && this.#io.input.isTTY === true
-    const whole = this.#answers.isWhole && this.#answers.isAtRest && this.#link.settled
+    const whole = this.#answers.isWhole && this.#isDone
     if (this.#isEnding && !typed && !whole) throw new Error('not every message got a whole answer')
+  }
+
+  /** All that was said has its answer. */
+  get #isDone(): boolean {
+    return this.#early.length === 0 && this.#link.unacknowledged === 0 && this.#answers.isAtRest
+  }
+
+  #hear(line: string): void {
+    this.#early.push(line)
+    this.#sayEarly()
+  }
+
+  /** In their order, as far as the session has room: a file has more lines than its queue. */
+  #sayEarly(): void {
+    const room = this.#queuedSends ?? -1
+    while (this.#early.length > 0 && this.#link.unacknowledged + this.#answers.open <= room)
+      this.#say(this.#early.shift() ?? '')
   }
 
   #say(line: string): void {
@@ -159,13 +180,17 @@ class Chat {
     for (const words of this.#answers.frame(frame)) this.#note(words)
     if ('chunk' in frame) return
     if (frame.type === 'error') this.#note(frame.message)
-    if (frame.type === 'session.ready') this.#wasLetIn = true
+    if (frame.type === 'session.ready') {
+      this.#wasLetIn = true
+      this.#queuedSends = frame.limits.queuedSends
+    }
     if (frame.type === 'session.ready' || frame.type === 'session.status') {
       this.#ask(frame.pending ?? [])
       if (frame.status !== 'processing') this.#isStopping = false
       // What was said while there was no connection was not heard.
       else if (frame.type === 'session.ready' && this.#isStopping) this.#stop()
     }
+    this.#sayEarly()
     this.#leaveWhenDone()
   }
 
@@ -173,6 +198,7 @@ class Chat {
   #interrupt(): void {
     if (!this.#answers.isBusy || this.#isStopping) return this.#leave()
     this.#isStopping = true
+    this.#early.length = 0
     this.#stop()
   }
 
@@ -187,7 +213,7 @@ class Chat {
 
   /** Not before the server has let us in: who has nothing to say hears all the same that they may not. */
   #leaveWhenDone(): void {
-    if (this.#isEnding && this.#wasLetIn && this.#link.settled && this.#answers.isAtRest) this.#leave()
+    if (this.#isEnding && this.#wasLetIn && this.#isDone) this.#leave()
   }
 
   #note(words: string): void {

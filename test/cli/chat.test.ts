@@ -222,6 +222,21 @@ describe('parley chat', () => {
     expect(await done).toBe(0)
   })
 
+  it('says as many lines of a file as the session has room for, the next one when an answer has ended', async () => {
+    const done = chat()
+    const side = await server.accepted()
+    side.ready({ limits: { frameBytes: 65_536, messageBytes: 32_768, queuedSends: 0, pageMessages: 100 } })
+    terminal.input.end('One\nTwo\n')
+    await answer(side, 'Good day')
+    const second = side.heard()
+    expect(await Promise.race([second, Promise.resolve('nothing yet')])).toBe('nothing yet')
+    finish(side)
+    const clientMessageId = idOf(await second)
+    side.say({ type: 'ack', clientMessageId, runId: 'second', state: 'started', duplicate: false })
+    over(side, 'success', 'second')
+    expect(await done).toBe(0)
+  })
+
   it('lets nothing that the server says move the terminal', async () => {
     const done = chat()
     const side = await server.accepted()
