@@ -49,6 +49,8 @@ async function finish(session: Session, run: Run, end: RunEnd): Promise<void> {
     ...(usage.length === 0 ? {} : { usage }),
     ...(end.kind === 'failed' ? { errorCode: end.error.code } : {}),
     ...(end.kind === 'waiting' ? { pending: end.pending } : {}),
+    // Of this process and one that took it for dead while it lives, the second to end the run is refused.
+    fence: run.plan.row.fence + 1,
   }
   const { history } = requireRunning(session)
   const status = session.queue.length > 0 ? 'processing' : facts.sessionStatus

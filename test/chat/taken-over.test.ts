@@ -4,8 +4,8 @@ import { ChatRig, stopClock } from '../support/chat-rig.ts'
 
 const settings = { checkpointMs: 1000 }
 
-/** A run in one process that another took for dead, and ended. */
-async function taken() {
+/** A run in one process that another took for dead, and ended; with `holds` that end is still on its way into the store. */
+async function taken({ holds = false } = {}) {
   stopClock()
   const rig = new ChatRig({ settings })
   const id = randomUUID()
@@ -18,6 +18,7 @@ async function taken() {
   const other = rig.fork()
   const watcher = await other.ready(id)
   rig.store.die()
+  if (holds) other.store.hold()
   await other.pass(1100)
   return { rig, other, watcher, id, client, runId, stream }
 }
@@ -41,5 +42,18 @@ describe('a run that another process took for dead while it was on', () => {
     expect(await watcher.say('m2')).toMatchObject({ state: 'started' })
     ;(await other.model.request(0)).say('two').stop()
     expect(await watcher.end()).toMatchObject({ outcome: { type: 'success' } })
+  })
+
+  it('I1 P-75: stays as it ended here when it did so before the other process had it ended there', async () => {
+    const { other, watcher, client, runId, stream } = await taken({ holds: true })
+    stream.say(', whole').stop()
+    expect(await client.end()).toMatchObject({ type: 'RUN_FINISHED', outcome: { type: 'success' } })
+    other.store.release()
+    await other.pass(1100)
+    expect(watcher.last('session.status')).toMatchObject({ status: 'idle', lastRun: { runId, outcome: 'success' } })
+    expect(watcher.last('session.snapshot')?.messages.map(({ content }) => content)).toEqual([
+      'text of m1',
+      'half, whole',
+    ])
   })
 })
