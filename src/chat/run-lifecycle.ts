@@ -1,7 +1,7 @@
 import type { RunRow } from '../ports/store.ts'
 import { sessionTag } from '../ports/telemetry.ts'
 import { ParleyError } from '../protocol/errors.ts'
-import type { LastRun, RunOutcome } from '../protocol/frames.ts'
+import type { LastRun } from '../protocol/frames.ts'
 import { NOTHING } from './activity.ts'
 import type { History } from './history.ts'
 import { reconcile, renew } from './renew.ts'
@@ -55,7 +55,7 @@ async function finish(session: Session, run: Run, end: RunEnd): Promise<void> {
   const { history } = requireRunning(session)
   const status = session.queue.length > 0 ? 'processing' : facts.sessionStatus
   const saved = session.change({ status }, { runs: [row, ...approved.runs], messages }, 'never')
-  const told = await outcomeOfSave(session, saved, end)
+  const told = await outcomeOfSave(session, row, saved, end)
   if (session.retired) return abandon(session, run, end)
   history.put(messages)
   history.trim(core.settings.windowBytes, core.settings.windowMessages)
@@ -75,7 +75,7 @@ function requireRunning(session: Session): { history: History } {
 }
 
 /** The end as it may be told: the save is waited for within a bound. */
-async function outcomeOfSave(session: Session, saved: Promise<void>, end: RunEnd): Promise<RunEnd> {
+async function outcomeOfSave(session: Session, row: RunRow, saved: Promise<void>, end: RunEnd): Promise<RunEnd> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<RunEnd>((resolve) => {
     timer = setTimeout(() => resolve(failedWith(new ParleyError('store_unavailable'))), session.core.settings.endSaveMs)
@@ -85,7 +85,7 @@ async function outcomeOfSave(session: Session, saved: Promise<void>, end: RunEnd
   } catch (thrown) {
     if (session.retired) return end
     const fields = { session: sessionTag(session.id) }
-    if (isTakenOver(end.kind, thrown)) {
+    if (await isTakenOver(session, row, thrown)) {
       session.core.telemetry.log('warn', 'run ended by another process', fields)
       // As the store has it. Not `end` itself: what that was to save is not there.
       return { kind: 'interrupted' }
@@ -97,9 +97,11 @@ async function outcomeOfSave(session: Session, saved: Promise<void>, end: RunEnd
   }
 }
 
-/** Another process took this one for dead, and ended its run as interrupted. */
-function isTakenOver(end: RunEnd['kind'] | RunOutcome, thrown: unknown): boolean {
-  return end === 'interrupted' && isOutrun(thrown)
+/** Another process took this one for dead, and ended its run as interrupted. Who comes back learns it where nobody can say. */
+async function isTakenOver({ core, id }: Session, row: RunRow, thrown: unknown): Promise<boolean> {
+  if (!isOutrun(thrown)) return false
+  const stored = await core.store.findRun(id, row.id).catch(() => undefined)
+  return stored?.node !== row.node
 }
 
 /** Its session was deleted: nobody is left to be told, and nothing of it may stay in memory. */
@@ -135,10 +137,11 @@ function settle(session: Session, { row, history, saved, late }: Ended): void {
   }
   if (late === undefined) return free()
   session.activity = { kind: 'saving', history }
-  const refuse = (thrown: unknown): void => {
+  const refuse = async (thrown: unknown): Promise<void> => {
+    const takenOver = await isTakenOver(session, row, thrown)
     session.activity = { kind: 'none' }
     session.retire(
-      isTakenOver(late.outcome, thrown)
+      takenOver
         ? new ParleyError('overloaded', { message: 'The session went on in another process' })
         : new ParleyError('internal_error', { cause: thrown }),
     )

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { ChatRig, stopClock } from '../support/chat-rig.ts'
+import { turns } from '../support/turns.ts'
 
 const settings = { checkpointMs: 1000 }
 
@@ -42,6 +43,17 @@ describe('a run that another process took for dead while it was on', () => {
     expect(await watcher.say('m2')).toMatchObject({ state: 'started' })
     ;(await other.model.request(0)).say('two').stop()
     expect(await watcher.end()).toMatchObject({ outcome: { type: 'success' } })
+  })
+
+  it('I1: finds it out at its end, too: tells it as the other process stored it, and asks its clients back', async () => {
+    const { rig, id, client, runId, stream } = await taken()
+    stream.say(', and what nobody keeps').stop()
+    expect(await client.end()).toMatchObject({ type: 'RUN_FINISHED', runId, outcome: { type: 'cancelled' } })
+    await turns()
+    expect(client.last('session.status')).toMatchObject({ lastRun: { runId, outcome: 'interrupted' } })
+    expect(client.closedWith).toMatchObject({ code: 1013 })
+    const back = await rig.ready(id)
+    expect(back.last('session.snapshot')?.messages.map(({ content }) => content)).toEqual(['text of m1', 'half'])
   })
 
   it('I1 P-75: stays as it ended here when it did so before the other process had it ended there', async () => {
