@@ -85,7 +85,12 @@ async function outcomeOfSave(session: Session, row: RunRow, saved: Promise<void>
   } catch (thrown) {
     if (session.retired) return end
     const fields = { session: sessionTag(session.id) }
-    if (await isTakenOver(session, row, thrown)) {
+    const fate = await fateOf(session, row, thrown)
+    if (fate === 'stored') {
+      session.doubtful = true
+      return end
+    }
+    if (fate === 'taken') {
       session.core.telemetry.log('warn', 'run ended by another process', fields)
       // As the store has it. Not `end` itself: what that was to save is not there.
       return { kind: 'interrupted' }
@@ -97,11 +102,16 @@ async function outcomeOfSave(session: Session, row: RunRow, saved: Promise<void>
   }
 }
 
-/** Another process took this one for dead, and ended its run as interrupted. Who comes back learns it where nobody can say. */
-async function isTakenOver({ core, id }: Session, row: RunRow, thrown: unknown): Promise<boolean> {
-  if (!isOutrun(thrown)) return false
+/**
+ * What became of an end whose save was refused. `stored`: it was there already, as its answer had got lost, and another process
+ * has gone on from it. `taken`: another took this one for dead, and ended its run as interrupted; also where nobody can say, as
+ * who comes back learns it.
+ */
+async function fateOf({ core, id }: Session, row: RunRow, thrown: unknown): Promise<'stored' | 'taken' | 'refused'> {
+  if (!isOutrun(thrown)) return 'refused'
   const stored = await core.store.findRun(id, row.id).catch(() => undefined)
-  return stored?.node !== row.node
+  if (stored?.status === row.status && stored.endedAt === row.endedAt) return 'stored'
+  return stored?.node === row.node ? 'refused' : 'taken'
 }
 
 /** Its session was deleted: nobody is left to be told, and nothing of it may stay in memory. */
@@ -137,19 +147,21 @@ function settle(session: Session, { row, history, saved, late }: Ended): void {
   }
   if (late === undefined) return free()
   session.activity = { kind: 'saving', history }
-  const refuse = async (thrown: unknown): Promise<void> => {
-    const takenOver = await isTakenOver(session, row, thrown)
-    session.activity = { kind: 'none' }
-    session.retire(
-      takenOver
-        ? new ParleyError('overloaded', { message: 'The session went on in another process' })
-        : new ParleyError('internal_error', { cause: thrown }),
-    )
-  }
   const arrive = (): void => {
     free()
     session.lastRun = late
     session.announceStatus()
+  }
+  const refuse = async (thrown: unknown): Promise<void> => {
+    const fate = await fateOf(session, row, thrown)
+    session.doubtful = true
+    if (fate === 'stored') return arrive()
+    session.activity = { kind: 'none' }
+    session.retire(
+      fate === 'taken'
+        ? new ParleyError('overloaded', { message: 'The session went on in another process' })
+        : new ParleyError('internal_error', { cause: thrown }),
+    )
   }
   void saved.then(arrive, refuse).then(() => startNext(session))
 }

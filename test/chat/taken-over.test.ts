@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { ParleyError } from '../../src/protocol/errors.ts'
 import { ChatRig, stopClock } from '../support/chat-rig.ts'
 import { turns } from '../support/turns.ts'
 
@@ -54,6 +55,23 @@ describe('a run that another process took for dead while it was on', () => {
     expect(client.closedWith).toMatchObject({ code: 1013 })
     const back = await rig.ready(id)
     expect(back.last('session.snapshot')?.messages.map(({ content }) => content)).toEqual(['text of m1', 'half'])
+  })
+
+  it('P-75: is told as it ended here where that was stored, its answer lost, and another process gone on from it', async () => {
+    stopClock()
+    const rig = new ChatRig({ settings })
+    const client = await rig.ready(randomUUID())
+    await client.say('m1')
+    const stream = await rig.model.request(0)
+    const commit = rig.store.commit.bind(rig.store)
+    vi.spyOn(rig.store, 'commit').mockImplementationOnce(async (write, options) => {
+      await commit(write, options)
+      throw new ParleyError('conflict')
+    })
+    stream.say('whole').stop()
+    expect(await client.end()).toMatchObject({ type: 'RUN_FINISHED', outcome: { type: 'success' } })
+    expect(await client.say('m2')).toMatchObject({ state: 'started' })
+    expect([client.closedWith, client.last('session.status')?.lastRun?.outcome]).toEqual([undefined, 'success'])
   })
 
   it('I1 P-75: stays as it ended here when it did so before the other process had it ended there', async () => {
