@@ -5,18 +5,34 @@ import { endDeleted } from './gone.ts'
 import { reload } from './recover.ts'
 import { NOTHING_UNTOLD, type Session } from './session.ts'
 
+/** What watchers were shown last: runs and answers to open calls move the conversation, sends that wait only the status. */
+type Picture = { readonly row: SessionRow; readonly conversation: string; readonly waiting: string }
+
+/** Of sessions whose renewal failed half way, as with the store: what it took is told by the next. */
+const owed = new WeakMap<Session, Picture>()
+
 /**
  * Takes what another process did to the session and tells its watchers what changed by it: a snapshot, the status, the
  * record. Within `session.exclusive`. A session that was removed, or that is another owner's, is retired.
  */
 export async function renew(session: Session): Promise<void> {
-  const before = pictureOf(session)
-  const { row, stored } = session
-  const isGone = (await isOurs(session)) ? false : stored
-  if (isGone) endDeleted(session)
-  if (session.retired) return
+  const before = owed.get(session) ?? pictureOf(session)
+  owed.set(session, before)
+  const { stored } = session
+  try {
+    const isGone = (await isOurs(session)) ? false : stored
+    if (isGone) endDeleted(session)
+    if (!session.retired) await showChanges(session, before)
+  } catch (thrown) {
+    session.doubtful = true
+    throw thrown
+  }
+  owed.delete(session)
+}
+
+async function showChanges(session: Session, before: Picture): Promise<void> {
   const after = pictureOf(session)
-  const updated = updates(row, session.row)
+  const updated = updates(before.row, after.row)
   if (updated !== undefined) session.announce(updated)
   if (after.conversation !== before.conversation) return showAnew(session)
   if (after.waiting !== before.waiting) session.announceQueue()
@@ -63,11 +79,11 @@ async function showAnew(session: Session): Promise<void> {
   session.announceStatus()
 }
 
-/** What watchers were shown: runs and answers to open calls move the conversation, sends that wait only the status. */
-function pictureOf(session: Session): { readonly conversation: string; readonly waiting: string } {
-  const { lastPosition, runId, lastRun, queue, status, waiting } = session
+function pictureOf(session: Session): Picture {
+  const { row, lastPosition, runId, lastRun, queue, status, waiting } = session
   const open = waiting?.pending?.map(({ toolCallId }) => toolCallId) ?? []
   return {
+    row,
     conversation: [lastPosition, runId, lastRun?.runId, lastRun?.outcome, ...open].join(' '),
     waiting: [status, ...queue.map(({ run }) => run.id), JSON.stringify(waiting?.pending)].join(' '),
   }

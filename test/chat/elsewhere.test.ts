@@ -111,6 +111,17 @@ describe('a session whose run another living process has on', () => {
     await watcher.end()
   })
 
+  it('P-62: what the store could not be asked about is told when it can be, though nothing more happens', async () => {
+    const { rig, other, watcher, runId, stream } = await begin()
+    vi.spyOn(other.store, 'history').mockRejectedValueOnce(new ParleyError('store_unavailable'))
+    stream.say(', whole').stop()
+    await rig.pass(10)
+    await turns()
+    await other.pass(2000)
+    expect(shown(watcher)).toEqual(['user: text of m1', 'assistant: half, whole'])
+    expect(statuses(watcher)).toMatchObject({ status: 'idle', lastRun: { runId, outcome: 'success' } })
+  })
+
   it('P-62 I6: a cursor from before what another process did gets a snapshot', async () => {
     const { rig, other, id, watcher, stream } = await begin()
     const { epoch = '', seq = 0 } = watcher.last('session.ready') ?? {}
