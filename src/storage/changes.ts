@@ -4,7 +4,7 @@ import type { Connection, Patience } from './connection.ts'
 import { toFault } from './faults.ts'
 import type { Health } from './health.ts'
 import { Line } from './line.ts'
-import { joinNodes, selectNodes, takeLock } from './node-lock.ts'
+import { joinNodes, selectNodes, selectUptime, takeLock } from './node-lock.ts'
 import type { NodeWatch } from './node-watch.ts'
 import { readSessionChange } from './session-changes.ts'
 
@@ -47,6 +47,8 @@ export type ChangesOptions = {
   readonly watch: NodeWatch
   /** Opens no sessions: other processes do not count it. */
   readonly visitor: boolean
+  /** Others may have used the server before this process began. */
+  readonly shared: boolean
 }
 
 /**
@@ -87,6 +89,10 @@ export class Changes implements ChangeFeed {
 
   /** Rejects with a StoreFault when the store is away. */
   async open(): Promise<void> {
+    if (this.#options.shared) {
+      const [row] = await this.#line.query(selectUptime)
+      if (row !== undefined) this.#options.watch.begin(row.ms)
+    }
     await this.#count()
     const records = await this.#fetch()
     this.#seen = new Set(records.map(({ id }) => id))

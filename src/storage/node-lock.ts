@@ -54,6 +54,12 @@ export function selectNodes(sql: Sql): PendingQuery<{ others: number; held: stri
       and l.database = (select oid from pg_database where datname = current_database())`
 }
 
+/** Milliseconds since the server was started: before that nobody held a lock of it. */
+export function selectUptime(sql: Sql): PendingQuery<{ ms: number }[]> {
+  return sql<{ ms: number }[]>`
+    select (extract(epoch from clock_timestamp() - pg_postmaster_start_time()) * 1000)::float8 as ms`
+}
+
 async function tryLock(sql: Sql, key: string): Promise<boolean> {
   const [row] = await sql<{ held: boolean }[]>`select pg_try_advisory_lock(${key}::bigint) as held`
   return row?.held === true

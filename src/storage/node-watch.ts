@@ -16,6 +16,11 @@ export class NodeWatch {
   /** By the uptime; until then nobody is taken for dead. */
   #doubtUntil = Number.NEGATIVE_INFINITY
 
+  /** This process begins at a server that started so many milliseconds ago: others may have to come back to that one. */
+  begin(serverUpMs: number): void {
+    this.#doubtUntil = performance.now() + RETURN_MS - serverUpMs
+  }
+
   /** This process lost its own lock, and so may have all others. */
   lost(): void {
     this.#doubtUntil = Number.POSITIVE_INFINITY

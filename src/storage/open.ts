@@ -32,7 +32,13 @@ export async function openStorage(options: StorageOptions, telemetry: Telemetry)
     await migrate(place.connection)
     const { poolSize, visitor = false } = options
     const size = poolSize ? { poolSize } : {}
-    const store = await openPostgres({ connection: place.connection, telemetry, visitor, ...size })
+    const store = await openPostgres({
+      connection: place.connection,
+      telemetry,
+      visitor,
+      shared: place.shared,
+      ...size,
+    })
     const close = async () => {
       await store.close()
       await place.stop()
@@ -52,8 +58,13 @@ export async function openStorage(options: StorageOptions, telemetry: Telemetry)
   }
 }
 
-/** A server that answers, and how to let go of it. */
-type Place = { readonly connection: Connection; readonly description: string; readonly stop: () => Promise<void> }
+/** A server that answers, whether others may have used it before, and how to let go of it. */
+type Place = {
+  readonly connection: Connection
+  readonly description: string
+  readonly shared: boolean
+  readonly stop: () => Promise<void>
+}
 
 function shared(others: number): string {
   if (others === 0) return ''
@@ -70,6 +81,7 @@ export async function choosePlace(
     return {
       connection: { url: databaseUrl },
       description: `Postgres at ${whereabouts(databaseUrl)}`,
+      shared: true,
       stop: async () => {},
     }
   }
@@ -78,6 +90,8 @@ export async function choosePlace(
   return {
     connection: server.connection,
     description: `embedded Postgres, data in ${dataDir}${adopted}`,
+    // After a crash of the only process, which leaves the server on, nobody waits.
+    shared: false,
     stop: () => server.stop(),
   }
 }

@@ -37,6 +37,8 @@ export type PostgresOptions = {
   readonly patience?: Patience
   /** Opens no sessions, as a command of the CLI: other processes do not count it. */
   readonly visitor?: boolean
+  /** Others may have used the server before: where that was started a moment ago, they get the time to come back to it. */
+  readonly shared?: boolean
 }
 
 export type PostgresStorage = SessionStore &
@@ -61,12 +63,13 @@ const CLOSE_MS = 6000
 
 /** Opens a migrated database. Rejects with `store_unavailable` when it does not answer. */
 export async function openPostgres(options: PostgresOptions): Promise<PostgresStorage> {
-  const { connection, telemetry, poolSize = DEFAULT_POOL_SIZE, limits, patience = PATIENCE, visitor = false } = options
+  const { connection, telemetry, poolSize = DEFAULT_POOL_SIZE, limits, patience = PATIENCE } = options
+  const { visitor = false, shared = false } = options
   const node = makeLockName()
   const health = new Health(telemetry)
   const pool = new Pool({ connection, max: poolSize, patience, health })
   const watch = new NodeWatch()
-  const changes = new Changes({ connection, patience, node, health, watch, visitor })
+  const changes = new Changes({ connection, patience, node, health, watch, visitor, shared })
   // A flush that got no answer may still be carried out by the server, after newer ones. Whoever writes holds this lock, and
   // taking it ends the connection before: nothing old comes late.
   const writerLock = makeLockName()

@@ -4,6 +4,7 @@ import { openPostgres, type PostgresStorage } from '../../src/storage/postgres.t
 import { run, session } from '../contracts/store-rows.ts'
 import { SOON } from '../contracts/store-subject.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { OwnServer } from './own-server.ts'
 import { Recorder } from './recorder.ts'
 
 /** Milliseconds between looks at what changed, and more than any test has. */
@@ -48,6 +49,19 @@ describe('I1: a process whose lock is free', () => {
     expect(watch.isAlive('a', false)).toBe(true)
   })
 
+  it.each([
+    ['is not dead for five seconds from the start of a server that restarted as this one began', 1000, 4000],
+    ['is dead at once when this process begins at a server that has run for longer', 60_000, 0],
+  ])('%s', (_what, serverUpMs, aliveMs) => {
+    watch.begin(serverUpMs)
+    watch.back()
+    watch.saw([])
+    if (aliveMs > 0) vi.advanceTimersByTime(aliveMs - 1)
+    expect(watch.isAlive('b', false)).toBe(aliveMs > 0)
+    vi.advanceTimersByTime(1)
+    expect(watch.isAlive('b', false)).toBe(false)
+  })
+
   it('is not dead while this process has not its own, nor for five seconds after: who lost it may have been the server', () => {
     watch.saw(['a'])
     watch.lost()
@@ -60,6 +74,22 @@ describe('I1: a process whose lock is free', () => {
     watch.saw([])
     vi.advanceTimersByTime(500)
     expect([watch.isAlive('a', false), watch.isAlive('b', false)]).toEqual([false, false])
+  })
+})
+
+describe('a process that begins at a server which has just started', () => {
+  it('I1: takes nobody for dead where others use it, too; where it is its own, at once', async () => {
+    const server = new OwnServer()
+    const { connection } = await server.start()
+    const options = { connection, telemetry: new Recorder(), poolSize: 2 }
+    const [shared, alone] = [await openPostgres({ ...options, shared: true }), await openPostgres(options)]
+    const row = session({ status: 'processing' })
+    const running = run(row.id, 'r1', { status: 'running', position: 1, node: 'ffffffffffffffff' })
+    await alone.commit({ sessionId: row.id, session: row, runs: [running] }, SOON)
+    const seen = [shared, alone].map(async (store) => (await store.load(row.id))?.openRuns[0]?.nodeAlive)
+    expect(await Promise.all(seen)).toEqual([true, false])
+    await Promise.all([shared.close(), alone.close()])
+    await server.remove()
   })
 })
 
