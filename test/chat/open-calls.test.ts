@@ -215,6 +215,30 @@ describe('P-46, P-79: a call that the browser executes', () => {
       ])
     })
 
+    it('P-46: takes an answer that comes behind another of theirs each time it is tried', async () => {
+      const { rig, id, client, stream } = await begin([LOCATE])
+      stream.call('t1', 'locate', {}).call('t2', 'locate', {}).call('t3', 'locate', {}).stop('tools')
+      await client.end()
+      const watcher = await rig.fork().ready(id)
+      rig.store.hold()
+      const last = client.ask(answer('t3', 'Rome'))
+      for (const theirs of ['t1', 't2']) {
+        await turns()
+        expect(rig.store.waiting).toBe(1)
+        await watcher.ask(answer(theirs, 'Bern'))
+        rig.store.release()
+        rig.store.hold()
+      }
+      await turns()
+      rig.store.release()
+      expect(await last).toMatchObject({ type: 'ack', duplicate: false, runId: expect.any(String) })
+      expect((await rig.model.request(1)).request.messages.slice(2)).toMatchObject([
+        { toolCallId: 't1', content: 'Bern' },
+        { toolCallId: 't2', content: 'Bern' },
+        { toolCallId: 't3', content: 'Rome' },
+      ])
+    })
+
     it('asks for a retry on such a copy once more', async () => {
       const { rig, client, runId, take } = await half()
       rig.store.goDeaf()
