@@ -2,9 +2,9 @@
  * Two reports of `npm run bench -- --json FILE`, before and after a change: `npm run bench -- compare BEFORE AFTER`. What R was
  * measured beside is compared as a share of R, round by round: the machine's mood is in both.
  */
-import { drawTable, type ReportedScenario } from './report.ts'
-import { readReport } from './report-file.ts'
-import { ratiosOf, type Spread, spreadOf, valuesOf } from './rounds.ts'
+import { drawTable, type ReportedScenario } from './report/report.ts'
+import { readReport } from './report/report-file.ts'
+import { ratiosOf, type Spread, spreadOf, valuesOf } from './report/rounds.ts'
 
 const HEAD = ['', 'before (min-median-max)', 'after (min-median-max)', 'change', '']
 const PERCENT = 100

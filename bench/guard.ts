@@ -4,16 +4,16 @@
  */
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Start } from './contender.ts'
-import { startParley } from './contender-parley.ts'
-import { startRelay } from './contender-relay.ts'
-import { Monitor } from './monitor.ts'
-import { moveToCore, OTHER_CORE } from './processes.ts'
-import { Progress } from './progress.ts'
-import { Rig } from './rig.ts'
-import type { Sample, Scenario } from './scenario.ts'
-import { shortFull } from './scenario-full.ts'
-import { shortPaced } from './scenario-paced.ts'
+import type { Start } from './contenders/contender.ts'
+import { startParley } from './contenders/contender-parley.ts'
+import { startRelay } from './contenders/contender-relay.ts'
+import { Monitor } from './rig/monitor.ts'
+import { moveToCore, OTHER_CORE } from './rig/processes.ts'
+import { Progress } from './rig/progress.ts'
+import { Rig } from './rig/rig.ts'
+import { shortFull } from './scenarios/full.ts'
+import { shortPaced } from './scenarios/paced.ts'
+import type { Sample, Scenario } from './scenarios/scenario.ts'
 
 /** Once more, before it counts as worse: a neighbour's burst is over by then. */
 const TRIES = 2

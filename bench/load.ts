@@ -1,15 +1,15 @@
 /** The load side as its own process: many sessions, every token checked, on command of the bench. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { chats, poll } from './aomi-load.ts'
-import { nowMicros } from './clock.ts'
-import { Crowd } from './crowd.ts'
-import { guess, knock } from './knocking.ts'
-import { Latencies, type LatencySummary } from './latencies.ts'
-import type { Target } from './line.ts'
-import type { AskResult, BurstResult, LoadCommand, Resumed, StopsResult } from './load-command.ts'
-import { Mixing } from './mix.ts'
-import { serve } from './rpc.ts'
-import { type Ended, LoadSession } from './session.ts'
+import { chats, poll } from './load/aomi-load.ts'
+import { nowMicros } from './load/clock.ts'
+import { Crowd } from './load/crowd.ts'
+import { guess, knock } from './load/knocking.ts'
+import { Latencies, type LatencySummary } from './load/latencies.ts'
+import type { Target } from './load/line.ts'
+import type { AskResult, BurstResult, LoadCommand, Resumed, StopsResult } from './load/load-command.ts'
+import { Mixing } from './load/mix.ts'
+import { type Ended, LoadSession } from './load/session.ts'
+import { serve } from './rig/rpc.ts'
 
 const MICROSECONDS_PER_SECOND = 1_000_000
 /** A stop comes this long after its run's first token: long enough to be in the middle, random so that stops do not align. */

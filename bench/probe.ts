@@ -1,7 +1,7 @@
 /** Loaded into both servers alike (`--import`): the longest stall of the event loop, and the live heap after a collection. */
 import { readdirSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { serve } from './rpc.ts'
+import { serve } from './rig/rpc.ts'
 
 export type ProbeCommand =
   | { readonly do: 'reset' }

@@ -11,9 +11,9 @@ import {
   sse,
   toolUse,
 } from '../test/support/messages-api-events.ts'
-import { nowMicros } from './clock.ts'
-import { type Order, orderIn, tokenText } from './order.ts'
-import { serve } from './rpc.ts'
+import { nowMicros } from './load/clock.ts'
+import { type Order, orderIn, tokenText } from './load/order.ts'
+import { serve } from './rig/rpc.ts'
 
 /** From this process to its parent. `aborted` maps a tag to the time its request was seen to be gone. */
 export type UpstreamReport = {

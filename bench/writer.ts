@@ -10,8 +10,8 @@ import { connect } from '../src/storage/connection.ts'
 import { migrate } from '../src/storage/migrate.ts'
 import { choosePlace } from '../src/storage/open.ts'
 import { openPostgres } from '../src/storage/postgres.ts'
-import { Latencies } from './latencies.ts'
-import { serve } from './rpc.ts'
+import { Latencies } from './load/latencies.ts'
+import { serve } from './rig/rpc.ts'
 
 export type WriterCommand =
   | { readonly do: 'open'; readonly dataDir: string }

@@ -6,7 +6,7 @@ import type { ChangeFeed, SessionStore } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import type { Tools } from '../ports/tool.ts'
 import type { OwnSecrets } from '../ports/vault.ts'
-import type { HistoryCache } from './history-cache.ts'
+import type { HistoryCache } from './session/history-cache.ts'
 import type { ChatSettings } from './settings.ts'
 import type { TurnQueue } from './turn-queue.ts'
 

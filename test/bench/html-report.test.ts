@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { drawChart, numberText } from '../../bench/chart.ts'
-import { htmlOf } from '../../bench/html-report.ts'
-import { Latencies } from '../../bench/latencies.ts'
-import type { Point } from '../../bench/point.ts'
-import { linesOf, type Report, tableOf } from '../../bench/report.ts'
-import { atMost, type Sample, type Scenario } from '../../bench/scenario.ts'
+import { Latencies } from '../../bench/load/latencies.ts'
+import { drawChart, numberText } from '../../bench/report/chart.ts'
+import { htmlOf } from '../../bench/report/html-report.ts'
+import { linesOf, type Report, tableOf } from '../../bench/report/report.ts'
+import type { Point } from '../../bench/rig/point.ts'
+import { atMost, type Sample, type Scenario } from '../../bench/scenarios/scenario.ts'
 
 const SCENARIO: Scenario = {
   name: 'paced',

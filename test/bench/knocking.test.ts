@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Latencies } from '../../bench/latencies.ts'
-import { type LoadCommand, partOf } from '../../bench/load-command.ts'
+import { Latencies } from '../../bench/load/latencies.ts'
+import { type LoadCommand, partOf } from '../../bench/load/load-command.ts'
 
 const TARGET = { port: 1, path: '/ws', headers: {} }
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Latencies } from '../../bench/latencies.ts'
+import { Latencies } from '../../bench/load/latencies.ts'
 
 /** What a histogram may be off by: half of a counter, 1/1024 of the value. */
 const ERROR_SHARE = 1 / 1024

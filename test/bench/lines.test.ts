@@ -3,9 +3,9 @@ import { createServer, type Server, type ServerResponse } from 'node:http'
 import * as fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
-import { EventStream } from '../../bench/event-stream.ts'
-import type { Wire } from '../../bench/line.ts'
-import { type Ended, LoadSession, type Sink } from '../../bench/session.ts'
+import { EventStream } from '../../bench/load/event-stream.ts'
+import type { Wire } from '../../bench/load/line.ts'
+import { type Ended, LoadSession, type Sink } from '../../bench/load/session.ts'
 
 const HEAD = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n'
 

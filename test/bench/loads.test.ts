@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { Latencies } from '../../bench/latencies.ts'
-import { type LoadCommand, partOf } from '../../bench/load-command.ts'
-import { loadCore } from '../../bench/loads.ts'
-import { addUp } from '../../bench/merge.ts'
+import { Latencies } from '../../bench/load/latencies.ts'
+import { type LoadCommand, partOf } from '../../bench/load/load-command.ts'
+import { loadCore } from '../../bench/rig/loads.ts'
+import { addUp } from '../../bench/rig/merge.ts'
 
 const TARGET = { port: 1, path: '/ws', headers: {} }
 

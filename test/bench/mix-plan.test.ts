@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { dayShape, planMix } from '../../bench/mix-plan.ts'
+import { dayShape, planMix } from '../../bench/load/mix-plan.ts'
 
 const DAY = { seed: 3, seconds: 600, arrivals: 10, shape: 'day', tools: true } as const
 

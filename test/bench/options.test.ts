@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { BenchError, readOptions } from '../../bench/options.ts'
+import { BenchError, readOptions } from '../../bench/rig/options.ts'
 
 function read(line: string, environment: Record<string, string> = {}) {
   return readOptions(line === '' ? [] : line.split(' '), environment)

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CountReader, orderIn, orderText, TokenReader, tokenText } from '../../bench/order.ts'
+import { CountReader, orderIn, orderText, TokenReader, tokenText } from '../../bench/load/order.ts'
 
 describe('an order', () => {
   it('is found in whatever stands around it, the last one of several', () => {

@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { BenchError } from '../../bench/options.ts'
-import { NOT_ASKED, PARLEY, PEERS, RELAY } from '../../bench/peer-list.ts'
-import { readPeerOptions } from '../../bench/peer-options.ts'
-import { beside, type PeerRun, peerTable, rowsOf } from '../../bench/peer-report.ts'
-import { MOST_SESSIONS, nextLevel } from '../../bench/scenario-capacity.ts'
-import { type PeerScenario, peerScenarios } from '../../bench/scenarios-peers.ts'
+import { NOT_ASKED, PARLEY, PEERS, RELAY } from '../../bench/contenders/peer-list.ts'
+import { beside, type PeerRun, peerTable, rowsOf } from '../../bench/report/peer-report.ts'
+import { BenchError } from '../../bench/rig/options.ts'
+import { readPeerOptions } from '../../bench/rig/peer-options.ts'
+import { MOST_SESSIONS, nextLevel } from '../../bench/scenarios/capacity.ts'
+import { type PeerScenario, peerScenarios } from '../../bench/scenarios/peers.ts'
 
 const FOLDER = new URL('../../bench/peers/', import.meta.url)
 /** What several peers import. */

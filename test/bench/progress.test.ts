@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Point } from '../../bench/point.ts'
-import { describePoint, Progress } from '../../bench/progress.ts'
+import type { Point } from '../../bench/rig/point.ts'
+import { describePoint, Progress } from '../../bench/rig/progress.ts'
 
 const POINT: Point = {
   at: 12.3,

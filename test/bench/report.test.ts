@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { linesOf, tableOf } from '../../bench/report.ts'
-import { readReport } from '../../bench/report-file.ts'
-import { absolute, atMost, atMostPlus, type Goal, type Sample, type Scenario } from '../../bench/scenario.ts'
+import { linesOf, tableOf } from '../../bench/report/report.ts'
+import { readReport } from '../../bench/report/report-file.ts'
+import { absolute, atMost, atMostPlus, type Goal, type Sample, type Scenario } from '../../bench/scenarios/scenario.ts'
 
 const NOT_HERE = (): Promise<never> => Promise.reject(new Error('not measured here'))
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { buildContext, OUTCOME_UNKNOWN } from '../../src/chat/context.ts'
+import { buildContext, OUTCOME_UNKNOWN } from '../../src/chat/run/context.ts'
 import type { ModelMessage } from '../../src/ports/provider.ts'
 import type { MessageRow } from '../../src/ports/store.ts'
 import { faultsOf } from '../support/model-audit.ts'

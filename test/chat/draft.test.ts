@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Draft } from '../../src/chat/draft.ts'
-import { EventBuffer } from '../../src/chat/event-buffer.ts'
+import { Draft } from '../../src/chat/run/draft.ts'
+import { EventBuffer } from '../../src/chat/run/event-buffer.ts'
 import type { ModelEvent } from '../../src/ports/provider.ts'
 import type { Event } from '../../src/protocol/events.ts'
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { EventBuffer } from '../../src/chat/event-buffer.ts'
+import { EventBuffer } from '../../src/chat/run/event-buffer.ts'
 import type { Event } from '../../src/protocol/events.ts'
 import { MAX_DELTA_UNITS } from '../../src/protocol/limits.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
-import { History } from '../../src/chat/history.ts'
-import { HistoryCache } from '../../src/chat/history-cache.ts'
+import { History } from '../../src/chat/session/history.ts'
+import { HistoryCache } from '../../src/chat/session/history-cache.ts'
 import type { MessageRow } from '../../src/ports/store.ts'
 import { stopClock } from '../support/chat-rig.ts'
 

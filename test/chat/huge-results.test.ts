@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { callTool } from '../../src/chat/tool-calls.ts'
+import { callTool } from '../../src/chat/calls/tool-calls.ts'
 import type { Tool } from '../../src/ports/tool.ts'
 import { ChatRig, TEST_APP } from '../support/chat-rig.ts'
 import { collectGarbage } from '../support/collect-garbage.ts'

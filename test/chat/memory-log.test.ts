@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { MemoryEventLog } from '../../src/chat/memory-log.ts'
+import { MemoryEventLog } from '../../src/chat/log/memory-log.ts'
 import type { LogBounds, LogEntry, SessionLog } from '../../src/ports/event-log.ts'
 import type { Event } from '../../src/protocol/events.ts'
 import { MAX_DELTA_UNITS } from '../../src/protocol/limits.ts'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
-import { Draft } from '../../src/chat/draft.ts'
+import { Draft } from '../../src/chat/run/draft.ts'
 import type { Tool } from '../../src/ports/tool.ts'
 import { ChatRig, ECHO, type RigOptions, SlowTool, stopClock } from '../support/chat-rig.ts'
 import { turns } from '../support/turns.ts'

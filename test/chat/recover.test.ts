@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
-import { OUTCOME_UNKNOWN } from '../../src/chat/context.ts'
+import { OUTCOME_UNKNOWN } from '../../src/chat/run/context.ts'
 import { ChatRig, ECHO, type RigOptions, SlowTool, stopClock } from '../support/chat-rig.ts'
 import { turns } from '../support/turns.ts'
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { EventBuffer } from '../../src/chat/event-buffer.ts'
-import { tellCrowd } from '../../src/chat/tell-crowd.ts'
+import { tellCrowd } from '../../src/chat/connection/tell-crowd.ts'
+import { EventBuffer } from '../../src/chat/run/event-buffer.ts'
 import { TurnQueue } from '../../src/chat/turn-queue.ts'
 import { turns } from '../support/turns.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { callTool, STOPPED } from '../../src/chat/tool-calls.ts'
+import { callTool, STOPPED } from '../../src/chat/calls/tool-calls.ts'
 import { type Tool, type ToolContext, ToolError } from '../../src/ports/tool.ts'
 import { SlowTool, stopClock } from '../support/chat-rig.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { UsageMeter } from '../../src/chat/usage.ts'
+import { UsageMeter } from '../../src/chat/run/usage.ts'
 
 const usage = (outputTokens: number, more: object = {}) => {
   return { provider: 'p', model: 'm', inputTokens: 10, outputTokens, totalTokens: 10 + outputTokens, ...more }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { onTestFinished, vi } from 'vitest'
 import { Chat } from '../../src/chat/chat.ts'
-import { MemoryEventLog } from '../../src/chat/memory-log.ts'
+import { MemoryEventLog } from '../../src/chat/log/memory-log.ts'
 import { type ChatSettings, DEFAULT_SETTINGS } from '../../src/chat/settings.ts'
 import type { Access, AccessRequest, Principal } from '../../src/ports/access.ts'
 import type { App } from '../../src/ports/apps.ts'

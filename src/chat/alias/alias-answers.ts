@@ -1,12 +1,12 @@
 import type { AliasFrame } from '../../protocol/aliases.ts'
 import { ParleyError } from '../../protocol/errors.ts'
-import { answerCalls, nothingPending } from '../answer-calls.ts'
-import type { Caller, Outcome } from '../caller.ts'
+import { answerCalls, nothingPending } from '../calls/answer-calls.ts'
+import { unanswered } from '../calls/open-calls.ts'
+import type { Caller, Outcome } from '../connection/caller.ts'
 import type { Core } from '../core.ts'
 import { toApproval } from '../handlers/run-resume.ts'
 import { toResult } from '../handlers/tool-result.ts'
-import { unanswered } from '../open-calls.ts'
-import type { Session } from '../session.ts'
+import type { Session } from '../session/session.ts'
 
 type ResumeFrame = Extract<AliasFrame, { kind: 'resume' }>
 

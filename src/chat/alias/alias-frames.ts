@@ -1,6 +1,6 @@
 import type { AliasFrame } from '../../protocol/aliases.ts'
 import { ParleyError } from '../../protocol/errors.ts'
-import type { Caller } from '../caller.ts'
+import type { Caller } from '../connection/caller.ts'
 import type { Core } from '../core.ts'
 import { runCancel } from '../handlers/run-cancel.ts'
 import { aliasAnswers } from './alias-answers.ts'

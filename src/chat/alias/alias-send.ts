@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto'
 import type { AliasFrame, AliasMessage } from '../../protocol/aliases.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import { isClientId } from '../../protocol/ids.ts'
-import type { Caller, Outcome } from '../caller.ts'
+import type { Caller, Outcome } from '../connection/caller.ts'
 import type { Core } from '../core.ts'
 import { findSend, messageSend } from '../handlers/message-send.ts'
 import { runRetry } from '../handlers/run-retry.ts'
-import type { Session } from '../session.ts'
+import type { Session } from '../session/session.ts'
 
 type RunFrame = Extract<AliasFrame, { kind: 'run' }>
 

@@ -1,7 +1,7 @@
 import type { MessageRow } from '../../ports/store.ts'
 import type { Event } from '../../protocol/events.ts'
-import { deltaEvents } from '../deltas.ts'
-import { resultEvent } from '../run-events.ts'
+import { deltaEvents } from '../run/deltas.ts'
+import { resultEvent } from '../run/run-events.ts'
 
 /**
  * What a run has said, again as events: all of an item in one go, those of `open` left without their end. For a client that

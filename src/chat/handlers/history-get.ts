@@ -1,8 +1,8 @@
 import type { HistoryGet } from '../../protocol/commands.ts'
 import { MAX_OUTBOUND_FRAME_BYTES } from '../../protocol/limits.ts'
-import type { Outcome } from '../caller.ts'
-import type { Session } from '../session.ts'
-import { toPage } from '../wire-messages.ts'
+import type { Outcome } from '../connection/caller.ts'
+import type { Session } from '../session/session.ts'
+import { toPage } from '../session/wire-messages.ts'
 
 /** One page of the conversation, oldest first, that ends before the named message or at the newest. */
 export async function historyGet(session: Session, command: HistoryGet): Promise<Outcome> {

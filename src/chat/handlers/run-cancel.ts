@@ -1,11 +1,11 @@
 import type { RunCancel } from '../../protocol/commands.ts'
-import type { QueuedSend } from '../activity.ts'
-import type { Outcome } from '../caller.ts'
-import { renew } from '../renew.ts'
-import { startNext } from '../run-lifecycle.ts'
-import type { Session } from '../session.ts'
-import { isOutrun } from '../session-row.ts'
-import { stopRun } from '../stop-run.ts'
+import type { Outcome } from '../connection/caller.ts'
+import { startNext } from '../run/run-lifecycle.ts'
+import { stopRun } from '../run/stop-run.ts'
+import type { QueuedSend } from '../session/activity.ts'
+import { renew } from '../session/renew.ts'
+import type { Session } from '../session/session.ts'
+import { isOutrun } from '../session/session-row.ts'
 
 /** What a cancel came to: ids of the run that was told to stop, and of the first send that left the queue. */
 type Cancelled = { readonly stopped?: string | undefined; readonly removed?: string | undefined }

@@ -1,10 +1,10 @@
 import { check } from '../../protocol/check.ts'
 import { ApprovalSchema, type RunResume } from '../../protocol/commands.ts'
 import { ParleyError } from '../../protocol/errors.ts'
-import { type Answer, answerCalls } from '../answer-calls.ts'
-import type { Caller, Outcome } from '../caller.ts'
+import { type Answer, answerCalls } from '../calls/answer-calls.ts'
+import { DECLINED } from '../calls/open-calls.ts'
+import type { Caller, Outcome } from '../connection/caller.ts'
 import type { Core } from '../core.ts'
-import { DECLINED } from '../open-calls.ts'
 
 /** What a person said to calls that ask first: those that are approved are made by the run that goes on. */
 export async function runResume(core: Core, caller: Caller, { resume }: RunResume): Promise<Outcome> {

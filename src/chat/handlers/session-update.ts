@@ -1,9 +1,9 @@
 import type { BoundWallet, SessionRow } from '../../ports/store.ts'
 import type { SessionUpdate } from '../../protocol/commands.ts'
 import { ParleyError } from '../../protocol/errors.ts'
-import type { Caller, Outcome } from '../caller.ts'
-import { changeRecord } from '../renew.ts'
-import { toWireWallet } from '../session-row.ts'
+import type { Caller, Outcome } from '../connection/caller.ts'
+import { changeRecord } from '../session/renew.ts'
+import { toWireWallet } from '../session/session-row.ts'
 
 /** `proven` comes from within only: the wire has no such field. */
 type Change = Omit<SessionUpdate, 'wallet'> & { readonly wallet?: BoundWallet | null | undefined }

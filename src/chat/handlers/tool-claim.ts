@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { ToolClaim } from '../../protocol/commands.ts'
 import { ParleyError } from '../../protocol/errors.ts'
-import { nothingPending } from '../answer-calls.ts'
-import type { Caller, Outcome } from '../caller.ts'
+import { nothingPending } from '../calls/answer-calls.ts'
+import { taken, unanswered } from '../calls/open-calls.ts'
+import type { Caller, Outcome } from '../connection/caller.ts'
 import type { Core } from '../core.ts'
-import { taken, unanswered } from '../open-calls.ts'
-import { onNewest } from '../outrun.ts'
-import { reconcile } from '../renew.ts'
+import { onNewest } from '../session/outrun.ts'
+import { reconcile } from '../session/renew.ts'
 import { assertAccepting } from './message-send.ts'
 
 /** Names of connections that claimed something: few do. */

@@ -1,8 +1,8 @@
 import type { ToolResult } from '../../protocol/commands.ts'
-import { type Answer, answerCalls } from '../answer-calls.ts'
-import type { Caller, Outcome } from '../caller.ts'
+import { type Answer, answerCalls } from '../calls/answer-calls.ts'
+import { cap } from '../calls/tool-calls.ts'
+import type { Caller, Outcome } from '../connection/caller.ts'
 import type { Core } from '../core.ts'
-import { cap } from '../tool-calls.ts'
 
 /** What the browser made of a call; an `error` is what the model reads instead of the content. */
 export function toolResult(core: Core, caller: Caller, command: ToolResult): Promise<Outcome> {

@@ -2,8 +2,8 @@ import type { RunFeed } from '../../ports/conversations.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import type { Event } from '../../protocol/events.ts'
 import type { Cursor } from '../../protocol/ids.ts'
-import type { Watcher } from '../audience.ts'
-import type { Session } from '../session.ts'
+import type { Watcher } from '../connection/audience.ts'
+import type { Session } from '../session/session.ts'
 
 /** Entries of the log that one call reads: a fast answer's second. */
 const READ_ENTRIES = 500

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { App } from '../../ports/apps.ts'
 import type { Sender, ToolAnswer, ToolAsk } from '../../ports/conversations.ts'
 import { ParleyError } from '../../protocol/errors.ts'
+import { offeredTools } from '../calls/offered-tools.ts'
+import { callTool } from '../calls/tool-calls.ts'
 import type { Core } from '../core.ts'
-import { offeredTools } from '../offered-tools.ts'
-import { callTool } from '../tool-calls.ts'
 
 /** Bytes of a result that a program reads: a model's bound would cut its JSON. */
 const MAX_RESULT_BYTES = 1024 * 1024

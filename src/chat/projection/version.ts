@@ -1,4 +1,4 @@
-import type { Session } from '../session.ts'
+import type { Session } from '../session/session.ts'
 
 type Seen = { readonly parts: readonly unknown[]; readonly version: string }
 

@@ -1,5 +1,5 @@
-import type { Watcher } from '../audience.ts'
-import type { Session } from '../session.ts'
+import type { Watcher } from '../connection/audience.ts'
+import type { Session } from '../session/session.ts'
 
 /** Milliseconds after a request for which its sender counts as watching: longer than a poll's interval, or than a request takes. */
 const STAY_MS = 10_000
