@@ -33,7 +33,7 @@ describe('a session whose process died', () => {
       { role: 'reasoning', content: 'hm', metadata: { interrupted: true } },
       { role: 'assistant', content: 'half of the answer', metadata: { interrupted: true } },
     ])
-    expect(next.runRows(id)).toMatchObject([{ status: 'interrupted', fence: 3 }])
+    expect(next.runRows(id)).toMatchObject([{ status: 'interrupted', fence: 4 }])
     await client.say('m2')
     const request = await next.model.request(0)
     expect(request.request.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'user'])
@@ -55,6 +55,8 @@ describe('a session whose process died', () => {
       expect(client.last('session.ready')).toMatchObject({ status: 'interrupted', lastRun: { outcome: 'interrupted' } })
       expect(client.last('session.snapshot')?.messages[1]?.metadata).toMatchObject({ interrupted: true })
     }
+    const ends = others.flatMap(({ store }) => store.commits).flatMap(({ runs }) => runs ?? [])
+    expect(ends.filter(({ status }) => status === 'interrupted')).toHaveLength(1)
   })
 
   it('I5: answers calls without a result by "outcome unknown" and never executes them again', async () => {
@@ -130,10 +132,9 @@ describe('a session whose process died', () => {
     ;(await rig.model.request(1)).say('and')
     await turns()
     const next = rig.crash()
-    const read = next.store.runMessages.bind(next.store)
-    vi.spyOn(next.store, 'runMessages').mockImplementationOnce(async (runs) => {
-      const before = await read(runs)
-      const [runId = ''] = runs.map((run) => run.runId)
+    const commit = next.store.commit.bind(next.store)
+    vi.spyOn(next.store, 'commit').mockImplementationOnce(async (takeover, options) => {
+      const [runId = ''] = takeover.runs?.map((run) => run.id) ?? []
       const toolCalls = [{ id: 't2', name: 'slow', arguments: '{}' }]
       const row = {
         sessionId: id,
@@ -145,8 +146,11 @@ describe('a session whose process died', () => {
         createdAt: 0,
       } as const
       const messages = [{ ...row, id: `${runId}-3` }]
-      await rig.store.fork(rig.store.node).commit({ sessionId: id, messages }, { giveUpAfterMs: 0 })
-      return before
+      const late = rig.store.fork(rig.store.node)
+      await late.commit({ sessionId: id, messages }, { giveUpAfterMs: 0 })
+      await commit(takeover, options)
+      const later = late.commit({ sessionId: id, messages }, { giveUpAfterMs: 0 })
+      await expect(later).rejects.toMatchObject({ code: 'conflict' })
     })
     const client = await next.ready(id)
     expect((await next.stored(id)).map(({ index, role }) => `${index} ${role}`)).toEqual([
@@ -162,6 +166,24 @@ describe('a session whose process died', () => {
     })
     await client.say('m2')
     expect((await next.model.request(0)).request.messages.at(-2)).toMatchObject({ role: 'tool', toolCallId: 't2' })
+  })
+
+  it('I1: is ended by the next process that opens it where the one that began to lost the store, and lives', async () => {
+    const { rig, id, stream } = await begin()
+    stream.say('half')
+    await rig.pass(1500)
+    const next = rig.crash()
+    const commit = next.store.commit.bind(next.store)
+    vi.spyOn(next.store, 'commit').mockImplementationOnce(async (takeover, options) => {
+      await commit(takeover, options)
+      next.store.refuseNext('store_unavailable')
+    })
+    const refused = await next.connect(id)
+    expect(refused.closedWith).toMatchObject({ reason: 'store_unavailable' })
+    const other = next.fork()
+    const client = await other.ready(id)
+    expect(client.last('session.ready')).toMatchObject({ status: 'interrupted', lastRun: { outcome: 'interrupted' } })
+    expect(await client.say('m2')).toMatchObject({ state: 'started' })
   })
 
   it('that had said nothing yet keeps the message, and it can be asked again', async () => {
@@ -201,7 +223,8 @@ describe('a session whose process died', () => {
     const clients = await Promise.all([first, second])
     for (const client of clients) await client.control('session.ready')
     expect(clients.map((client) => client.last('session.ready')?.status)).toEqual(['interrupted', 'interrupted'])
-    expect(next.store.commits).toHaveLength(1)
+    // Taken over, then ended.
+    expect(next.store.commits).toHaveLength(2)
     expect(await clients[1]?.say('m2')).toMatchObject({ state: 'started' })
   })
 

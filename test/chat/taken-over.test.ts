@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
 import { ParleyError } from '../../src/protocol/errors.ts'
-import { ChatRig, stopClock } from '../support/chat-rig.ts'
+import { ChatRig, ECHO, stopClock } from '../support/chat-rig.ts'
+import { faultsOf } from '../support/model-audit.ts'
 import { turns } from '../support/turns.ts'
 
 const settings = { checkpointMs: 1000 }
@@ -9,7 +10,7 @@ const settings = { checkpointMs: 1000 }
 /** A run in one process that another took for dead, and ended; with `holds` that end is still on its way into the store. */
 async function taken({ holds = false } = {}) {
   stopClock()
-  const rig = new ChatRig({ settings })
+  const rig = new ChatRig({ settings, tools: [ECHO] })
   const id = randomUUID()
   const client = await rig.ready(id)
   await client.say('m1')
@@ -85,5 +86,17 @@ describe('a run that another process took for dead while it was on', () => {
       'text of m1',
       'half, whole',
     ])
+  })
+
+  it('I5: is ended with all that its own process stored until then, also what came behind the look at it', async () => {
+    const { rig, other, watcher, stream } = await taken({ holds: true })
+    stream.call('t1', 'echo', { text: 'x' }).stop('tools')
+    await rig.model.request(1)
+    other.store.release()
+    await other.pass(1100)
+    expect(await watcher.say('m2')).toMatchObject({ state: 'started' })
+    const { request } = await other.model.request(0)
+    expect(request.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool', 'user'])
+    expect(faultsOf(request)).toEqual([])
   })
 })

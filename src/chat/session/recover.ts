@@ -1,12 +1,15 @@
 import type { LoadedSession, MessageRow, OpenRun, RunRow } from '../../ports/store.ts'
 import { sessionTag } from '../../ports/telemetry.ts'
 import { ParleyError } from '../../protocol/errors.ts'
-import { closeAll } from '../calls/open-calls.ts'
+import { type Answered, closeAll } from '../calls/open-calls.ts'
 import { OUTCOME_UNKNOWN } from '../run/context.ts'
 import { toLastRun } from '../run/run-end.ts'
 import { NOTHING, type QueuedSend } from './activity.ts'
 import type { Session } from './session.ts'
 import { isOutrun } from './session-row.ts'
+
+/** The node of a run that was taken from its process, and that no process has ended yet: the name of no lock. */
+const NOBODY = 'nobody'
 
 /**
  * Brings a session that was just loaded into a state from which it can go on: queued sends come back into the queue; a run
@@ -125,12 +128,11 @@ async function resumeUnbegun(session: Session, open: OpenRun): Promise<void> {
 }
 
 /** Of two processes that find it at the same time one ends it: the other's fence is not above, and its node is another. */
-async function endDead(session: Session, run: RunRow): Promise<void> {
+async function endDead(session: Session, found: RunRow): Promise<void> {
   const { core } = session
-  const history = await session.history()
+  const run = await takeAway(session, found)
   const rows = await rowsOf(session, run)
-  // Approved calls of the run before, which the dead one was to make.
-  const before = closeAll(core, session.waiting, history, { content: OUTCOME_UNKNOWN, isError: true })
+  const before = session.waiting === undefined ? undefined : await closeApproved(session)
   const messages = [...(before?.results ?? []), ...interruptedAnswers(rows), ...unknownResults(rows, run, core.now())]
   const ended: RunRow = {
     ...run,
@@ -142,7 +144,6 @@ async function endDead(session: Session, run: RunRow): Promise<void> {
   const status = session.queue.length > 0 ? 'processing' : 'interrupted'
   const runs = before === undefined ? [ended] : [before.run, ended]
   await session.change({ status }, { runs, messages }, core.settings.storeGiveUpMs)
-  await answerLateCalls(session, ended)
   // Read anew: what is older than the window has changed, too.
   core.histories.remove(session.id)
   session.waiting = undefined
@@ -151,20 +152,30 @@ async function endDead(session: Session, run: RunRow): Promise<void> {
   core.telemetry.log('warn', 'run of a dead process ended', { session: sessionTag(session.id), run: run.id })
 }
 
+/**
+ * What the run's process, which may live after all, has still on its way is refused from then on: what is read behind it is all. Of
+ * this and an end that its process stores the second is refused. It is nobody's then, not this process's, which may lose the store before the end: the next who finds it ends it.
+ */
+async function takeAway(session: Session, run: RunRow): Promise<RunRow> {
+  if (run.node === NOBODY) return run
+  const taken = { ...run, node: NOBODY, fence: run.fence + 1 }
+  await session.save({ runs: [taken] }, session.core.settings.storeGiveUpMs)
+  return taken
+}
+
+/** Approved calls of the run before, which the dead one was to make; of some it may have stored the result since it was looked at. */
+async function closeApproved(session: Session): Promise<Answered | undefined> {
+  const loaded = await session.core.store.load(session.id)
+  if (loaded === undefined) throw new ParleyError('session_not_found')
+  session.adopt(loaded)
+  const history = await session.history()
+  return closeAll(session.core, session.waiting, history, { content: OUTCOME_UNKNOWN, isError: true })
+}
+
 /** All of it: an index that is only older than the window is not free. */
 async function rowsOf({ core, id }: Session, run: RunRow): Promise<readonly MessageRow[]> {
   const found = await core.store.runMessages([{ sessionId: id, runId: run.id }])
   return found.get(id) ?? []
-}
-
-/**
- * A write that was on its way when its process died, or of one that lives after all, may have come behind our reading. Since
- * the run is ended none can.
- */
-async function answerLateCalls(session: Session, ended: RunRow): Promise<void> {
-  const { now, settings } = session.core
-  const messages = unknownResults(await rowsOf(session, ended), ended, now())
-  if (messages.length > 0) await session.save({ runs: [ended], messages }, settings.storeGiveUpMs)
 }
 
 /** What the last request said is marked, unless tools already answered it: then it was whole. */
