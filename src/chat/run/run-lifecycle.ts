@@ -200,11 +200,16 @@ function queueRetryMs(thrown: unknown): number {
   return Math.min(Math.max(told, QUEUE_RETRY_MS), MAX_QUEUE_RETRY_MS)
 }
 
+/** I12: what waits when a drain begins goes on in the next process. */
+function mayTakeNext({ activity, retired, core }: Session): boolean {
+  return activity.kind === 'none' && !retired && !core.draining()
+}
+
 async function takeNext(session: Session): Promise<Run | undefined> {
-  const { core } = session
-  // I12: what waits when a drain begins goes on in the next process.
-  if (session.activity.kind !== 'none' || session.retired || core.draining()) return undefined
+  if (!mayTakeNext(session)) return undefined
   await reconcile(session)
+  // Another process may have a run on, as the store has just said: only when that has ended is it known which calls it leaves open.
+  if (!mayTakeNext(session)) return undefined
   const [next] = session.queue
   if (next === undefined) return settleStatus(session)
   const app = await currentApp(session)
