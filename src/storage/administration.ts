@@ -1,4 +1,4 @@
-import type { Fragment, ISql, TransactionSql } from 'postgres'
+import type { Fragment, ISql, Sql } from 'postgres'
 import type { AccountRow, AdminStore, OwnPut, PageQuery, PutOutcome, Reach } from '../ports/admin-store.ts'
 import { createAuditStore } from './acts.ts'
 import { type AppRecord, toApp } from './apps.ts'
@@ -81,7 +81,7 @@ function within(sql: ISql, { account, apps }: Reach): Fragment {
 }
 
 /** Puts of one account come after one another: each counts, in a statement of its own, what the one before it left. */
-async function putOwnApp(sql: TransactionSql, { row, keyId, maxApps }: OwnPut): Promise<PutOutcome> {
+async function putOwnApp(sql: Sql, { row, keyId, maxApps }: OwnPut): Promise<PutOutcome> {
   const { id, definition, updatedAt, account } = row
   await sql`select from accounts where id = ${account} for no key update`
   const [result] = await sql<{ there: boolean; room: boolean; stored: number }[]>`

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
-import postgres, { type PendingQuery, type Sql, type TransactionSql } from 'postgres'
+import postgres, { type PendingQuery, type Sql } from 'postgres'
 import { ParleyError } from '../protocol/errors.ts'
 import { StoreFault, toFault, toStoreError } from './faults.ts'
+import { Gate } from './gate.ts'
 import type { Health } from './health.ts'
 
 /** A server by its address, or by the directory of its unix socket. */
@@ -61,6 +62,16 @@ export function connect(connection: Connection, extra: Extra): Sql {
   if ('url' in connection) return postgres(connection.url, options)
   const { socketDir, port, user, database } = connection
   return postgres({ ...options, path: join(socketDir, `.s.PGSQL.${port}`), user, database, pass: '' })
+}
+
+/**
+ * One connection for one transaction, which ends with it: once it is gone every statement is refused. The driver by itself would go on
+ * over another one, outside of the transaction, and its `begin` and cursors write to the closed one, which ends the process.
+ */
+export function connectOnce(connection: Connection, patience?: Patience): Sql {
+  const onclose = () => void discard(sql)
+  const sql: Sql = connect(connection, { max: 1, keepForever: true, onclose, ...(patience && { patience }) })
+  return sql
 }
 
 /** `work`, or a `timeout` fault when it has not settled in time. */
@@ -124,9 +135,11 @@ export type PoolOptions = {
 export class Pool {
   readonly #options: PoolOptions
   #sql: Sql
+  readonly #transactions: Gate
 
   constructor(options: PoolOptions) {
     this.#options = options
+    this.#transactions = new Gate(options.max)
     this.#sql = connect(options.connection, options)
   }
 
@@ -142,26 +155,27 @@ export class Pool {
     }
   }
 
-  /** Several statements, all or none: `ms` for the whole. What `work` rejects with takes them back; a ParleyError stays as it is. */
-  async transaction<T>(ms: number, work: (sql: TransactionSql) => Promise<T>): Promise<T> {
-    const sql = this.#sql
-    let refused: ParleyError | undefined
-    try {
-      const done = await within(
-        sql.begin(async (transaction) => {
-          const result = await work(transaction).catch((thrown: unknown) => {
-            if (thrown instanceof ParleyError) refused = thrown
-            throw thrown
-          })
-          return { result }
-        }),
-        ms,
-      )
-      this.#options.health.answered()
-      return done.result
-    } catch (error) {
-      throw refused ?? this.#failed(sql, error)
-    }
+  /**
+   * Several statements, all or none, on a connection of their own: `ms` for the whole. What `work` rejects with takes them back; a
+   * ParleyError stays as it is.
+   */
+  transaction<T>(ms: number, work: (sql: Sql) => Promise<T>): Promise<T> {
+    const { connection, patience, health } = this.#options
+    return this.#transactions.through(async () => {
+      const sql = connectOnce(connection, patience)
+      try {
+        const result = await within(allOrNone(sql, work), ms)
+        health.answered()
+        return result
+      } catch (error) {
+        if (error instanceof ParleyError) throw error
+        const fault = toFault(error)
+        health.failed(fault)
+        throw toStoreError(fault)
+      } finally {
+        void discard(sql)
+      }
+    })
   }
 
   /** What the caller is told. Connections that do not answer are left; a statement that was cancelled fails alone. */
@@ -179,4 +193,12 @@ export class Pool {
   close(): Promise<void> {
     return discard(this.#sql)
   }
+}
+
+/** On `connectOnce`: what is not committed is taken back by the end of the connection. */
+export async function allOrNone<T>(sql: Sql, work: (sql: Sql) => Promise<T>): Promise<T> {
+  await sql`begin`
+  const result = await work(sql)
+  await sql`commit`
+  return result
 }

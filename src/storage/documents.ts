@@ -1,4 +1,4 @@
-import type { TransactionSql } from 'postgres'
+import type { Sql } from 'postgres'
 import type { DocumentPart, DocumentRow, DocumentStore, FoundPart, StoredDocument } from '../ports/documents.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { notify, recordChange } from './changes.ts'
@@ -52,7 +52,7 @@ export function createDocumentStore(pool: Pool): DocumentStore {
 }
 
 /** Whoever puts holds the App's row: two of one name come after one another, and the bounds hold for both together. */
-async function put(sql: TransactionSql, row: DocumentRow, parts: readonly DocumentPart[]): Promise<boolean> {
+async function put(sql: Sql, row: DocumentRow, parts: readonly DocumentPart[]): Promise<boolean> {
   const [app] = await sql`select from apps where id = ${row.app} for no key update`
   if (app === undefined) throw new ParleyError('app_not_found')
   const replaced = await sql`delete from documents where app_id = ${row.app} and name = ${row.name}`
@@ -70,7 +70,7 @@ async function put(sql: TransactionSql, row: DocumentRow, parts: readonly Docume
   return replaced.count > 0
 }
 
-async function assertRoom(sql: TransactionSql, app: string, wanted: number): Promise<void> {
+async function assertRoom(sql: Sql, app: string, wanted: number): Promise<void> {
   const [there] = await sql<{ documents: number; parts: number }[]>`
     select count(*)::integer as documents, coalesce(sum(parts), 0)::integer as parts from documents where app_id = ${app}`
   const { documents, parts } = there ?? { documents: 0, parts: 0 }
@@ -86,7 +86,7 @@ async function assertRoom(sql: TransactionSql, app: string, wanted: number): Pro
 
 /** `from`: how many parts are before these. A name is taken apart: `price-list.md` would be one word, a host. The words of the name and the headings weigh more than those of the text. */
 async function insertParts(
-  sql: TransactionSql,
+  sql: Sql,
   { id, app, name, language }: DocumentRow,
   from: number,
   parts: readonly DocumentPart[],

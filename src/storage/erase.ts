@@ -1,4 +1,4 @@
-import type { TransactionSql } from 'postgres'
+import type { Sql } from 'postgres'
 import { SESSION_VAULT } from '../ports/vault.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { notify, recordChange } from './changes.ts'
@@ -40,7 +40,7 @@ class GaveWay extends ParleyError {
   }
 }
 
-async function erase(sql: TransactionSql, sessionId: string, untouchedSince: number | undefined): Promise<boolean> {
+async function erase(sql: Sql, sessionId: string, untouchedSince: number | undefined): Promise<boolean> {
   try {
     return await eraseAll(sql, sessionId, untouchedSince)
   } catch (thrown) {
@@ -50,7 +50,7 @@ async function erase(sql: TransactionSql, sessionId: string, untouchedSince: num
 }
 
 /** Locks in the order of the write path: runs, then their session. */
-async function eraseAll(sql: TransactionSql, sessionId: string, untouchedSince: number | undefined): Promise<boolean> {
+async function eraseAll(sql: Sql, sessionId: string, untouchedSince: number | undefined): Promise<boolean> {
   await sql`select set_config('lock_timeout', ${String(LOCK_WAIT_MS)}, true)`
   await sql`select from runs where session_id = ${sessionId} order by id for update`
   const old = untouchedSince === undefined ? sql`` : sql`and updated_at < ${new Date(untouchedSince)}::timestamptz`

@@ -1,7 +1,7 @@
 import type { Fragment, ISql, PendingQuery, Sql } from 'postgres'
 import { EXPORT_FORMAT, type ExportLine, type SessionExports, type SessionFilter } from '../ports/privacy.ts'
 import type { MessageRow, RunRow, SessionRow } from '../ports/store.ts'
-import { type Connection, connect, discard } from './connection.ts'
+import { type Connection, connectOnce, discard } from './connection.ts'
 import { toFault, toStoreError } from './faults.ts'
 import { type MessageRecord, type RunRecord, type SessionRecord, toMessage, toRun, toSession } from './rows.ts'
 import { tail } from './session-queries.ts'
@@ -21,7 +21,7 @@ type ItemRecord = {
 export function createExports(connection: Connection): SessionExports {
   return {
     async *exportSessions(filter) {
-      const sql = connect(connection, { max: 1, keepForever: true })
+      const sql = connectOnce(connection)
       try {
         await sql`begin isolation level repeatable read read only`
         // A large session is sorted once.
@@ -57,12 +57,17 @@ async function* exportAll(sql: Sql, filter: SessionFilter): AsyncGenerator<Expor
 
 async function* exportItems(sql: Sql, sessionId: string): AsyncGenerator<ExportLine, void, undefined> {
   let runId: string | undefined
-  for await (const records of selectItems(sql, sessionId).cursor(PAGE))
+  await sql`declare items no scroll cursor for ${itemsOf(sql, sessionId)}`
+  for (let isLast = false; !isLast; ) {
+    const records = await sql.unsafe<ItemRecord[]>(`fetch ${PAGE} from items`)
+    isLast = records.length < PAGE
     for (const { run, message, tail: rest } of records) {
       if (run.id !== runId) yield runLine(toRun(run), run.superseded)
       runId = run.id
       if (message !== null) yield messageLine(toMessage(message.session_id, message), rest ?? '')
     }
+  }
+  await sql`close items`
 }
 
 /** By id: the order of an index, which needs no sort and finds its place again. */
@@ -80,8 +85,8 @@ export function matches(sql: ISql, { app, account, user, session }: SessionFilte
   return sql`${is('app', app)} and ${is('account', account)} and ${is('user_id', user)} and ${is('id', session)}`
 }
 
-function selectItems(sql: Sql, sessionId: string): PendingQuery<ItemRecord[]> {
-  return sql<ItemRecord[]>`
+function itemsOf(sql: Sql, sessionId: string): Fragment {
+  return sql`
     select to_jsonb(r) as run, to_jsonb(m) as message, ${tail(sql)} as tail
     from runs r left join messages m on m.session_id = r.session_id and m.run_id = r.id
     where r.session_id = ${sessionId}

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Sql } from 'postgres'
 import type { Telemetry } from '../ports/telemetry.ts'
-import { type Connection, connect, discard, reach } from './connection.ts'
+import { type Connection, connectOnce, discard, reach } from './connection.ts'
 import { INVARIANTS, type Invariant } from './invariants.ts'
 import { newerSchema, readSteps, readVersion } from './migrate.ts'
 import { choosePlace, type StorageOptions } from './open.ts'
@@ -55,7 +55,7 @@ export async function inspectStorage(
 
 /** As `inspectStorage`, of one database. */
 export async function inspect(connection: Connection): Promise<Omit<Inspection, 'description'>> {
-  const sql = connect(connection, { max: 1, keepForever: true })
+  const sql = connectOnce(connection)
   try {
     await reach(sql)
     await sql`begin isolation level repeatable read read only`

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Sql } from 'postgres'
-import { type Connection, connect, discard, reach } from './connection.ts'
+import { allOrNone, type Connection, connectOnce, discard, reach } from './connection.ts'
 
 /** Beside this file both in src/storage and in the bundled dist. */
 const DIRECTORY = new URL('./migrations/', import.meta.url)
@@ -16,7 +16,7 @@ export type Migration = { readonly from: number; readonly to: number }
  * nothing, when the database is newer; a step that fails leaves the version before it.
  */
 export async function migrate(connection: Connection, steps: readonly Step[] = readSteps()): Promise<Migration> {
-  const sql = connect(connection, { max: 1, keepForever: true })
+  const sql = connectOnce(connection)
   try {
     await reach(sql)
     // A step may build an index over everything; and the lock is held for as long as another process migrates.
@@ -53,10 +53,10 @@ async function apply(sql: Sql, steps: readonly Step[]): Promise<Migration> {
   if (from > latest) throw newerSchema(from, latest)
   for (const { version, text } of steps) {
     if (version <= from) continue
-    await sql.begin(async (transaction) => {
-      await transaction.unsafe(text)
-      await transaction`delete from schema_version`
-      await transaction`insert into schema_version (version) values (${version})`
+    await allOrNone(sql, async () => {
+      await sql.unsafe(text)
+      await sql`delete from schema_version`
+      await sql`insert into schema_version (version) values (${version})`
     })
   }
   return { from, to: latest }

@@ -1,27 +1,13 @@
-import { once } from 'node:events'
-import { createServer, connect as dial, type NetConnectOpts } from 'node:net'
-import { join } from 'node:path'
+import { createServer, connect as dial } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
-import { type Connection, PATIENCE, Pool } from '../../src/storage/connection.ts'
+import { PATIENCE, Pool } from '../../src/storage/connection.ts'
 import { Health } from '../../src/storage/health.ts'
 import { createTestDatabase } from '../support/postgres.ts'
+import { listen, placeOf } from './place.ts'
 import { Recorder } from './recorder.ts'
 
-const POSTGRES_PORT = 5432
 /** Type of a message that holds a row. */
 const DATA_ROW = 'D'.charCodeAt(0)
-
-/** Where a connection leads, and its address with another host and port. */
-function placeOf(connection: Connection): { target: NetConnectOpts; through: (port: number) => string } {
-  if (!('url' in connection)) {
-    const { socketDir, port, user, database } = connection
-    const target = { path: join(socketDir, `.s.PGSQL.${port}`) }
-    return { target, through: (own) => `postgres://${user}@127.0.0.1:${own}/${database}` }
-  }
-  const url = new URL(connection.url)
-  const target = { host: url.hostname, port: Number(url.port || POSTGRES_PORT) }
-  return { target, through: (own) => Object.assign(new URL(url), { hostname: '127.0.0.1', port: String(own) }).href }
-}
 
 /** Bytes up to the end of the first row, if there is one. */
 function endOfFirstRow(bytes: Buffer): number | undefined {
@@ -48,10 +34,7 @@ it('I2: after an answer that was cut behind its first row, the next answer has a
     for (const socket of [client, server]) socket.on('error', () => undefined)
     client.on('close', () => server.destroy())
   })
-  proxy.listen(0, '127.0.0.1')
-  await once(proxy, 'listening')
-  const address = proxy.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const port = await listen(proxy)
   const health = new Health(new Recorder())
   const pool = new Pool({ connection: { url: through(port) }, max: 1, patience: PATIENCE, health })
   onTestFinished(async () => {
