@@ -24,12 +24,17 @@ export class StoreFault extends Error {
     this.code = code
   }
 
-  /** Nothing was heard: whoever has the connection cannot know what comes on it next. A statement that was cancelled got an answer. */
+  /**
+   * Nothing was heard: whoever has the connection cannot know what comes on it next. A statement that was cancelled got an answer. A
+   * connect without one may be the driver's own: a connection that closed while something was to go out sends nothing for ever.
+   */
   get isSilence(): boolean {
-    return this.kind === 'timeout' && this.code === undefined
+    return this.code === CONNECT_TIMEOUT || (this.kind === 'timeout' && this.code === undefined)
   }
 }
 
+/** The driver's. */
+const CONNECT_TIMEOUT = 'CONNECT_TIMEOUT'
 const SQLSTATE = /^[0-9A-Z]{5}$/
 /** Statement canceled: our statement_timeout. */
 const QUERY_CANCELED = '57014'

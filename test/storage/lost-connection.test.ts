@@ -41,9 +41,8 @@ beforeAll(async () => {
   return () => database.drop()
 })
 
-function poolOf(connection: { readonly url: string }) {
-  const telemetry = new Recorder()
-  const pool = new Pool({ connection, max: 1, patience: PATIENCE, health: new Health(telemetry) })
+function poolOf(connection: { readonly url: string }, patience = PATIENCE) {
+  const pool = new Pool({ connection, max: 1, patience, health: new Health(new Recorder()) })
   onTestFinished(() => pool.close())
   return pool
 }
@@ -92,4 +91,24 @@ it('an export whose connection is closed between two pages ends, and not on anot
   }
   await expect(read()).rejects.toMatchObject(AWAY)
   expect(lines).toBeLessThan(60)
+})
+
+it('queries that go out while their connection closes keep no later one waiting for good', {
+  timeout: 20_000,
+}, async () => {
+  const { connection, cut } = await reach(database)
+  const pool = poolOf(connection, { statementMs: 700, answerMs: 1000, connectMs: 500 })
+  const look = () => pool.query((sql) => sql<{ n: number }[]>`select 1 as n`)
+  for (let times = 0; times < 5; times++) {
+    await look()
+    const over = cut()
+    const asked: Promise<unknown>[] = []
+    for (let turn = 0; turn < 40; turn++) {
+      asked.push(look().catch((thrown: unknown) => thrown))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await Promise.all([over, ...asked])
+  }
+  await look().catch(() => undefined)
+  expect([...(await look())]).toEqual([{ n: 1 }])
 })
