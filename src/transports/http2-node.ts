@@ -137,7 +137,7 @@ class Http2Sink implements ResponseSink {
     if (this.#gone) return
     this.start(head, Buffer.byteLength(body))
     this.#body?.discard()
-    void this.#feed(Buffer.from(body)).then(() => this.finish())
+    void this.#feed(typeof body === 'string' ? Buffer.from(body) : body).then(() => this.finish())
   }
 
   bare(head: ResponseHead, length: number | undefined): void {

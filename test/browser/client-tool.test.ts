@@ -1,9 +1,9 @@
-import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { launchChromium } from '../support/chromium.ts'
+import { listen } from '../support/listen.ts'
 import { ParleyProcess } from '../support/parley-process.ts'
 import { describeWith } from '../support/services.ts'
 import { Visitor } from './visitor.ts'
@@ -39,10 +39,7 @@ describeWith('chromium', 'a call that a page makes', () => {
         document.querySelector('parley-chat').tools = { locate: () => new Promise((resolve) => { globalThis.locate = resolve }) }
       })</script>`
     site = createServer((_, response) => response.setHeader('content-type', 'text/html').end(page))
-    site.listen(0, '127.0.0.1')
-    await once(site, 'listening')
-    const address = site.address()
-    origin = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+    origin = `http://127.0.0.1:${await listen(site)}`
   })
   afterAll(async () => {
     await browser?.close()

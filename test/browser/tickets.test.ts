@@ -1,10 +1,10 @@
-import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { text } from 'node:stream/consumers'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { launchChromium } from '../support/chromium.ts'
+import { listen } from '../support/listen.ts'
 import { ParleyProcess } from '../support/parley-process.ts'
 import { describeWith } from '../support/services.ts'
 import { Visitor } from './visitor.ts'
@@ -43,10 +43,7 @@ describeWith('chromium', 'the widget of a site that knows its visitors', () => {
         .then(mint)
         .then(async (answer) => response.writeHead(answer.status).end(await answer.text()))
     })
-    site.listen(0, '127.0.0.1')
-    await once(site, 'listening')
-    const address = site.address()
-    origin = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+    origin = `http://127.0.0.1:${await listen(site)}`
   })
   afterAll(async () => {
     await browser?.close()

@@ -2,8 +2,9 @@ import { createServer, connect as dial } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
 import { PATIENCE, Pool } from '../../src/storage/connection.ts'
 import { Health } from '../../src/storage/health.ts'
+import { listen } from '../support/listen.ts'
 import { createTestDatabase } from '../support/postgres.ts'
-import { listen, placeOf } from './place.ts'
+import { placeOf } from './place.ts'
 import { Recorder } from './recorder.ts'
 
 /** Type of a message that holds a row. */

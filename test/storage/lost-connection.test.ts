@@ -6,8 +6,9 @@ import { Health } from '../../src/storage/health.ts'
 import { openPostgres } from '../../src/storage/postgres.ts'
 import { message, run, session } from '../contracts/store-rows.ts'
 import { SOON } from '../contracts/store-subject.ts'
+import { listen } from '../support/listen.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
-import { listen, placeOf } from './place.ts'
+import { placeOf } from './place.ts'
 import { Recorder } from './recorder.ts'
 
 const AWAY = { code: 'store_unavailable' }

@@ -1,5 +1,4 @@
-import { once } from 'node:events'
-import type { NetConnectOpts, Server } from 'node:net'
+import type { NetConnectOpts } from 'node:net'
 import { join } from 'node:path'
 import type { Connection } from '../../src/storage/connection.ts'
 
@@ -15,12 +14,4 @@ export function placeOf(connection: Connection): { target: NetConnectOpts; throu
   const url = new URL(connection.url)
   const target = { host: url.hostname, port: Number(url.port || POSTGRES_PORT) }
   return { target, through: (own) => Object.assign(new URL(url), { hostname: '127.0.0.1', port: String(own) }).href }
-}
-
-/** The port that a proxy got. */
-export async function listen(proxy: Server): Promise<number> {
-  proxy.listen(0, '127.0.0.1')
-  await once(proxy, 'listening')
-  const address = proxy.address()
-  return typeof address === 'object' && address !== null ? address.port : 0
 }

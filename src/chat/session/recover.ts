@@ -154,7 +154,8 @@ async function endDead(session: Session, found: RunRow): Promise<void> {
 
 /**
  * What the run's process, which may live after all, has still on its way is refused from then on: what is read behind it is all. Of
- * this and an end that its process stores the second is refused. It is nobody's then, not this process's, which may lose the store before the end: the next who finds it ends it.
+ * this and an end that its process stores the second is refused. It is nobody's then, not this process's, which may lose the store
+ * before the end: the next who finds it ends it.
  */
 async function takeAway(session: Session, run: RunRow): Promise<RunRow> {
   if (run.node === NOBODY) return run
