@@ -209,6 +209,14 @@ describe('P-103: the id of a run', () => {
     ])
   })
 
+  it('is taken where a message has an id that the run would give to one of its own', async () => {
+    const { rig, id, peer } = await answered()
+    const native = await rig.ready(id)
+    await native.say('run-2-1')
+    peer.turn({ runId: 'run-2', messages: [user('m3')] })
+    expect(await peer.event('RUN_ERROR')).toMatchObject({ runId: 'run-2', code: 'conflict' })
+  })
+
   it('with the same message is the same turn: it is told from its start, and nothing starts', async () => {
     const { rig, id, model } = await answering()
     const other = await connect(rig, id, 'run-1')

@@ -274,6 +274,21 @@ describe('I2: a send that was refused as store_unavailable', () => {
   })
 })
 
+describe('P-51: an id that the server gives to a message of its own', () => {
+  it('is a conflict while its run is on or waits, and free when that has ended without it', async () => {
+    const { rig, client } = await open()
+    const [first, second] = [await runOf(client.say('m1')), await runOf(client.say('m2'))]
+    expect(await client.say(`${first}-1`)).toMatchObject({ type: 'error', code: 'conflict' })
+    expect(await client.say(`${second}-1`)).toMatchObject({ type: 'error', code: 'conflict' })
+    ;(await rig.model.request(0)).say('one').stop()
+    ;(await rig.model.request(1)).say('two').stop()
+    await client.end(1)
+    expect(client.terminals).toMatchObject([{ type: 'RUN_FINISHED' }, { type: 'RUN_FINISHED' }])
+    expect(await client.say(`${first}-1`)).toMatchObject({ type: 'error', code: 'conflict' })
+    expect(await client.say(`${first}-2`)).toMatchObject({ state: 'started' })
+  })
+})
+
 describe('a send', () => {
   it('is refused above the message size, in bytes', async () => {
     const { client } = await open({ settings: { messageBytes: 10 } })

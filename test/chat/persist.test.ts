@@ -329,6 +329,19 @@ describe('a store that refuses the end of a run', () => {
     expect(again.last('session.ready')).toMatchObject({ status: 'interrupted', lastRun: { outcome: 'interrupted' } })
     expect(await again.say('m2')).toMatchObject({ state: 'started' })
   })
+
+  it('is not asked of the model again, where nothing of its answer was stored', async () => {
+    const { rig, id, client, stream } = await begin()
+    rig.store.refuseNext('conflict')
+    stream.say('what the store does not take').stop()
+    expect(await client.closed()).toMatchObject({ code: 4500 })
+    await turns()
+    const again = await rig.ready(id)
+    await turns()
+    expect(rig.model.streams).toHaveLength(1)
+    expect(again.last('session.ready')).toMatchObject({ status: 'interrupted', lastRun: { outcome: 'interrupted' } })
+    expect(await again.say('m2')).toMatchObject({ state: 'started' })
+  })
 })
 
 describe('I4, P-36: a connection that leaves', () => {

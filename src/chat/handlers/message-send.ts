@@ -34,6 +34,8 @@ async function send(core: Core, caller: Caller, command: MessageSend, runId: str
   const history = await session.history()
   const known = await findSend(session, history, command.clientMessageId)
   if (known !== undefined) return duplicate(session, history, known, command)
+  if (isKept(session, command.clientMessageId))
+    throw new ParleyError('conflict', { message: 'This id is kept for an answer' })
   if (runId !== undefined) await assertNewRun(session, runId)
   const replaces = await replacedRun(session, history, command.replaces)
   const free = session.activity.kind === 'none' && session.queue.length === 0
@@ -67,8 +69,24 @@ export function assertAccepting(core: Core, session: Session): void {
 /** An id that a client chose for a run must be new to the session, or the other run's row would be written over. */
 export async function assertNewRun(session: Session, runId: string): Promise<void> {
   const isOpen = session.active?.runId === runId || session.queue.some(({ run }) => run.id === runId)
-  if (isOpen || (session.stored && (await session.core.store.findRun(session.id, runId)) !== undefined))
+  const { rows } = await session.history()
+  const isKeptFor = [...rows, ...session.queue.map(({ message }) => message)].some(({ id }) => runOfId(id) === runId)
+  if (isOpen || isKeptFor || (session.stored && (await session.core.store.findRun(session.id, runId)) !== undefined))
     throw new ParleyError('conflict', { message: 'This run id was used before' })
+}
+
+/** The run that the server gives such an id for, to one of its messages. */
+function runOfId(id: string): string | undefined {
+  return /^(.+)-\d+$/.exec(id)?.[1]
+}
+
+/** A message with this id is still to come, of a run that is on or waits, or as the result of a call that waits. */
+function isKept({ active, runId, queue, waiting }: Session, id: string): boolean {
+  const run = runOfId(id)
+  return (
+    run !== undefined &&
+    [runId, active?.plan.row.parentRunId, waiting?.id, ...queue.map((item) => item.run.id)].includes(run)
+  )
 }
 
 async function begin(

@@ -4,6 +4,7 @@ import { ParleyError } from '../../protocol/errors.ts'
 import type { LastRun } from '../../protocol/frames.ts'
 import { NOTHING } from '../session/activity.ts'
 import type { History } from '../session/history.ts'
+import { takeAway } from '../session/recover.ts'
 import { reconcile, renew } from '../session/renew.ts'
 import type { Session } from '../session/session.ts'
 import { isOutrun } from '../session/session-row.ts'
@@ -63,7 +64,7 @@ async function finish(session: Session, run: Run, end: RunEnd): Promise<void> {
   session.log.append([...[...approved.messages, ...results].map(resultEvent), terminal], logFence(row))
   session.log.settle()
   session.lastRun = lastRunOf(run, told)
-  settle(session, { row, history, saved, late: told === end ? undefined : lastRunOf(run, end) })
+  settle(session, { begun: run.plan.row, row, history, saved, late: told === end ? undefined : lastRunOf(run, end) })
   session.announceStatus()
   report(session, run, told)
   if (told.kind === 'success' || told.kind === 'waiting') void improveTitle(session, run.plan, run.model)
@@ -128,6 +129,7 @@ function lastRunOf(run: Run, end: RunEnd): LastRun {
 
 /** A run's end, as it is being stored. `late`: how it really ended, where that was not told yet. */
 type Ended = {
+  readonly begun: RunRow
   readonly row: RunRow
   readonly history: History
   readonly saved: Promise<void>
@@ -138,7 +140,7 @@ type Ended = {
  * After the terminal event: free; or pinned until the `late` save arrives, and then told how the run really ended. A save
  * that was refused leaves a copy that is wrong.
  */
-function settle(session: Session, { row, history, saved, late }: Ended): void {
+function settle(session: Session, { begun, row, history, saved, late }: Ended): void {
   session.core.running.delete(session)
   const free = (): void => {
     session.core.histories.put(session.id, history)
@@ -156,6 +158,8 @@ function settle(session: Session, { row, history, saved, late }: Ended): void {
     const fate = await fateOf(session, row, thrown)
     session.doubtful = true
     if (fate === 'stored') return arrive()
+    // As this process's it would be asked again by who opens the session next, and so on; as nobody's it is ended.
+    if (fate === 'refused') await takeAway(session, begun).catch(() => undefined)
     session.activity = { kind: 'none' }
     session.retire(
       fate === 'taken'

@@ -157,7 +157,7 @@ async function endDead(session: Session, found: RunRow): Promise<void> {
  * this and an end that its process stores the second is refused. It is nobody's then, not this process's, which may lose the store
  * before the end: the next who finds it ends it.
  */
-async function takeAway(session: Session, run: RunRow): Promise<RunRow> {
+export async function takeAway(session: Session, run: RunRow): Promise<RunRow> {
   if (run.node === NOBODY) return run
   const taken = { ...run, node: NOBODY, fence: run.fence + 1 }
   await session.save({ runs: [taken] }, session.core.settings.storeGiveUpMs)
