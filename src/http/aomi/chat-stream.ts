@@ -64,7 +64,7 @@ function streamOf(
       const text = await events.next(feed)
       if (text !== undefined) return text
       leave()
-      if (!revoked) return undefined
+      if (!revoked) return events.close()
       revoked = false
       return fail(new ParleyError('unauthorized'))
     } catch (thrown) {
@@ -88,11 +88,11 @@ type Call = { readonly name: string; text: string }
 /** Turns a run's events into those of the stream; a tool call is told when its arguments are whole. */
 class RunEvents {
   readonly #calls = new Map<string, Call>()
-  #failed = false
+  #ended = false
 
   /** The text of what came; undefined: the stream is over. */
   async next(feed: RunFeed): Promise<string | undefined> {
-    while (!this.#failed) {
+    while (!this.#ended) {
       const events = await feed.next()
       if (events === undefined) return undefined
       const text = events.map((event) => this.#told(event)).join('')
@@ -102,8 +102,15 @@ class RunEvents {
   }
 
   fail(message: string): string {
-    this.#failed = true
+    this.#ended = true
     return eventText({ type: 'error', message })
+  }
+
+  /** The end of a stream that was told of none: its message left the queue before its run began. */
+  close(): string | undefined {
+    if (this.#ended) return undefined
+    this.#ended = true
+    return eventText({ type: 'complete' })
   }
 
   #told(event: Event): string {
@@ -127,9 +134,9 @@ class RunEvents {
         return call === undefined ? '' : eventText({ type: 'tool_result', call_id, name: call.name, result })
       }
       case 'RUN_FINISHED':
-        return eventText({ type: 'complete' })
+        return this.close() ?? ''
       case 'RUN_ERROR':
-        return eventText({ type: 'error', message: event.message })
+        return this.fail(event.message)
       default:
         return ''
     }

@@ -137,6 +137,15 @@ describe.each(TRANSPORTS)('a chat of Aomi’s client on %s', (transport) => {
     expect(text).not.toContain('"type":"complete"')
   })
 
+  it('the stream of a message that was taken out of the queue ends with complete', async () => {
+    const client = new AomiClient(server)
+    await snapshotOf(client.chat('count from 1 to 400'))
+    const body = JSON.stringify({ text: 'hello' })
+    const answer = await client.request('POST', '/api/chat', {}, { 'content-type': 'application/json' }, body)
+    await client.interrupt()
+    expect((await answer.text()).trim()).toBe('data: {"type":"complete"}')
+  })
+
   it('I9: the stream of an answer ends with the key that asked for it, and the answer goes on', async () => {
     const key = await addKeyedApp(server, `gone-${transport}`, 'full')
     const client = new AomiClient(server)
