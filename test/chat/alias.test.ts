@@ -354,6 +354,21 @@ describe('P-105: an offset', () => {
     }
   })
 
+  it('of -1 gets all of a run that is older than what memory holds', async () => {
+    const { rig, id, peer } = await answered({ settings: { windowMessages: 2 } })
+    const first = [...peer.chunks]
+    peer.turn({ runId: 'run-2', messages: [user('m2')] })
+    ;(await rig.model.request(1)).say('three').stop()
+    await peer.event('RUN_FINISHED', 1)
+    await turns()
+    for (const process of [rig, rig.crash({ settings: { windowMessages: 2 } })]) {
+      const joined = await connect(process, id, 'run-1', '-1')
+      expect(await joined.closed()).toBe(1000)
+      expect(joined.text).toBe('one two')
+      expect(joined.types).toEqual(first.map(({ type }) => type))
+    }
+  })
+
   it('that the log has not gets a snapshot in the place of all that the client has, then the run', async () => {
     const { rig, id, peer, model } = await answering()
     const back = await connect(rig, id, 'run-1', 'otherlife-7')

@@ -9,7 +9,7 @@ import { FrameLimits } from '../connection/frame-limits.ts'
 import { Outbox } from '../connection/outbox.ts'
 import { leavePlace, takePlace } from '../connection/take-place.ts'
 import { AliasFrames } from './alias-frames.ts'
-import { endOfGone, placeIn, tellRun } from './catch-up.ts'
+import { endOfGone, findRun, placeIn, tellRun } from './catch-up.ts'
 import { RunFilter } from './run-filter.ts'
 
 /** Frames of one connection that wait to be handled; above it the client is flooding. */
@@ -195,13 +195,13 @@ export class AliasConnection implements SocketHandler, Attached {
 
   async #catchUp(runId: string, withHistory: boolean): Promise<void> {
     const { session } = this.caller
-    const row = session.stored ? await session.core.store.findRun(session.id, runId) : undefined
+    const found = await findRun(session, runId)
     const history = await session.history()
     if (this.#state === 'closed') return
     // No await from here on: what is told and the place in the log that it stands for belong together.
     session.active?.flush()
     if (this.#state === 'live' && !this.#readAll()) return this.slow()
-    const told = tellRun(session, runId, row, history, withHistory)
+    const told = tellRun(session, runId, found, history, withHistory)
     if (told === undefined) return this.#noSuchRun(runId)
     this.outbox.open(told.frames, session.log.head)
     if (!told.isOver) this.#filter.wanted.add(runId)

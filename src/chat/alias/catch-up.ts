@@ -1,4 +1,4 @@
-import type { RunRow } from '../../ports/store.ts'
+import type { MessageRow, StoredRun } from '../../ports/store.ts'
 import { encodeAliasChunk, encodeAliasError } from '../../protocol/aliases.ts'
 import { type ErrorCode, isErrorCode } from '../../protocol/errors.ts'
 import type { Event } from '../../protocol/events.ts'
@@ -13,14 +13,27 @@ import { openItems, replayEvents } from './replay.ts'
 /** The run's events so far, without positions, each made when it is asked for; when it `isOver`, its end is the last of them. */
 export type Told = { readonly frames: Iterable<string>; readonly isOver: boolean }
 
+/** A run as it is stored. `rows`: what it said, where that is older than the window in memory. */
+export type FoundRun = { readonly row: StoredRun | undefined; readonly rows?: readonly MessageRow[] }
+
+export async function findRun(session: Session, runId: string): Promise<FoundRun> {
+  const { id, core, stored } = session
+  const row = stored ? await core.store.findRun(id, runId) : undefined
+  const history = await session.history()
+  const isWhole = !history.hasMore || history.runRows(runId)[0]?.index === 0
+  if (row?.endedAt === undefined || row.superseded !== undefined || isWhole) return { row }
+  const found = await core.store.runMessages([{ sessionId: id, runId }])
+  return { row, rows: found.get(id) ?? [] }
+}
+
 /**
  * All that there is of a run; undefined: this session has none of this id. With `history` for a client that holds a part of
- * it: a snapshot takes the place of what the client has. `row` is the run as it was stored.
+ * it: a snapshot takes the place of what the client has.
  */
 export function tellRun(
   session: Session,
   runId: string,
-  row: RunRow | undefined,
+  { row, rows }: FoundRun,
   history: History,
   withHistory: boolean,
 ): Told | undefined {
@@ -37,7 +50,7 @@ export function tellRun(
   const started: Event = { type: 'RUN_STARTED', threadId: session.id, runId }
   const said = withHistory
     ? [snapshot(history.rows, history)]
-    : [started, ...replayEvents(history.runRows(runId), new Set())]
+    : [started, ...replayEvents(rows ?? history.runRows(runId), new Set())]
   return { frames: encoded(said, runId, encodeEnd(session, last)), isOver: true }
 }
 
