@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { AppTool } from '../../src/ports/apps.ts'
 import { ChatRig, ECHO, type RigOptions, SlowTool, stopClock } from '../support/chat-rig.ts'
 import type { FakeSocket } from '../support/fake-socket.ts'
+import { faultsOf } from '../support/model-audit.ts'
 import { turns } from '../support/turns.ts'
 
 const LOCATE: AppTool = {
@@ -44,6 +45,25 @@ const answer = (toolCallId: string, content: string) => ({ type: 'tool.result' a
 const approve = (...ids: string[]) => ({
   type: 'run.resume' as const,
   resume: ids.map((interruptId) => ({ interruptId, status: 'resolved' as const, payload: { approved: true } })),
+})
+
+describe('a run with open calls that is longer than the window', () => {
+  const settings = { windowMessages: 2 }
+
+  it('is loaded whole: an approved call is made, and the model reads the question and every result', async () => {
+    const tool = new SlowTool()
+    const { rig, id, client, stream } = await begin([ASKS('slow'), FREE('echo')], { settings, tools: [tool, ECHO] })
+    stream.call('t1', 'echo', {}).call('t2', 'echo', {}).call('t3', 'slow', { to: 'all' }).stop('tools')
+    await client.end()
+    await turns()
+    const process = rig.crash({ settings, tools: [tool, ECHO], app: { tools: [ASKS('slow'), FREE('echo')] } })
+    const again = await process.ready(id)
+    await again.ask(approve('t3'))
+    ;(await tool.call()).resolve('done')
+    const { request } = await process.model.request(0)
+    expect(request.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool', 'tool', 'tool'])
+    expect(faultsOf(request)).toEqual([])
+  })
 })
 
 describe('P-46, P-79: a call that the browser executes', () => {
@@ -89,13 +109,17 @@ describe('P-46, P-79: a call that the browser executes', () => {
   })
 
   it('I5: goes on with a history that begins with a person, also where its question is older than what memory holds', async () => {
-    const { rig, id } = await located({ settings: { windowBytes: 8 } })
-    const next = rig.crash()
-    await (await next.ready(id)).ask(answer('t1', 'Bern'))
+    const { rig, id, client } = await located()
+    await client.ask(answer('t1', 'Bern'))
+    ;(await rig.model.request(1)).say('Then where to?').call('t2', 'locate', {}).stop('tools')
+    await client.end(1)
+    await turns()
+    const next = rig.crash({ settings: { windowBytes: 8 } })
+    await (await next.ready(id)).ask(answer('t2', 'Basel'))
     expect((await next.model.request(0)).request.messages).toMatchObject([
       { role: 'user', content: expect.stringContaining('left out') },
-      { role: 'assistant', content: 'I look' },
-      { role: 'tool', content: 'Bern' },
+      { role: 'assistant', content: 'Then where to?' },
+      { role: 'tool', content: 'Basel' },
     ])
   })
 

@@ -11,6 +11,7 @@ import type { RunHost, SessionChange } from '../run/run-plan.ts'
 import { type Activity, NOTHING, NOTHING_QUEUED, type QueuedSend } from './activity.ts'
 import { orGone } from './gone.ts'
 import { History } from './history.ts'
+import { loadHistory } from './load-history.ts'
 import { leavesDoubt, pick, setElsewhere, touched } from './session-row.ts'
 import { toStatusFrame } from './status-frame.ts'
 
@@ -232,13 +233,9 @@ export class Session implements RunHost, Ticking, LogReader {
 
   async #loadHistory(): Promise<History> {
     const life = this.#lives
-    const { windowBytes, windowMessages } = this.core.settings
-    const page = this.stored
-      ? await this.core.store.history(this.id, { maxMessages: windowMessages, maxBytes: windowBytes })
-      : { messages: [], hasMore: false }
+    const history = this.stored ? await loadHistory(this.core, this.id) : new History({ messages: [], hasMore: false })
     // What was read before the store's word was taken is old.
     if (life !== this.#lives) return this.#loadHistory()
-    const history = new History(page)
     this.core.histories.put(this.id, history)
     return history
   }
