@@ -215,6 +215,9 @@ describe('P-103: the id of a run', () => {
     await native.say('run-2-1')
     peer.turn({ runId: 'run-2', messages: [user('m3')] })
     expect(await peer.event('RUN_ERROR')).toMatchObject({ runId: 'run-2', code: 'conflict' })
+    // Its own message, too: the answer would be written over it.
+    peer.turn({ runId: 'run-3', messages: [user('run-3-1')] })
+    expect(await peer.event('RUN_ERROR', 1)).toMatchObject({ runId: 'run-3', code: 'conflict' })
   })
 
   it('with the same message is the same turn: it is told from its start, and nothing starts', async () => {

@@ -34,7 +34,7 @@ async function send(core: Core, caller: Caller, command: MessageSend, runId: str
   const history = await session.history()
   const known = await findSend(session, history, command.clientMessageId)
   if (known !== undefined) return duplicate(session, history, known, command)
-  if (isKept(session, command.clientMessageId))
+  if (isKept(session, command.clientMessageId, runId))
     throw new ParleyError('conflict', { message: 'This id is kept for an answer' })
   if (runId !== undefined) await assertNewRun(session, runId)
   const replaces = await replacedRun(session, history, command.replaces)
@@ -80,12 +80,12 @@ function runOfId(id: string): string | undefined {
   return /^(.+)-\d+$/.exec(id)?.[1]
 }
 
-/** A message with this id is still to come, of a run that is on or waits, or as the result of a call that waits. */
-function isKept({ active, runId, queue, waiting }: Session, id: string): boolean {
+/** A message with this id is still to come: of this send's run, of one that is on or waits, or as the result of a call that waits. */
+function isKept({ active, runId, queue, waiting }: Session, id: string, chosen: string | undefined): boolean {
   const run = runOfId(id)
   return (
     run !== undefined &&
-    [runId, active?.plan.row.parentRunId, waiting?.id, ...queue.map((item) => item.run.id)].includes(run)
+    [chosen, runId, active?.plan.row.parentRunId, waiting?.id, ...queue.map((item) => item.run.id)].includes(run)
   )
 }
 
