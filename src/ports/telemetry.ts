@@ -28,7 +28,7 @@ export const METRICS = {
   active_runs: { kind: 'gauge', help: 'Runs that are on' },
   mcp_connections: { kind: 'gauge', help: 'Connections to MCP servers' },
   store_queue: { kind: 'gauge', help: 'Session writes that wait for the store' },
-  store_up: { kind: 'gauge', help: '1 when the last use of the store succeeded' },
+  store_up: { kind: 'gauge', help: '1 when the store answered the last read and took the last write' },
 } as const satisfies Record<string, { kind: 'counter' | 'gauge' | 'histogram'; help: string; label?: string }>
 
 export type MetricName = keyof typeof METRICS

@@ -2,7 +2,7 @@ import type { Fragment, ISql } from 'postgres'
 import type { Change, ChangeFeed } from '../ports/store.ts'
 import type { Connection, Patience } from './connection.ts'
 import { toFault } from './faults.ts'
-import type { Health } from './health.ts'
+import type { UseHealth } from './health.ts'
 import { Line } from './line.ts'
 import { joinNodes, selectNodes, selectUptime, takeLock } from './node-lock.ts'
 import type { NodeWatch } from './node-watch.ts'
@@ -42,7 +42,7 @@ export type ChangesOptions = {
   readonly connection: Connection
   readonly patience: Patience
   readonly node: string
-  readonly health: Health
+  readonly health: UseHealth
   /** Is told what is seen of all locks. */
   readonly watch: NodeWatch
   /** Opens no sessions: other processes do not count it. */

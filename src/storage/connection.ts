@@ -3,7 +3,7 @@ import postgres, { type PendingQuery, type Sql } from 'postgres'
 import { ParleyError } from '../protocol/errors.ts'
 import { StoreFault, toFault, toStoreError } from './faults.ts'
 import { Gate } from './gate.ts'
-import type { Health } from './health.ts'
+import type { UseHealth } from './health.ts'
 
 /** A server by its address, or by the directory of its unix socket. */
 export type Connection =
@@ -128,7 +128,7 @@ export type PoolOptions = {
   readonly connection: Connection
   readonly max: number
   readonly patience: Patience
-  readonly health: Health
+  readonly health: UseHealth
 }
 
 /** Connections for reads and rare writes. A query that gets no answer costs the pool: the next starts on fresh connections. */

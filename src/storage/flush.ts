@@ -1,13 +1,15 @@
 import { ParleyError } from '../protocol/errors.ts'
 import { type EncodedWrite, mergeWrites } from './encode.ts'
 import { type StoreFault, toFault, toStoreError } from './faults.ts'
-import type { Health } from './health.ts'
+import type { UseHealth } from './health.ts'
 import type { Pending } from './pending.ts'
 
 export type FlushOptions = {
   /** Writes of distinct sessions in one statement; resolves with the sessions that a fence refused, rejects with a StoreFault. */
   readonly apply: (writes: readonly EncodedWrite[]) => Promise<readonly string[]>
-  readonly health: Health
+  /** Resolves when the store would take a write. */
+  readonly probe: () => Promise<void>
+  readonly health: UseHealth
 }
 
 /** Halvings of a flush that make it one row whatever the limit is. */
@@ -41,6 +43,19 @@ export class Flush {
       const fault = toFault(thrown)
       health.failed(fault)
       return this.#recover(open, fault)
+    }
+  }
+
+  /** Whether the store takes writes again, asked where none waits that would show it. */
+  async takesWrites(): Promise<boolean> {
+    const { probe, health } = this.#options
+    try {
+      await probe()
+      health.answered()
+      return true
+    } catch (thrown) {
+      health.failed(toFault(thrown))
+      return false
     }
   }
 

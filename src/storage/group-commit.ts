@@ -78,7 +78,7 @@ export class GroupCommit {
     return pending.done
   }
 
-  /** The last flush failed because the store is away or takes no writes, and something still waits. */
+  /** The store is away or takes no writes: the last flush failed, and nothing has shown since that the next would not. */
   get failing(): boolean {
     return this.#failures > 0
   }
@@ -157,7 +157,8 @@ export class GroupCommit {
   }
 
   #schedule(): void {
-    if (this.#flushing || this.#retry || this.#gathering || this.#waiting.length === 0) return
+    if (this.#flushing || this.#retry || this.#gathering) return
+    if (this.#waiting.length === 0 && (this.#failures === 0 || this.#closed)) return
     this.#flushing = true
     // After the sockets of this loop turn were read: what they brought goes together.
     setImmediate(() => void this.#flush())
@@ -167,12 +168,18 @@ export class GroupCommit {
     const batch = this.#take()
     this.#taken = batch
     const left = batch.length === 0 ? [] : await this.#measured(batch)
+    const took = batch.length === 0 ? await this.#recovered() : left.length === 0
     this.#taken = []
     this.#flushing = false
     this.#waiting = [...left, ...this.#waiting]
-    this.#failures = left.length === 0 ? 0 : this.#failures + 1
+    this.#failures = took ? 0 : this.#failures + 1
     if (this.#failures > 0) this.#retryLater()
     else this.#schedule()
+  }
+
+  /** All that waited was given up: what a flush would have shown is asked for. */
+  async #recovered(): Promise<boolean> {
+    return this.#failures === 0 || this.#closed || (await this.#statements.takesWrites())
   }
 
   #retryLater(): void {

@@ -26,7 +26,7 @@ import { createSessionStore } from './sessions.ts'
 import { createTicketStore } from './tickets.ts'
 import { createUsageStore } from './usage.ts'
 import { createVaultStore } from './vaults.ts'
-import { writeStatement } from './write-statement.ts'
+import { writeNothing, writeStatement } from './write-statement.ts'
 
 export type PostgresOptions = {
   readonly connection: Connection
@@ -67,9 +67,9 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSt
   const { visitor = false, shared = false } = options
   const node = makeLockName()
   const health = new Health(telemetry)
-  const pool = new Pool({ connection, max: poolSize, patience, health })
+  const pool = new Pool({ connection, max: poolSize, patience, health: health.reads })
   const watch = new NodeWatch()
-  const changes = new Changes({ connection, patience, node, health, watch, visitor, shared })
+  const changes = new Changes({ connection, patience, node, health: health.reads, watch, visitor, shared })
   // A flush that got no answer may still be carried out by the server, after newer ones. Whoever writes holds this lock, and
   // taking it ends the connection before: nothing old comes late.
   const writerLock = makeLockName()
@@ -77,8 +77,9 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresSt
   const commits = new GroupCommit({
     node,
     telemetry,
-    health,
+    health: health.writes,
     ...(limits ? { limits } : {}),
+    probe: async () => void (await writer.query(writeNothing)),
     apply: async (writes) => {
       const teller = changes.others > 0 ? node : undefined
       return (await writer.query((sql) => writeStatement(sql, writes, teller))).map(({ id }) => id)

@@ -26,6 +26,11 @@ export function writeStatement(
   return sql.unsafe<{ id: string }[]>(textOf(rows, { known, ends }), parametersOf(rows), { prepare: true })
 }
 
+/** Writes no row, and is refused where rows would be: by a standby, in a read-only transaction. */
+export function writeNothing(sql: Sql): PendingQuery<{ id: string }[]> {
+  return sql<{ id: string }[]>`update sessions set status = status where false returning id`
+}
+
 function sessionJson(session: NonNullable<EncodedWrite['session']>, known: boolean): string {
   return JSON.stringify({
     ...session,

@@ -36,7 +36,7 @@ it('I2: after an answer that was cut behind its first row, the next answer has a
     client.on('close', () => server.destroy())
   })
   const port = await listen(proxy)
-  const health = new Health(new Recorder())
+  const health = new Health(new Recorder()).reads
   const pool = new Pool({ connection: { url: through(port) }, max: 1, patience: PATIENCE, health })
   onTestFinished(async () => {
     await pool.close()
@@ -58,7 +58,7 @@ it('I7: an answer leaves the query that brought it: the driver keeps that longer
     connection: database.connection,
     max: 1,
     patience: PATIENCE,
-    health: new Health(new Recorder()),
+    health: new Health(new Recorder()).reads,
   })
   onTestFinished(async () => {
     await pool.close()

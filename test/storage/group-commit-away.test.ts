@@ -52,6 +52,25 @@ describe('GroupCommit: waiting and giving up', () => {
     await saved
   })
 
+  it('is failing until the store takes writes again, also when all that waited was given up', async () => {
+    const { commits, flush, probes, telemetry } = manual()
+    const refused = code(commits.commit(answered(), { giveUpAfterMs: 20 }))
+    ;(await flush(0)).fail(new StoreFault('away', 'postgres 25006', { code: '25006' }))
+    await until(() => commits.failing)
+    for (const probe of [0, 1]) {
+      await vi.advanceTimersByTimeAsync(GROUP_COMMIT_LIMITS.maxRetryMs)
+      expect([commits.failing, telemetry.read('store_up')]).toEqual([true, 0])
+      probes[probe]?.fail(new StoreFault('away', 'postgres 25006', { code: '25006' }))
+      await until(() => vi.getTimerCount() === 1)
+    }
+    expect(await refused).toBe('store_unavailable')
+    await vi.advanceTimersByTimeAsync(GROUP_COMMIT_LIMITS.maxRetryMs)
+    probes[2]?.done()
+    await until(() => !commits.failing)
+    expect(telemetry.events).toEqual(['store away', 'store back'])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   it('I7: refuses at once what is above the bound, keeps what must never be given up, and has room again later', async () => {
     const { commits, flush } = manual({ queuedWrites: 2 })
     const waiting = [commits.commit(answered(), SOON), commits.commit(answered(), SOON)]

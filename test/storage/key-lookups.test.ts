@@ -16,7 +16,7 @@ it('I9: guesses at the ids of keys are looked up a hundred times a second at mos
     connection: database.connection,
     max: 2,
     patience: PATIENCE,
-    health: new Health(new Recorder()),
+    health: new Health(new Recorder()).reads,
   })
   onTestFinished(async () => {
     await pool.close()

@@ -43,7 +43,7 @@ beforeAll(async () => {
 })
 
 function poolOf(connection: { readonly url: string }, patience = PATIENCE) {
-  const pool = new Pool({ connection, max: 1, patience, health: new Health(new Recorder()) })
+  const pool = new Pool({ connection, max: 1, patience, health: new Health(new Recorder()).reads })
   onTestFinished(() => pool.close())
   return pool
 }

@@ -15,6 +15,9 @@ export type Flush = {
   readonly fail: (fault: StoreFault) => void
 }
 
+/** What the store is asked when nothing waits. */
+export type Probe = Pick<Flush, 'fail'> & { readonly done: () => void }
+
 /** Lets the loop turn, timers apart, until it is so. */
 export async function until(isSo: () => boolean): Promise<void> {
   for (let turn = 0; turn < 100 && !isSo(); turn++) await new Promise((resolve) => setImmediate(resolve))
@@ -24,12 +27,14 @@ export async function until(isSo: () => boolean): Promise<void> {
 /** A store whose answers the test gives. */
 export function manual(limits: Partial<GroupCommitLimits> = {}) {
   const flushes: Flush[] = []
+  const probes: Probe[] = []
   const telemetry = new Recorder()
   const commits = new GroupCommit({
     node: 'node',
     telemetry,
-    health: new Health(telemetry),
+    health: new Health(telemetry).writes,
     limits: { ...GROUP_COMMIT_LIMITS, ...limits },
+    probe: () => new Promise((done, fail) => probes.push({ done, fail })),
     apply: (writes) =>
       new Promise((resolve, reject) =>
         flushes.push({ writes, done: (refused = []) => resolve(refused), fail: reject }),
@@ -41,7 +46,7 @@ export function manual(limits: Partial<GroupCommitLimits> = {}) {
     if (!found) throw new Error('no such flush')
     return found
   }
-  return { commits, flushes, flush, telemetry }
+  return { commits, flushes, flush, probes, telemetry }
 }
 
 export const code = (commit: Promise<void>) =>

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Change } from '../../src/ports/store.ts'
 import { type Connection, connect } from '../../src/storage/connection.ts'
@@ -93,6 +94,35 @@ describe('when Postgres is away', LONG, () => {
     await look()
     expect([...seen]).toEqual([true])
     await sql.end()
+  })
+
+  it('a database that only reads: it is read, and is away to logs, metrics and who asks until it takes writes again', async () => {
+    const { store, telemetry } = await open()
+    const sql = connect(connection, { max: 1 })
+    const known = answered()
+    await store.commit(known, SOON)
+    await sql`alter system set default_transaction_read_only = on`
+    await sql`select pg_reload_conf()`
+    try {
+      await expect
+        .poll(() => sql`show default_transaction_read_only`)
+        .toEqual([{ default_transaction_read_only: 'on' }])
+      await expect(store.commit(answered(), { giveUpAfterMs: 100 })).rejects.toMatchObject(AWAY)
+      for (let times = 0; times < 10; times++) {
+        expect((await store.load(known.sessionId))?.session).toEqual(known.session)
+        await delay(100)
+        await expect(store.ping()).rejects.toMatchObject(AWAY)
+        expect(telemetry.read('store_up')).toBe(0)
+      }
+    } finally {
+      await sql`set default_transaction_read_only = off`
+      await sql`alter system reset default_transaction_read_only`
+      await sql`select pg_reload_conf()`
+      await sql.end()
+    }
+    await expect.poll(() => telemetry.read('store_up'), SLOW).toBe(1)
+    await store.ping()
+    expect(telemetry.events).toEqual(['store away', 'store back'])
   })
 
   it('a killed server is started again, and has all that was acknowledged', async () => {

@@ -11,7 +11,7 @@ const SLEEPS_S = { long: 10, short: 0.2 }
 
 it('a statement that Postgres cancels for its length fails alone: no other read loses its connection', async () => {
   const database = await createTestDatabase()
-  const pool = new Pool({ connection: database.connection, max: 2, patience, health: new Health(new Recorder()) })
+  const pool = new Pool({ connection: database.connection, max: 2, patience, health: new Health(new Recorder()).reads })
   onTestFinished(async () => {
     await pool.close()
     await database.drop()
