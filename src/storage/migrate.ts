@@ -7,6 +7,8 @@ const DIRECTORY = new URL('./migrations/', import.meta.url)
 const FILE = /^(\d{4})\.sql$/
 /** Key of the advisory lock under which one process migrates; any number that nothing else takes. */
 const LOCK = 7_061_726_505
+/** The only one that holds whatever people and models write. */
+const ENCODING = 'UTF8'
 
 type Step = { readonly version: number; readonly text: string }
 export type Migration = { readonly from: number; readonly to: number }
@@ -19,6 +21,7 @@ export async function migrate(connection: Connection, steps: readonly Step[] = r
   const sql = connectOnce(connection)
   try {
     await reach(sql)
+    await requireEncoding(sql)
     // A step may build an index over everything; and the lock is held for as long as another process migrates.
     await sql`set statement_timeout = 0`
     await sql`select pg_advisory_lock(${LOCK}::bigint)`
@@ -26,6 +29,19 @@ export async function migrate(connection: Connection, steps: readonly Step[] = r
   } finally {
     await discard(sql)
   }
+}
+
+/**
+ * In another than UTF8 an answer with a character that it lacks cannot be saved, and SQL_ASCII counts bytes where tails of messages are
+ * placed by characters. Rejects with a message for people.
+ */
+async function requireEncoding(sql: Sql): Promise<void> {
+  const [row] = await sql<{ encoding: string }[]>`select current_setting('server_encoding') as encoding`
+  const encoding = row?.encoding
+  if (encoding === ENCODING) return
+  throw new Error(
+    `The database has the encoding ${encoding}, in which not every character can be saved: make one in ${ENCODING} (createdb --template=template0 --encoding=${ENCODING})`,
+  )
 }
 
 /** The steps of this release, oldest first. */

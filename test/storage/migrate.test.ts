@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, expect, it } from 'vitest'
+import { connect } from '../../src/storage/connection.ts'
 import { migrate, readSteps } from '../../src/storage/migrate.ts'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { createTestDatabase, type TestDatabase, withDatabase } from '../support/postgres.ts'
 import { readCatalog } from './catalog.ts'
 
 const databases: TestDatabase[] = []
@@ -50,6 +51,21 @@ it('steps are taken from where the database is, in order', async () => {
   expect(await migrate(database.connection, steps)).toEqual({ from: 1, to: 3 })
   expect((await readCatalog(database.sql)).filter((line) => line.startsWith('column a'))).toHaveLength(2)
   expect(await versions(database)).toEqual([3])
+})
+
+it.each(['LATIN1', 'SQL_ASCII'])('a database in %s is refused with what to do, and left alone', async (encoding) => {
+  const database = await empty()
+  const name = `parley_test_${encoding.toLowerCase()}_${process.pid}`
+  await database.sql.unsafe(`create database ${name} template template0 encoding '${encoding}' locale 'C'`)
+  const connection = withDatabase(database.connection, name)
+  const sql = connect(connection, { max: 1 })
+  try {
+    await expect(migrate(connection)).rejects.toThrow(`encoding ${encoding}, in which not every character`)
+    expect(await readCatalog(sql)).toEqual([])
+  } finally {
+    await sql.end()
+    await database.sql.unsafe(`drop database ${name} with (force)`)
+  }
 })
 
 it('a newer database is refused with what to do, and left alone', async () => {
