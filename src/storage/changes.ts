@@ -6,22 +6,26 @@ import type { UseHealth } from './health.ts'
 import { Line } from './line.ts'
 import { joinNodes, selectNodes, selectUptime, takeLock } from './node-lock.ts'
 import type { NodeWatch } from './node-watch.ts'
-import { readSessionChange } from './session-changes.ts'
+import { isStop, readSessionChange } from './session-changes.ts'
 
 const CHANNEL = 'parley_changes'
 /** SQL that wakes the readers once its statement is committed. */
 export const NOTIFY = `pg_notify('${CHANNEL}', '')`
 /** Milliseconds between reads of the table; a notice only makes the next one come at once. A poolers' broken LISTEN costs no more than this. */
 const POLL_MS = 500
-/** Seconds of changes that every read covers: transactions do not become visible in the order of their times. */
-const WINDOW_S = 10
-/** Milliseconds for which what processes wrote to sessions is kept: far above what any read covers. */
+/** Milliseconds of changes before the last read that every read covers: transactions do not become visible in the order of their times. */
+const WINDOW_MS = 10_000
+/** Milliseconds for which what processes wrote to sessions is kept: far above what any read of theirs covers. */
 const PRUNE_MS = 60_000
+/** Milliseconds for which stops are kept: no state shows them to a process that stood still, as on a machine that was paused. */
+const PRUNE_STOPS_MS = 3_600_000
 /** Milliseconds after which every process that was there before knows of this one. */
 const KNOWN_MS = 3 * POLL_MS
-/** Milliseconds since the last read after which changes may have left the window unseen. */
+/** Milliseconds between two reads after which changes may have been pruned unseen, and a process is far behind. */
 const STALE_MS = 8000
 
+/** `at`: the server's clock, in milliseconds. One's own stands still where the machine does. */
+type Reading = { readonly at: number; readonly records: readonly ChangeRecord[] }
 type ChangeRecord = { readonly id: string; readonly kind: 'key' | 'app' | 'session' | 'account'; readonly ref: string }
 
 /** Part of a statement that changes something: CTEs that record the change of each `ref` that `rows` selects. Add `notify` to its result. */
@@ -49,6 +53,7 @@ export type ChangesOptions = {
   readonly visitor: boolean
   /** Others may have used the server before this process began. */
   readonly shared: boolean
+  readonly windowMs?: number
 }
 
 /**
@@ -60,7 +65,10 @@ export class Changes implements ChangeFeed {
   readonly #line: Line
   readonly #listeners = new Set<(change: Change) => void>()
   #seen = new Set<string>()
-  #readAt = Number.NEGATIVE_INFINITY
+  /** Of the last reading. */
+  #readAt: number | undefined
+  /** The connection was lost since: there may be another server at its end. */
+  #lostSince = false
   #lostAt = Number.NEGATIVE_INFINITY
   #reading = false
   #again = false
@@ -94,9 +102,7 @@ export class Changes implements ChangeFeed {
       if (row !== undefined) this.#options.watch.begin(row.ms)
     }
     await this.#count()
-    const records = await this.#fetch()
-    this.#seen = new Set(records.map(({ id }) => id))
-    this.#readAt = performance.now()
+    this.#take(await this.#fetch())
     this.#later()
     // What they committed before they knew of this process they told nobody.
     if (this.#others > 0 && !this.#options.visitor) {
@@ -124,18 +130,35 @@ export class Changes implements ChangeFeed {
 
   /** Others take this process for dead when it has not its lock again soon. Where connections do not last, the next read is soon enough. */
   #lost(): void {
-    this.#readAt = Number.NEGATIVE_INFINITY
+    this.#lostSince = true
     this.#options.watch.lost()
     const lastedMs = performance.now() - this.#lostAt
     this.#lostAt = performance.now()
     if (lastedMs >= POLL_MS) void this.#read()
   }
 
-  #fetch(): Promise<ChangeRecord[]> {
-    return this.#line.query(
-      (sql) => sql<ChangeRecord[]>`
-        select id, kind, ref from changes where at > now() - ${WINDOW_S} * interval '1 second' order by changes.id`,
+  /** All since the last reading, however long that was. */
+  async #fetch(): Promise<Reading> {
+    const { windowMs = WINDOW_MS } = this.#options
+    const since = this.#readAt ?? null
+    const [reading] = await this.#line.query(
+      (sql) => sql<Reading[]>`
+        select
+          (extract(epoch from now()) * 1000)::float8 as at,
+          coalesce(json_agg(json_build_object('id', c.id::text, 'kind', c.kind, 'ref', c.ref) order by c.id), '[]') as records
+        from changes c
+        where c.at > least(now(), to_timestamp(${since}::float8 / 1000)) - ${windowMs} * interval '1 millisecond'`,
     )
+    return reading ?? { at: this.#readAt ?? 0, records: [] }
+  }
+
+  /** Those that were not seen before. */
+  #take({ at, records }: Reading): readonly ChangeRecord[] {
+    const news = records.filter(({ id }) => !this.#seen.has(id))
+    this.#seen = new Set(records.map(({ id }) => id))
+    this.#readAt = at
+    this.#lostSince = false
+    return news
   }
 
   async #count(): Promise<void> {
@@ -151,7 +174,9 @@ export class Changes implements ChangeFeed {
     if (performance.now() - this.#prunedAt < PRUNE_MS) return
     this.#prunedAt = performance.now()
     await this.#line.query(
-      (sql) => sql`delete from changes where kind = 'session' and at < now() - ${PRUNE_MS} * interval '1 millisecond'`,
+      (sql) => sql`
+        delete from changes where kind = 'session' and at < now() - interval '1 millisecond' *
+          case when ${isStop(sql)} then ${PRUNE_STOPS_MS}::integer else ${PRUNE_MS}::integer end`,
     )
   }
 
@@ -173,14 +198,13 @@ export class Changes implements ChangeFeed {
   async #readOnce(): Promise<void> {
     try {
       await this.#count()
-      const records = await this.#fetch()
+      const reading = await this.#fetch()
       this.#options.health.answered()
-      const gap = performance.now() - this.#readAt > STALE_MS
-      const news = records.filter(({ id }) => !this.#seen.has(id))
-      this.#seen = new Set(records.map(({ id }) => id))
-      this.#readAt = performance.now()
+      const gap = this.#lostSince || Math.abs(reading.at - (this.#readAt ?? 0)) > STALE_MS
+      const news = this.#take(reading).flatMap((record) => this.#changesIn(record))
       if (gap) this.#tell({ kind: 'everything' })
-      else for (const record of news) for (const change of this.#changesIn(record)) this.#tell(change)
+      // A stop is not part of what there is.
+      for (const change of gap ? news.filter(({ kind }) => kind === 'cancel') : news) this.#tell(change)
       await this.#prune()
     } catch (error) {
       // Closing cut the read; the store answers.

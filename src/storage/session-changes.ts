@@ -1,3 +1,4 @@
+import type { Fragment, ISql } from 'postgres'
 import type { Change, RunRef } from '../ports/store.ts'
 
 /** Sessions named in one row of `changes` at most: with their commas about 8 KiB. */
@@ -13,6 +14,11 @@ export function writtenBy(node: string, sessionIds: readonly string[]): string {
 
 export function cancelAt(node: string, { sessionId, runId }: RunRef): string {
   return `${node} cancel ${sessionId} ${runId}`
+}
+
+/** Whether the row is one of `cancelAt`. */
+export function isStop(sql: ISql): Fragment {
+  return sql`ref like '% cancel %'`
 }
 
 /** What of it concerns the process `node`: not what it wrote itself, nor what is another's to do. */

@@ -1,6 +1,13 @@
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { randomUUID } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
 import type { Change } from '../../src/ports/store.ts'
+import { Changes } from '../../src/storage/changes.ts'
+import { PATIENCE } from '../../src/storage/connection.ts'
+import { Health } from '../../src/storage/health.ts'
+import { NodeWatch } from '../../src/storage/node-watch.ts'
 import { openPostgres, type PostgresStorage } from '../../src/storage/postgres.ts'
+import { cancelAt } from '../../src/storage/session-changes.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { Recorder } from './recorder.ts'
 
@@ -48,6 +55,38 @@ it('tells of a change that became visible after a later one', async () => {
       { kind: 'app', id: 'fast' },
       { kind: 'key', id: 'slow' },
     ])
+})
+
+it('I4: tells all that happened since it last read, though it stood still for longer than any read covers', async () => {
+  const connection = database.connection
+  store = await openPostgres({ connection, telemetry: new Recorder() })
+  const health = new Health(new Recorder()).reads
+  const options = { connection, patience: PATIENCE, node: 'ab12', health, watch: new NodeWatch(), visitor: true }
+  const paused = new Changes({ ...options, shared: false, windowMs: 100 })
+  const told: Change[] = []
+  paused.subscribe((change) => told.push(change))
+  await paused.open()
+  const cancel = { kind: 'cancel', sessionId: randomUUID(), runId: 'r1' } as const
+  const asked = database.sql`insert into changes (kind, ref) values ('session', ${cancelAt('ab12', cancel)})`.execute()
+  await nextTurn()
+  // As a machine that is paused, or a loop that is blocked.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 700)
+  await asked
+  await expect.poll(() => told).toEqual([cancel])
+  await paused.close()
+})
+
+it('keeps what was written for a minute, and stops for an hour: a process that stood still has yet to hear of them', async () => {
+  await listen()
+  const stop = cancelAt('ab12', { sessionId: randomUUID(), runId: 'r1' })
+  await database.sql`
+    insert into changes (kind, ref, at) values ('session', ${`ab12 ${randomUUID()}`}, now() - interval '2 minutes'),
+      ('session', ${stop}, now() - interval '2 minutes'), ('session', ${`${stop}2`}, now() - interval '2 hours')`
+  const now = performance.now.bind(performance)
+  const later = vi.spyOn(performance, 'now').mockImplementation(() => now() + 61_000)
+  onTestFinished(() => later.mockRestore())
+  const old = () => database.sql`select ref from changes where at < now() - interval '1 minute'`
+  await expect.poll(old, { timeout: 2000 }).toEqual([{ ref: stop }])
 })
 
 it('tells nothing of what happened before it started', async () => {
