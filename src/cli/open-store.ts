@@ -1,6 +1,7 @@
 import { Audit } from '../admin/audit.ts'
 import { readConfig } from '../config.ts'
-import type { LogLevel, Telemetry } from '../ports/telemetry.ts'
+import type { LogFields, LogLevel, Telemetry } from '../ports/telemetry.ts'
+import { StoreFault } from '../storage/faults.ts'
 import { type Inspection, inspectStorage } from '../storage/inspect.ts'
 import { openStorage, type StorageOptions } from '../storage/open.ts'
 import { adminOf } from './admin-of.ts'
@@ -46,6 +47,18 @@ function storageOptions(io: CliIo): StorageOptions {
   return { ...databaseUrl, dataDir: server.dataDir, poolSize: POOL_SIZE, visitor: true, env: io.env }
 }
 
+/** What Postgres's codes mean to who runs it; others say themselves. */
+const REASONS: Readonly<Record<string, string>> = {
+  '25006': 'the database takes no writes: it is a standby, or read-only by a setting',
+  '42501': "the database's role may not do this",
+  '53100': "the database's disk is full",
+  '53300': 'the database has no connection left',
+}
+
+function why(fault: StoreFault): string {
+  return REASONS[fault.code ?? ''] ?? fault.message
+}
+
 /** Of what the store has to say, a person at the terminal is told what goes wrong. */
 class Grumbler implements Telemetry {
   readonly #io: CliIo
@@ -54,8 +67,9 @@ class Grumbler implements Telemetry {
     this.#io = io
   }
 
-  log(level: LogLevel, event: string): void {
-    if (level === 'warn' || level === 'error') this.#io.err(event)
+  log(level: LogLevel, event: string, _fields?: LogFields, cause?: unknown): void {
+    if (level === 'warn' || level === 'error')
+      this.#io.err(cause instanceof StoreFault ? `${event}: ${why(cause)}` : event)
   }
 
   count(): void {}

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, existsSync, openSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -70,6 +70,21 @@ describe('a command of its own process', LONG, () => {
     child.kill('SIGINT')
     expect(await end).toEqual([1, expect.stringContaining('parley users: told to stop (SIGINT)')])
     expect(hasDatabase()).toBe(false)
+  })
+
+  it('whose database takes no writes exits with 1 and says so', async () => {
+    const settings = join(dataDir, 'postgres', 'postgresql.auto.conf')
+    const before = readFileSync(settings)
+    writeFileSync(settings, 'default_transaction_read_only = on')
+    const [code, said] = await ended(parley(['keys', 'create', '--app', 'big']))
+    writeFileSync(settings, before)
+    expect([code, said.trim().split('\n')]).toEqual([
+      1,
+      [
+        'store away: the database takes no writes: it is a standby, or read-only by a setting',
+        'parley keys: The server cannot save right now',
+      ],
+    ])
   })
 
   it('that serves and cannot start ends at the second signal', async () => {
