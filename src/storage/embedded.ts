@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync, rmSync, statSync, truncateSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { closeSync, existsSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Telemetry } from '../ports/telemetry.ts'
@@ -16,6 +15,7 @@ import {
   readReady,
 } from './embedded-cluster.ts'
 import type { Environment } from './embedded-env.ts'
+import { ServerLog } from './embedded-log.ts'
 import { ServerShare } from './embedded-share.ts'
 import { chooseRunner, giveTo, isRoot, makeDataDir, type Runner } from './embedded-user.ts'
 
@@ -58,8 +58,6 @@ const WATCH_MS = 1000
 const SHARED_STOP_MS = 3000
 /** Milliseconds for the shutdown checkpoint; a server that takes longer is stopped at once and recovers at the next start. */
 const FAST_STOP_MS = 15_000
-/** Bytes. The server's log starts anew at a start above this size. */
-const MAX_LOG_BYTES = 10 * 1024 * 1024
 
 /** Durability stays on. Statements, details and context stay out of the log: they quote what people wrote. */
 const SETTINGS = [
@@ -88,7 +86,7 @@ export async function startEmbedded({ dataDir, log, env = {} }: EmbeddedOptions)
 class EmbeddedServer {
   readonly #dataDir: string
   readonly #pgData: string
-  readonly #logFile: string
+  readonly #output: ServerLog
   readonly #runner: Runner
   readonly #log: Telemetry['log']
   readonly #share: ServerShare
@@ -102,7 +100,7 @@ class EmbeddedServer {
   constructor(dataDir: string, runner: Runner, log: Telemetry['log']) {
     this.#dataDir = dataDir
     this.#pgData = join(dataDir, 'postgres')
-    this.#logFile = join(dataDir, 'postgres.log')
+    this.#output = new ServerLog(join(dataDir, 'postgres.log'))
     this.#runner = runner
     this.#log = log
     this.#share = new ServerShare(dataDir)
@@ -111,10 +109,12 @@ class EmbeddedServer {
   async start(): Promise<{ running: Running; adopted: boolean }> {
     this.#share.join()
     const deadline = Date.now() + START_MS
-    for (;;) {
+    for (let failed = 1; ; failed++) {
       const up = await this.#bringUp(deadline)
       if (up) return up
-      if (Date.now() > deadline) throw new Error(`Postgres did not start in ${this.#pgData}: ${await this.#lastLine()}`)
+      if (Date.now() > deadline) throw new Error(`Postgres did not start in ${this.#pgData}: ${this.#output.reason()}`)
+      // Once: who waits for a minute wants to know for what.
+      if (failed === QUIET_TRIES + 1) this.#log('error', 'embedded postgres does not start', { failed })
       await delay(RETRY_MS)
     }
   }
@@ -172,8 +172,7 @@ class EmbeddedServer {
   }
 
   #launch(socketDir: string): ChildProcess {
-    if (existsSync(this.#logFile) && statSync(this.#logFile).size > MAX_LOG_BYTES) truncateSync(this.#logFile)
-    const out = openSync(this.#logFile, 'a', 0o600)
+    const out = this.#output.open()
     const settings = SETTINGS.flatMap((setting) => ['-c', setting])
     const { file, args } = this.#runner.command(this.#runner.binaries.postgres, [
       '-D',
@@ -237,11 +236,6 @@ class EmbeddedServer {
   async #gone(pid: number, ms: number): Promise<void> {
     const deadline = Date.now() + ms
     while (isAlive(pid) && Date.now() < deadline) await delay(POLL_MS)
-  }
-
-  async #lastLine(): Promise<string> {
-    const lines = (await readFile(this.#logFile, 'utf8').catch(() => '')).trim().split('\n')
-    return lines.at(-1) ?? ''
   }
 }
 
