@@ -64,6 +64,8 @@ export interface Conversation {
   readonly begun: boolean
   /** The runs that are on or wait, the active one first, once what was sent before this call is stored. */
   runs(): Promise<readonly string[]>
+  /** The same, once what another process did a moment ago, and was not heard of here yet, is taken over. */
+  newestRuns(): Promise<readonly string[]>
   /** `wants`: are the messages of this version asked for? */
   snapshot(wants: (version: string) => boolean): Promise<Snapshot>
   /**

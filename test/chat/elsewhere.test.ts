@@ -251,6 +251,18 @@ describe('a session whose run another living process has on', () => {
     expect(await watcher.ask({ type: 'run.cancel', runId: 'nobody' })).toMatchObject({ state: 'noop' })
   })
 
+  it('P-56: a stop of all takes out a send that another process queued, which was not heard of yet', async () => {
+    const { rig, other, client, watcher } = await begin()
+    other.store.goDeaf()
+    await client.say('m2')
+    expect(await watcher.ask({ type: 'run.cancel', all: true })).toMatchObject({ state: 'cancelling' })
+    await client.end()
+    await rig.pass(100)
+    expect(rig.model.streams.filter(({ signal }) => !signal.aborted)).toEqual([])
+    expect(statuses(client)).toMatchObject({ queued: 0 })
+    expect(statuses(client)?.runId).toBeUndefined()
+  })
+
   it('P-63 I4: a stop that comes while the run starts stops it', async () => {
     const { rig, other, id, client } = await begin()
     await client.say('m2')

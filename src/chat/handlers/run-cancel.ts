@@ -50,6 +50,7 @@ function dequeue(session: Session, command: RunCancel): Promise<Cancelled> {
   const leaves = ({ run }: QueuedSend): boolean => command.all || run.id === command.runId
   return session.exclusive(async () => {
     let stopped: string | undefined
+    if (command.all && session.core.store.others > 0) stopped = await stopWhatIsNew(session)
     for (;;) {
       const leaving = session.queue.filter(leaves)
       if (leaving.length === 0) return { stopped }
@@ -68,6 +69,13 @@ function dequeue(session: Session, command: RunCancel): Promise<Cancelled> {
       return { stopped, removed: leaving[0]?.run.id }
     }
   })
+}
+
+/** What another process queued a moment ago is among all, and so is what it has started of the queue. */
+async function stopWhatIsNew(session: Session): Promise<string | undefined> {
+  const { runId } = session
+  await renew(session)
+  return session.runId === runId ? undefined : stopRun(session)
 }
 
 /** Writes down that they left. As a start does: of a process that removes one and one that starts it, the second is refused. */

@@ -20,7 +20,7 @@ import { sessionUpdate } from '../handlers/session-update.ts'
 import { failedWith } from '../run/run-end.ts'
 import { currentApp } from '../run/start-run.ts'
 import type { History } from '../session/history.ts'
-import { changeRecord } from '../session/renew.ts'
+import { changeRecord, renew } from '../session/renew.ts'
 import type { Session } from '../session/session.ts'
 import { LogRunFeed } from './run-feed.ts'
 import { versionOf } from './version.ts'
@@ -62,6 +62,15 @@ export class SessionConversation implements Conversation {
     // What comes after this call waits behind it, and is none of its business.
     if (session.runId === undefined && session.busy) return session.exclusive(async () => runsOf(session))
     return runsOf(session)
+  }
+
+  async newestRuns(): Promise<readonly string[]> {
+    const session = this.#session
+    if (session.core.store.others === 0) return this.runs()
+    return session.exclusive(async () => {
+      await renew(session)
+      return runsOf(session)
+    })
   }
 
   async snapshot(wants: (version: string) => boolean): Promise<Snapshot> {

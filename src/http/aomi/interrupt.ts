@@ -20,12 +20,18 @@ export async function interrupt(c: HttpContext, aomi: Aomi): Promise<Response> {
   const named = c.req.query('run_id')
   const only = named === undefined ? undefined : check(ClientIdSchema, named, 'run_id')
   // Before anything is waited for.
-  const now = aomi.conversations.held(id)?.runs()
-  now?.catch(() => undefined)
+  const held = aomi.conversations.held(id)
+  const asked = [held?.runs(), held?.newestRuns()] as const
+  for (const runs of asked) runs?.catch(() => undefined)
   const conversation = await findFor(c, aomi, id, 'write')
   if (conversation === undefined) return answerEmpty(id, aomi.memos.stateOf(id), STOPPED)
-  const runs = await (now ?? conversation.runs())
-  await conversation.cancel(only === undefined ? runs : runs.filter((runId) => runId === only))
+  const isMeant = (runId: string): boolean => only === undefined || runId === only
+  const [now, newest] = asked
+  const known = await (now ?? conversation.runs())
+  await conversation.cancel(known.filter(isMeant))
+  // Behind what is stopped at once: the store, which knows what another process began or queued a moment ago, may be slow.
+  const others = (await newest)?.filter((runId) => !known.includes(runId)) ?? []
+  await conversation.cancel(others.filter(isMeant))
   await conversation.idle(SETTLE_MS)
   return answerSnapshot(c, aomi, conversation, only === undefined ? STOPPED : { interrupted: true })
 }

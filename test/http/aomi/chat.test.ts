@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { AomiClient, addKeyedApp, linesOf, snapshotOf } from '../../support/aomi-client.ts'
 import { EventStream } from '../../support/event-stream.ts'
 import { LiveServer, TRANSPORTS } from '../../support/live-server.ts'
@@ -230,6 +230,26 @@ describe.each(TRANSPORTS)('a chat of Aomi’s client on %s', (transport) => {
     expect(linesOf(await one.done()).filter((line) => line.startsWith('user:'))).toHaveLength(2)
     await other.close()
   }, 30_000)
+
+  it('an interrupt stops what another process queued a moment ago, and was not heard of yet', async () => {
+    const other = await LiveServer.start({ transport, database: database.connection })
+    const session = randomUUID()
+    const [one, two] = [new AomiClient(server, session), new AomiClient(other, session)]
+    await snapshotOf(one.chat('count from 1 to 5000'))
+    await snapshotOf(two.state())
+    const load = other.store.load.bind(other.store)
+    const slow = vi.spyOn(other.store, 'load').mockImplementation(async (id) => {
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      return load(id)
+    })
+    await snapshotOf(one.chat('count from 1 to 4000'))
+    await snapshotOf(two.interrupt())
+    slow.mockRestore()
+    const { messages } = await one.done()
+    expect(messages.length).toBeLessThan(4 + 1)
+    expect(messages.at(-1)?.content).not.toMatch(/4000/)
+    await other.close()
+  }, 20_000)
 
   it('takes the names of all generations', async () => {
     const client = new AomiClient(server)

@@ -52,6 +52,7 @@ describe('I9: a key that is revoked while its stream is on the way', () => {
       stored: true,
       begun: true,
       runs: async () => [],
+      newestRuns: async () => [],
       snapshot: async () => snapshot,
       send: async () => {
         await whenSent()

@@ -25,6 +25,7 @@ class CountedConversation implements Conversation {
   }
 
   runs = async () => []
+  newestRuns = async () => []
   send = async () => Promise.reject(new Error('not here'))
   answer = async () => undefined
   cancel = async () => undefined
