@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { Admission } from '../../ports/access.ts'
-import type { Conversation } from '../../ports/conversations.ts'
+import type { CallAnswer, Conversation } from '../../ports/conversations.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import { MAX_PAGE_MESSAGES } from '../../protocol/limits.ts'
 import { StorableText } from '../../protocol/messages.ts'
@@ -15,7 +15,7 @@ import type { Aomi } from './parts.ts'
 import { sessionIdOf } from './request.ts'
 import type { AomiMessage } from './snapshot.ts'
 import { walletIn } from './user-state.ts'
-import { walletAnswers } from './wallet-answers.ts'
+import { isWalletAnswer, walletAnswers } from './wallet-answers.ts'
 import { claimed } from './wallet-proof.ts'
 import { walletRequestsOf } from './wallet-requests.ts'
 
@@ -79,8 +79,17 @@ async function answerWallet(
   conversation: Conversation,
   { type, payload }: v.InferOutput<typeof Typed>,
 ): Promise<void> {
-  const { open = [] } = await conversation.snapshot(() => false)
-  const answers = walletAnswers(type, payload, walletRequestsOf(open))
+  if (!isWalletAnswer(type)) return
+  const find = async (): Promise<CallAnswer[]> => {
+    const { open = [] } = await conversation.snapshot(() => false)
+    return walletAnswers(type, payload, walletRequestsOf(open))
+  }
+  let answers = await find()
+  if (answers.length === 0) {
+    // A wallet that needs no person may be faster than the notice of the process that asked for it.
+    await conversation.newestRuns()
+    answers = await find()
+  }
   if (answers.length > 0) await conversation.answer(await admitTo(c, aomi, conversation, 'write'), answers)
 }
 

@@ -42,10 +42,18 @@ const TOLD = [
   'delegation_address',
 ]
 
+const TRANSACTION = 'wallet:tx_complete'
+const SIGNING = 'wallet_eip712_response'
+
+/** Is a message of this type about a request? */
+export function isWalletAnswer(type: string): boolean {
+  return type === TRANSACTION || type === SIGNING
+}
+
 /** What a client's message says of open requests; none where it says nothing of them, or of such as are answered. */
 export function walletAnswers(type: string, payload: unknown, open: readonly WalletRequest[]): CallAnswer[] {
-  if (type === 'wallet:tx_complete') return transactionAnswers(payload, open)
-  if (type === 'wallet_eip712_response') return signingAnswers(payload, open)
+  if (type === TRANSACTION) return transactionAnswers(payload, open)
+  if (type === SIGNING) return signingAnswers(payload, open)
   return []
 }
 

@@ -149,6 +149,26 @@ describe.each(TRANSPORTS)('what an App asks a wallet for, on %s', (transport) =>
     expect(lines).toHaveLength(4)
   })
 
+  it('an answer to another process, which has not heard of the request yet, is one', async () => {
+    const other = await LiveServer.start({ transport, database: database.connection })
+    const client = open()
+    const late = new AomiClient(other, client.session, key)
+    await snapshotOf(client.chat('hello', { app }))
+    await snapshotOf(late.state())
+    const load = other.store.load.bind(other.store)
+    const slow = vi.spyOn(other.store, 'load').mockImplementation(async (id) => {
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      return load(id)
+    })
+    const [id = 0] = numbersOf(await ask(client, 'send_transaction', PAY))
+    await tell(late, 'wallet:tx_complete', { status: 'success', txHash: '0xfeed', pending_tx_ids: [id] })
+    slow.mockRestore()
+    await expect
+      .poll(async () => linesOf(await snapshotOf(client.state())).join(), { timeout: 5000 })
+      .toContain('0xfeed')
+    await other.close()
+  }, 20_000)
+
   it('a number is never used again: an answer to what was declined touches nothing later', async () => {
     const client = open()
     const stale = numbersOf(await ask(client, 'send_transaction', PAY))
