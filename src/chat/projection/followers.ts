@@ -73,9 +73,10 @@ export class Followers {
     }
   }
 
-  /** Another process made it. */
+  /** Another process made it, or may have: then all are looked for. */
   #hear(change: Change): void {
     if (change.kind === 'session' && this.#waiting.has(change.id)) void this.#find(change.id)
+    else if (change.kind === 'everything') for (const id of this.#waiting.keys()) void this.#find(id)
   }
 
   async #find(sessionId: string): Promise<void> {
