@@ -128,6 +128,36 @@ describe('a session that is polled', () => {
     await expect(heard).rejects.toMatchObject({ code: 'overloaded' })
   })
 
+  it('tells a feed of a send that waits for a run of another process all of its answer, where it is started here', async () => {
+    stopClock()
+    const leaving = new ChatRig({ settings: { checkpointMs: 1000 } })
+    const id = randomUUID()
+    await (await leaving.chat.conversations.open(id, OWNER)).send(SENDER, 'one')
+    const before = await leaving.model.request(0)
+    const rig = leaving.fork()
+    const conversation = await rig.chat.conversations.open(id, OWNER)
+    const { feed, state } = await conversation.send(SENDER, 'two', { listen: true })
+    expect(state).toBe('queued')
+    const heard: string[] = []
+    const over = (async () => {
+      for (let events = await feed?.next(); events !== undefined; events = await feed?.next())
+        heard.push(...events.map(({ type }) => type))
+    })()
+    before.say('half')
+    await leaving.pass(1500)
+    await rig.pass(1500)
+    // The queue changes behind what the other process said.
+    await conversation.cancel([(await conversation.send(SENDER, 'three')).runId])
+    void leaving.chat.drain(30_000)
+    before.stop()
+    await leaving.pass(100)
+    await rig.pass(2000)
+    ;(await rig.model.request(0)).say('whole').stop()
+    await over
+    expect([heard[0], heard.at(-1)]).toEqual(['RUN_STARTED', 'RUN_FINISHED'])
+    expect(heard).toContain('TEXT_MESSAGE_CONTENT')
+  })
+
   it('a run begins after what it has to wait for, and fails as that does', async () => {
     const rig = new ChatRig()
     const conversation = await rig.chat.conversations.open(randomUUID(), OWNER)

@@ -10,6 +10,8 @@ export interface Watcher {
   moved?(): void
   /** What it was told was changed by another process. Only those have it that read nothing but the log. */
   replaced?(): void
+  /** The log goes on behind what another process says, which has no events here. Only those have it that wait in the log for a run. */
+  skipped?(): void
   /** Another process may have started these sends of the queue. Only those have it that read nothing but the log. */
   taken?(runIds: ReadonlySet<string>): void
   /** What all are told beside the log. Only those have it that are no connection and are in no audience. */

@@ -54,13 +54,23 @@ export class LogRunFeed implements RunFeed, Watcher {
     this.close()
   }
 
-  /** Another process has it on: its events are not here. */
+  /** What still waits may be started here, and all of it is told then. */
   replaced(): void {
-    this.end(new ParleyError('overloaded', { message: 'The session went on in another process' }))
+    if (this.#waits()) this.skipped()
+    else this.#leave()
+  }
+
+  skipped(): void {
+    if (this.#waits()) this.#cursor = this.#session.log.head
   }
 
   taken(runIds: ReadonlySet<string>): void {
-    if (runIds.has(this.#runId)) this.replaced()
+    if (runIds.has(this.#runId)) this.#leave()
+  }
+
+  /** Another process has it on: its events are not here. */
+  #leave(): void {
+    this.end(new ParleyError('overloaded', { message: 'The session went on in another process' }))
   }
 
   #read(): readonly Event[] {
@@ -84,7 +94,10 @@ export class LogRunFeed implements RunFeed, Watcher {
 
   /** It left the queue without a start. */
   #isGone(): boolean {
-    const { active, queue } = this.#session
-    return active?.runId !== this.#runId && !queue.some(({ run }) => run.id === this.#runId)
+    return this.#session.active?.runId !== this.#runId && !this.#waits()
+  }
+
+  #waits(): boolean {
+    return this.#session.queue.some(({ run }) => run.id === this.#runId)
   }
 }

@@ -146,6 +146,7 @@ function showProgress(session: Session, rows: readonly MessageRow[]): void {
   if (!isMore(inWindow, known)) return
   history.put(inWindow)
   session.log.skip()
+  for (const watcher of session.watchers) watcher.skipped?.()
   session.announce({ type: 'session.snapshot', ...history.runPage(runId) })
 }
 
