@@ -20,6 +20,8 @@ export interface SessionDirectory {
   rename(owner: Owner, sessionId: string, title: string): Promise<void>
   /** Stops its run, closes its connections (4404) and removes it from memory and store. Throws `session_not_found`. */
   delete(owner: Owner, sessionId: string): Promise<void>
+  /** The same, as long as nobody sent anything to it, in whichever process; else nothing. */
+  deleteEmpty(owner: Owner, sessionId: string): Promise<void>
   /**
    * Deletes every session of this user, as `delete` does. At most MAX_USER_SESSIONS in one go: `complete` says whether more are
    * left. A session that comes to be meanwhile is deleted, or is a new one.

@@ -202,8 +202,8 @@ export interface SessionStore {
     wallet?: string,
     proven?: boolean,
   ): Promise<readonly SessionSummary[]>
-  /** Removes the session and all that hangs on it; false when there was none. No write that is still under way brings it back. */
-  delete(sessionId: string): Promise<boolean>
+  /** Removes the session and all that hangs on it; false when there was none, or it is not as in `only`. No write that is still under way brings it back. */
+  delete(sessionId: string, only?: Pick<SessionRow, 'createdAt' | 'updatedAt'>): Promise<boolean>
   /** Resolves when the store answers, and takes what waits to be saved. */
   ping(): Promise<void>
 }

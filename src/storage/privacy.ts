@@ -38,7 +38,7 @@ export function createPrivacyStore({ connection, pool, patience }: PrivacyStoreO
         const before = removed
         for (const { id } of ids) {
           if (signal?.aborted === true) return removed
-          if (await eraseSession(pool, patience, id, since)) removed++
+          if (await eraseSession(pool, patience, id, { untouchedSince: since })) removed++
         }
         // Those that are left were written to meanwhile.
         if (ids.length < PAGE || removed === before) return removed

@@ -76,13 +76,13 @@ export function createSessionStore({
       const records = await pool.query((sql) => selectSummaries(sql, owner, limit, before, wallet, proven))
       return records.map(toSummary)
     },
-    async delete(sessionId) {
+    async delete(sessionId, only) {
       if (!UUID.test(sessionId)) return false
       // A write that is queued would make the session again.
       await within(commits.settled(sessionId), patience.answerMs).catch((error: unknown) => {
         throw toStoreError(toFault(error))
       })
-      return eraseSession(pool, patience, sessionId)
+      return eraseSession(pool, patience, sessionId, only)
     },
     ping: () => ping(pool, commits),
   }

@@ -272,6 +272,7 @@ function routes(): string[] {
     list: async () => [],
     rename: async () => {},
     delete: async () => {},
+    deleteEmpty: async () => {},
     deleteUser: async () => ({ deleted: 0, complete: true }),
   }
   const exports = { exportSessions: () => server.store.exportSessions({}) }

@@ -87,6 +87,18 @@ export function deletionRules(make: MakeStore): void {
       await expectNothing(begun)
     })
 
+    it('of a session as it is known remove no other, nor one that was written to since', async () => {
+      const { row } = await begin()
+      const [before, after] = [
+        { ...row, createdAt: row.createdAt - 1 },
+        { ...row, updatedAt: row.updatedAt + 1 },
+      ]
+      for (const known of [before, after]) expect(await other().store.delete(row.id, known)).toBe(false)
+      expect(await store().load(row.id)).toBeDefined()
+      expect(await other().store.delete(row.id, row)).toBe(true)
+      expect(await store().load(row.id)).toBeUndefined()
+    })
+
     it('refuse only what came late, not what other sessions wrote in the same moment', async () => {
       const [gone, kept] = [await begin(), await begin()]
       await other().store.delete(gone.row.id)

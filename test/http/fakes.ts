@@ -42,6 +42,10 @@ export class FakeDirectory implements SessionDirectory {
     this.held.delete(sessionId)
   }
 
+  deleteEmpty(owner: Owner, sessionId: string): Promise<void> {
+    return this.delete(owner, sessionId)
+  }
+
   async deleteUser(owner: UserOwner): Promise<UserDeletion> {
     const own = [...this.held.values()].filter((held) => isSame(held.owner, owner))
     for (const { id } of own) this.held.delete(id)

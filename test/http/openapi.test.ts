@@ -49,6 +49,7 @@ function served(): string[] {
       list: async () => [],
       rename: async () => {},
       delete: async () => {},
+      deleteEmpty: async () => {},
       deleteUser: async () => ({ deleted: 0, complete: true }),
     },
     exports: { exportSessions: async function* () {} },

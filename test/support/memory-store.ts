@@ -11,6 +11,7 @@ import type {
   Owner,
   RunRef,
   SessionPlace,
+  SessionRow,
   SessionStore,
   SessionSummary,
   SessionWrite,
@@ -239,8 +240,10 @@ export class MemoryStore extends MemoryKeys implements SessionStore, UsageStore,
     })
   }
 
-  async delete(sessionId: string): Promise<boolean> {
+  async delete(sessionId: string, only?: Pick<SessionRow, 'createdAt' | 'updatedAt'>): Promise<boolean> {
     await this.#answer()
+    const row = this.#world.sessions.get(sessionId)?.session
+    if (only !== undefined && (row?.createdAt !== only.createdAt || row?.updatedAt !== only.updatedAt)) return false
     const deleted = this.#world.sessions.delete(sessionId)
     this.#world.vaults.delete(SESSION_VAULT + sessionId)
     if (deleted) this.#world.tell({ kind: 'session', id: sessionId, removed: true })

@@ -53,6 +53,21 @@ export class Directory implements SessionDirectory {
     })
   }
 
+  async deleteEmpty(owner: Owner, sessionId: string): Promise<void> {
+    const session = await this.#existing(owner, sessionId)
+    await session.exclusive(async () => {
+      for (let tries = 0; tries < TRIES; tries++) {
+        const { lastPosition, queue, runId } = session
+        if (session.retired || lastPosition > 0 || queue.length > 0 || runId !== undefined) return
+        // The store decides: another process may have done the same, and have made the one that has its id now.
+        if (await this.#core.store.delete(sessionId, session.row))
+          return this.#sessions.drop(session, new ParleyError('session_not_found'))
+        await renew(session)
+      }
+      throw new ParleyError('overloaded')
+    })
+  }
+
   async deleteUser(owner: UserOwner): Promise<UserDeletion> {
     for (let deleted = 0; ; ) {
       const page = await this.#core.store.list(owner, USER_PAGE)

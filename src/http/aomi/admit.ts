@@ -37,7 +37,7 @@ export async function openFor(
     return aomi.conversations.open(id, own, wallet)
   if (app === DEFAULT_APP) return aomi.conversations.open(id, known.owner)
   // A client makes a session without its key before it chats with it: nobody said anything in it yet.
-  if (!known.begun) await aomi.sessions.delete(known.owner, id).catch(unlessGone)
+  if (!known.begun) await aomi.sessions.deleteEmpty(known.owner, id).catch(unlessGone)
   return aomi.conversations.open(id, own, wallet ?? known.record.wallet)
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { AomiClient, addKeyedApp, linesOf, snapshotOf } from '../../support/aomi-client.ts'
 import { LiveServer, TRANSPORTS } from '../../support/live-server.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
@@ -80,6 +80,25 @@ describe.each(TRANSPORTS)('the sessions that Aomi’s client lists and changes, 
       const rows = await database.sql`select app, account, wallet from sessions where id = ${client.session}`
       expect(rows).toEqual([{ app: 'raced', account: 'acme', wallet: { address: WALLET, chain: '1' } }])
     }
+  })
+
+  it('that is empty becomes a key’s once, when first chats come to two processes at once', async () => {
+    const key = await addKeyedApp(server, 'raced-two', 'full')
+    const other = await LiveServer.start({ transport, database: database.connection })
+    const client = new AomiClient(server, randomUUID(), key)
+    await make(client, JSON.stringify({ public_key: WALLET }))
+    const late = new AomiClient(other, client.session, key)
+    await snapshotOf(late.state())
+    // It decides on what it knew, and asks the store when the other process has taken its chat.
+    const remove = other.store.delete.bind(other.store)
+    vi.spyOn(other.store, 'delete').mockImplementationOnce(async (...which) => {
+      expect((await client.chat('hello one', { app: 'raced-two' })).status).toBe(200)
+      return remove(...which)
+    })
+    expect((await late.chat('hello two', { app: 'raced-two' })).status).toBe(200)
+    const said = (await late.done()).messages.filter(({ sender }) => sender === 'user')
+    expect(said.map(({ content }) => content)).toEqual(['hello one', 'hello two'])
+    await other.close()
   })
 
   it('on a page that may not use the default App comes to be with its first chat', async () => {
