@@ -75,8 +75,8 @@ export type StoredRun = RunRow & { readonly superseded?: true }
 
 export type StoredToolCall = { readonly id: string; readonly name: string; readonly arguments: string }
 
-/** What a provider needs to see again verbatim (signed thinking, tool use); only ever given back to the same provider. */
-export type ProviderBlocks = { readonly provider: string; readonly content: readonly unknown[] }
+/** What a provider needs to see again verbatim (signed thinking, tool use), and no other is given: in place of text and calls, or `beside` them. */
+export type ProviderBlocks = { readonly provider: string; readonly content: readonly unknown[]; readonly beside?: true }
 
 /** One row of messages. A user message's id is its clientMessageId; ids are unique per session. */
 export type MessageRow = {

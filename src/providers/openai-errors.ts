@@ -27,7 +27,7 @@ const BY_WORD: ReadonlyMap<unknown, ErrorCode> = new Map([
 /** Faults of the API itself, which errors inside a stream say without a status. */
 const FAILING: ReadonlySet<unknown> = new Set(['server_error', 'api_error', 'internal_error', 'InternalServerError'])
 
-/** vLLM and others have no code for an input beyond the model's window. The one place where the words of a message are read. */
+/** vLLM and others have no code for an input beyond the model's window. Beside `Dialects` the one place where the words of a message are read. */
 const TOO_LONG = /maximum context length|exceeds? the (?:available|maximum) context/i
 
 const BAD_REQUEST = 400

@@ -1,6 +1,8 @@
+import { GrowingText } from '../ports/growing-text.ts'
 import { type ModelEvent, type ModelRequest, ProviderUnavailable, type StopReason } from '../ports/provider.ts'
+import type { ProviderBlocks } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
-import { OPENAI } from './openai-messages.ts'
+import { OPENAI, type ThoughtName, toBlocks } from './openai-thoughts.ts'
 import { CallIds } from './upstream-call-ids.ts'
 import { readTokens } from './upstream-tokens.ts'
 
@@ -63,6 +65,10 @@ export class OpenAiEvents {
   readonly #ids: CallIds
   readonly #calls: OpenCall[] = []
   #reasoning = false
+  readonly #thought = new GrowingText()
+  #thoughtName: ThoughtName | undefined
+  /** This answer follows the results of calls, as part of one that called tools. */
+  readonly #calledBefore: boolean
   #refused = false
   #finished = false
   #stop: StopReason | undefined
@@ -71,6 +77,7 @@ export class OpenAiEvents {
     this.#model = model
     this.#push = push
     this.#ids = new CallIds(messages, MIN_CALL_ID)
+    this.#calledBefore = messages.at(-1)?.role === 'tool'
   }
 
   /** The model has said why it stopped: what may still come are counts. */
@@ -92,7 +99,8 @@ export class OpenAiEvents {
       if (!hasArguments) this.#push({ type: 'tool.args', id, delta: '{}' })
       this.#push({ type: 'tool.end', id })
     }
-    this.#push({ type: 'stop', reason: this.#reason() })
+    const blocks = this.#blocks()
+    this.#push({ type: 'stop', reason: this.#reason(), ...(blocks && { blocks }) })
   }
 
   #choice({ delta, finish_reason: reason }: Choice): void {
@@ -105,16 +113,22 @@ export class OpenAiEvents {
   }
 
   #delta(delta: Delta): void {
-    const thought = checked(delta.reasoning_content) || checked(delta.reasoning)
-    if (thought !== '') {
-      this.#reasoning = true
-      this.#push({ type: 'reasoning', delta: thought })
-    }
+    const content = checked(delta.reasoning_content)
+    if (content === '') this.#think('reasoning', checked(delta.reasoning))
+    else this.#think('reasoning_content', content)
     this.#say(checked(delta.content))
     const refusal = checked(delta.refusal)
     if (refusal !== '') this.#refused = true
     this.#say(refusal)
     for (const call of delta.tool_calls ?? []) this.#call(call)
+  }
+
+  #think(name: ThoughtName, delta: string): void {
+    if (delta === '') return
+    this.#reasoning = true
+    this.#thoughtName ??= name
+    this.#thought.append(delta)
+    this.#push({ type: 'reasoning', delta })
   }
 
   /** Empty deltas say nothing, and clients refuse them. */
@@ -158,6 +172,12 @@ export class OpenAiEvents {
     this.#endReasoning()
     this.#push({ type: 'tool.start', id: call.id, name })
     return call
+  }
+
+  /** DeepSeek and Kimi refuse an answer that called tools without what was thought before each part of it; of others they pass over it. */
+  #blocks(): ProviderBlocks | undefined {
+    if (this.#thoughtName === undefined || (this.#calls.length === 0 && !this.#calledBefore)) return undefined
+    return toBlocks(this.#thoughtName, this.#thought.toString())
   }
 
   /** Some servers end an answer that calls tools with `stop`; a reason that is newer than this code is an end. */

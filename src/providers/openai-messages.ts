@@ -6,12 +6,10 @@ import type {
   ChatCompletionMessageParam,
 } from 'openai/resources/chat/completions'
 import type { ModelMessage, ModelRequest, ToolSpec } from '../ports/provider.ts'
-import type { StoredToolCall } from '../ports/store.ts'
+import type { ProviderBlocks, StoredToolCall } from '../ports/store.ts'
 import { isBlank } from '../protocol/text.ts'
+import { NO_THOUGHTS, type Thoughts, thoughtsIn } from './openai-thoughts.ts'
 import { toCallId } from './upstream-call-ids.ts'
-
-/** The provider's name. */
-export const OPENAI = 'openai'
 
 /** What a model of this API has to be asked in its own way. */
 export type Dialect = {
@@ -19,6 +17,8 @@ export type Dialect = {
   readonly limit: 'max_tokens' | 'max_completion_tokens'
   /** Models that take tools here only while they do not reason. */
   readonly toolsWithoutReasoning: boolean
+  /** What was thought goes back where it was kept; with every answer, for servers that miss it; or never, for those that refuse it. */
+  readonly thoughts: 'kept' | 'always' | 'never'
 }
 
 /** Between messages of one role that become one, and the same that people put between paragraphs. */
@@ -36,7 +36,7 @@ export function toRequestBody(request: ModelRequest, dialect: Dialect): ChatComp
     stream: true,
     stream_options: { include_usage: true },
     [dialect.limit]: maxOutputTokens,
-    messages: [...preamble, ...toMessages(request.messages)],
+    messages: [...preamble, ...toMessages(request.messages, dialect)],
     ...(tools.length === 0 ? {} : { tools: tools.map(toTool) }),
     ...(tools.length > 0 && dialect.toolsWithoutReasoning && { reasoning_effort: 'none' as const }),
   }
@@ -50,10 +50,10 @@ function toTool({ name, description, parameters }: ToolSpec): ChatCompletionFunc
  * Blocks of other providers stay behind, they are not of this API. The chat templates of many open models refuse two
  * messages of one role in a row, so those become one; a message that says nothing is left out.
  */
-function toMessages(messages: readonly ModelMessage[]): ChatCompletionMessageParam[] {
+function toMessages(messages: readonly ModelMessage[], dialect: Dialect): ChatCompletionMessageParam[] {
   const out: ChatCompletionMessageParam[] = []
   for (const message of messages) {
-    const next = toMessage(message)
+    const next = toMessage(message, dialect)
     const joined = next && join(out.at(-1), next)
     if (joined !== undefined) out[out.length - 1] = joined
     else if (next !== undefined) out.push(next)
@@ -61,21 +61,33 @@ function toMessages(messages: readonly ModelMessage[]): ChatCompletionMessagePar
   return out
 }
 
-function toMessage(message: ModelMessage): ChatCompletionMessageParam | undefined {
+function toMessage(message: ModelMessage, dialect: Dialect): ChatCompletionMessageParam | undefined {
   const said = !isBlank(message.content)
   switch (message.role) {
     case 'user':
       return said ? { role: 'user', content: message.content } : undefined
     case 'assistant': {
       const calls = message.toolCalls.map(toCall)
-      if (calls.length === 0) return said ? { role: 'assistant', content: message.content } : undefined
-      return { role: 'assistant', content: said ? message.content : null, tool_calls: calls }
+      const thoughts = toThoughts(message.blocks, dialect)
+      if (calls.length === 0) return said ? { role: 'assistant', content: message.content, ...thoughts } : undefined
+      return { role: 'assistant', content: said ? message.content : null, tool_calls: calls, ...thoughts }
     }
     case 'tool': {
       // The API has no word for a result that is a failure.
       const content = message.isError ? `Error: ${message.content}` : message.content
       return { role: 'tool', tool_call_id: toCallId(message.toolCallId), content }
     }
+  }
+}
+
+function toThoughts(blocks: ProviderBlocks | undefined, dialect: Dialect): Thoughts | undefined {
+  switch (dialect.thoughts) {
+    case 'kept':
+      return thoughtsIn(blocks)
+    case 'always':
+      return thoughtsIn(blocks) ?? NO_THOUGHTS
+    case 'never':
+      return undefined
   }
 }
 
@@ -86,7 +98,7 @@ function join(
 ): ChatCompletionMessageParam | undefined {
   if (last?.role === 'user' && next.role === 'user') return { role: 'user', content: both(last, next) }
   if (last?.role !== 'assistant' || next.role !== 'assistant' || last.tool_calls !== undefined) return undefined
-  return { ...next, content: both(last, next) }
+  return { ...last, ...next, content: both(last, next) }
 }
 
 type Said = Pick<ChatCompletionAssistantMessageParam, 'content'> | { readonly content: unknown }

@@ -116,6 +116,14 @@ describe('I5: the context of a request', () => {
     expect(buildContext(talk, '', [tool], { ...WIDE, contextTokens: 500 })).toHaveLength(1)
   })
 
+  it("counts a provider's blocks in the place of what was said, and those beside it on top", () => {
+    const thought = { provider: 'p', content: ['t'.repeat(600)] }
+    const talk = (blocks: NonNullable<MessageRow['blocks']>) =>
+      build(rows([user('old'), answer('a'.repeat(600), { blocks })], [user('new')]), { contextTokens: 300 })
+    expect(said(talk(thought))).toEqual(['old', 'aaaaaaaaaaaa', 'new'])
+    expect(said(talk({ ...thought, beside: true }))).toEqual(['new'])
+  })
+
   it('shortens results of older runs before it lets a run go', () => {
     const talk = rows([user('1'), calls('a'), result('a', 'y'.repeat(30_000)), answer('a1')], [user('2')])
     const messages = build(talk, { contextTokens: 2000 })

@@ -17,6 +17,7 @@ function bytesOf(steps: readonly Step[]): Buffer {
   return Buffer.concat(steps.map((step) => (step.step === 'send' ? Buffer.from(step.bytes) : Buffer.alloc(0))))
 }
 
+const THOUGHT = { provider: 'openai', content: [{ reasoning_content: 'hm — ja' }], beside: true }
 const WHOLE = bytesOf(ANSWER)
 /** From here on the answer is whole: its finish reason has been said. The last line end may be missing. */
 const FINISHED = WHOLE.indexOf('"finish_reason":"tool_calls"}]}\n') + '"finish_reason":"tool_calls"}]}\n'.length
@@ -60,7 +61,7 @@ test('an answer that is cut after its finish reason is whole, at whichever byte'
     const cut: readonly Step[] = end % 2 === 0 ? [{ step: 'wait', ms: 1 }, { step: 'cut' }] : []
     subject.api.script = [stream([send(WHOLE.subarray(0, end)), ...cut])]
     const events = await collect(answerOf(subject))
-    expect(events.at(-1)).toEqual({ type: 'stop', reason: 'tools' })
+    expect(events.at(-1)).toEqual({ type: 'stop', reason: 'tools', blocks: THOUGHT })
   }
 }, 60_000)
 

@@ -7,7 +7,7 @@ import { chatRefusalOf } from '../support/chat-api-rules.ts'
 import { stream } from '../support/stub-server.ts'
 import { askChat, chatSubjectOf } from './openai-subject.ts'
 
-const PLAIN: Dialect = { limit: 'max_tokens', toolsWithoutReasoning: false }
+const PLAIN: Dialect = { limit: 'max_tokens', toolsWithoutReasoning: false, thoughts: 'kept' }
 
 function assistant(content: string, ids: readonly string[] = [], more = {}): ModelMessage {
   const toolCalls = ids.map((id) => ({ id, name: 'calculator', arguments: '{"expression":"2+2"}' }))

@@ -1,5 +1,5 @@
 import type { ModelMessage, ToolSpec } from '../../ports/provider.ts'
-import type { MessageRow, StoredToolCall } from '../../ports/store.ts'
+import type { MessageRow, ProviderBlocks, StoredToolCall } from '../../ports/store.ts'
 import { toValidArguments } from '../../ports/tool-arguments.ts'
 import { fitsUtf8, isBlank, truncateUtf8, utf8Length } from '../../protocol/text.ts'
 
@@ -11,6 +11,7 @@ const MESSAGE_TOKENS = 8
 const SHORT_RESULT_BYTES = 2 * 1024
 /** What a model reads after an answer that a person stopped. */
 const INTERRUPTED_MARK = '[This answer was interrupted here.]'
+const NO_BLOCKS: Omit<ProviderBlocks, 'provider'> = { content: [] }
 const NO_RESULTS: ReadonlyMap<string | undefined, MessageRow> = new Map()
 /** What it reads in the place of a question that is older than what memory holds: APIs want a person to begin. */
 const OLDER_QUESTION = '[The beginning of this conversation is left out here.]'
@@ -166,7 +167,8 @@ function mostTokens(text: string): number {
 function costOf(message: ModelMessage, measure: Measure): number {
   const calls =
     message.role === 'assistant' ? sum(message.toolCalls.map((call) => measure(call.arguments) + MESSAGE_TOKENS)) : 0
-  const blocks =
-    message.role === 'assistant' && message.blocks !== undefined ? measure(JSON.stringify(message.blocks.content)) : 0
-  return MESSAGE_TOKENS + Math.max(measure(message.content) + calls, blocks)
+  const said = measure(message.content) + calls
+  const { content, beside } = (message.role === 'assistant' && message.blocks) || NO_BLOCKS
+  const blocks = content.length === 0 ? 0 : measure(JSON.stringify(content))
+  return MESSAGE_TOKENS + (beside ? said + blocks : Math.max(said, blocks))
 }
