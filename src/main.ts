@@ -19,6 +19,7 @@ import { BUILTIN_TOOLS } from './tools/builtin.ts'
 import { createHttpTools } from './tools/http/http-tool.ts'
 import { createMcpTools } from './tools/mcp/mcp-tools.ts'
 import { readCertificate } from './transports/certificate.ts'
+import { CertificateWatch } from './transports/certificate-watch.ts'
 import { type ChosenTransport, chooseTransport } from './transports/choose.ts'
 
 /** Upstream requests at once; each holds a socket and a buffer. More is refused as overloaded. */
@@ -74,10 +75,13 @@ async function listen(config: Config, log: Log, { storage, transport, providers 
     settings: serverSettings(config),
   })
   const port = await server.listen(config.server.port)
+  const tls = tlsOf(config)
+  const certificate = tls && new CertificateWatch(tls, log)
   const { host } = config.server
-  const url = `${tlsOf(config) === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`
+  const url = `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`
   let closing: Promise<void> | undefined
   const closeAll = async (drainMs: number): Promise<void> => {
+    certificate?.close()
     await server.close(drainMs)
     await proofs.close()
     await storage.close()
@@ -85,7 +89,7 @@ async function listen(config: Config, log: Log, { storage, transport, providers 
   }
   return {
     url,
-    lines: startLines(config, url, storage, transport),
+    lines: [...startLines(config, url, storage, transport), ...(certificate?.lines ?? [])],
     close: (drainMs = config.chat.drainMs) => {
       if (closing !== undefined && drainMs === 0) server.hurry()
       closing ??= closeAll(drainMs)

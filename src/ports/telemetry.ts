@@ -26,6 +26,10 @@ export const METRICS = {
   outbox_bytes: { kind: 'gauge', help: 'Bytes that wait for clients which read slowly' },
   log_bytes: { kind: 'gauge', help: 'Their bytes, about' },
   active_runs: { kind: 'gauge', help: 'Runs that are on' },
+  certificate_expires_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'When the certificate that is served expires, as Unix time; 0 without one',
+  },
   mcp_connections: { kind: 'gauge', help: 'Connections to MCP servers' },
   store_queue: { kind: 'gauge', help: 'Session writes that wait for the store' },
   store_up: { kind: 'gauge', help: '1 when the store answered the last read and took the last write' },

@@ -17,8 +17,14 @@ function pem(kind: string, body: Buffer): string {
   return `-----BEGIN ${kind}-----\n${body.toString('base64').replaceAll(/.{64}/g, '$&\n')}\n-----END ${kind}-----\n`
 }
 
-/** A certificate for localhost and 127.0.0.1 that signs itself, and its key, both in PEM; made anew for each caller. */
-export function makeCertificate(): { readonly cert: string; readonly key: string } {
+/**
+ * A certificate for localhost and 127.0.0.1 that signs itself, and its key, both in PEM; made anew for each caller. Its times
+ * are those of ASN.1: `20200101000000Z`.
+ */
+export function makeCertificate(
+  from = '20200101000000Z',
+  to = '21200101000000Z',
+): { readonly cert: string; readonly key: string } {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
   const algorithm = der(SEQUENCE, der(OID, ECDSA_WITH_SHA256))
   const name = der(SEQUENCE, der(SET, der(SEQUENCE, der(OID, COMMON_NAME), der(UTF8, Buffer.from('localhost')))))
@@ -30,7 +36,7 @@ export function makeCertificate(): { readonly cert: string; readonly key: string
     der(INTEGER, '01'),
     algorithm,
     name,
-    der(SEQUENCE, time('20200101000000Z'), time('21200101000000Z')),
+    der(SEQUENCE, time(from), time(to)),
     name,
     publicKey.export({ type: 'spki', format: 'der' }),
     der(EXTENSIONS, der(SEQUENCE, der(SEQUENCE, der(OID, ALT_NAMES), der(OCTETS, names)))),
