@@ -10,6 +10,10 @@ import { assertMayGive, assertOperator, reachesKey, reachOf } from './reach.ts'
 /** Live keys of one account, when its own key makes them: several for each of its Apps. */
 const MAX_KEYS = 1000
 
+/** As keys are minted; longer words of such letters may be secrets. */
+const ID_PATTERN = /^[0-9A-Za-z-]{1,12}$/
+const NO_ID = '(no id of a key)'
+
 type Proof = Pick<KeyRow, 'id' | 'hash' | 'tag'>
 
 /** Keys as they are administered: shown once, and never with more than the actor has itself. */
@@ -48,7 +52,7 @@ export class KeyAdmin {
     id: string,
     { overlap, lifetime: wanted }: Rotation,
   ): Promise<ShownKey & { readonly oldUntil: number }> {
-    return this.#audit.noted(actor, 'key.rotate', id, async () => {
+    return this.#audit.noted(actor, 'key.rotate', targetOf(id), async () => {
       const old = await this.#find(actor, id)
       if (old.successor !== undefined) throw replaced(id, old.successor)
       checkOverlap(overlap)
@@ -68,7 +72,7 @@ export class KeyAdmin {
   }
 
   async revoke(actor: Actor, id: string): Promise<void> {
-    await this.#audit.noted(actor, 'key.revoke', id, async () => {
+    await this.#audit.noted(actor, 'key.revoke', targetOf(id), async () => {
       await this.#find(actor, id)
       if (!(await this.#parts.store.revokeKey(id, Date.now()))) throw noSuchKey(id)
     })
@@ -99,6 +103,11 @@ export class KeyAdmin {
     if ((await this.#parts.reads.countKeys(actor.account, Date.now())) >= MAX_KEYS)
       throw new ParleyError('invalid_value', { message: `An account has at most ${MAX_KEYS} live keys` })
   }
+}
+
+/** What was sent for an id may be a key, or the half of one that holds its secret: the trail names only what can be an id. */
+function targetOf(id: string): string {
+  return ID_PATTERN.test(id) ? id : NO_ID
 }
 
 /** What is stored of a new key in the place of its secret. */

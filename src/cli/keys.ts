@@ -116,7 +116,7 @@ async function revoke(args: readonly string[], io: CliIo, open: OpenStore): Prom
   })
 }
 
-/** The id, or a whole key that someone pasted: its id is in it. */
+/** The id, or what someone pasted of a key: its id is in it, before the secret. */
 function readKeyId(text: string): string {
-  return /[sp]k_live_([0-9A-Za-z]+)_/.exec(text)?.[1] ?? text
+  return /(?:[sp]k_live_|^)([0-9A-Za-z]+)(?:_|$)/.exec(text)?.[1] ?? text
 }

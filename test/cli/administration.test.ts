@@ -78,4 +78,18 @@ describe('parley audit', () => {
     ])
       expect(await terminal.run('audit', ...options)).toBe(2)
   })
+
+  it('shows nothing of a secret that was pasted in the place of an id; a key without its beginning or end is known by its id', async () => {
+    const terminal = open()
+    for (const cut of [(key: string) => key.slice('sk_live_'.length), (key: string) => key.slice(0, -10)]) {
+      expect(await terminal.run('keys', 'create', '--app', 'shop')).toBe(0)
+      const key = terminal.outLines.at(-1) ?? ''
+      const { id = '', secret = '' } = parseKey(key) ?? {}
+      expect(await terminal.run('keys', 'revoke', secret)).toBe(1)
+      expect(await terminal.run('keys', 'rotate', secret.slice(3, 20))).toBe(1)
+      expect(await terminal.run('keys', 'revoke', cut(key))).toBe(0)
+      const acts = actsOf(terminal.store).slice(-3)
+      expect(acts.map(({ target }) => target)).toEqual(['(no id of a key)', '(no id of a key)', id])
+    }
+  })
 })
