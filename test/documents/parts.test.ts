@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MAX_PART, toParts } from '../../src/documents/parts.ts'
 import { isStorable } from '../../src/protocol/text.ts'
+import { collectGarbage } from '../support/collect-garbage.ts'
 
 const partsOf = (text: string) => toParts([{ heading: '', text }]).map((part) => part.text)
 
@@ -52,5 +53,15 @@ describe('parts', () => {
       }),
       { numRuns: 100 },
     )
+  })
+
+  it('of a text without a line end take about what the text takes, not a tree of its words', async () => {
+    const text = 'a few short words '.repeat(120_000)
+    await collectGarbage()
+    const before = process.memoryUsage().heapUsed
+    const parts = partsOf(text)
+    await collectGarbage()
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(4 * text.length)
+    expect(parts.length).toBeGreaterThan(1000)
   })
 })
