@@ -225,7 +225,7 @@ export interface AppStore {
   getApp(id: string): Promise<FoundApp | undefined>
   listApps(): Promise<readonly AppRow[]>
   putApp(row: AppRow): Promise<void>
-  /** False when there is no such App. Its documents go with it, its keys lose it; its sessions stay. */
+  /** False when there is no such App. Its documents go with it, its keys lose it, those that are good for nothing then are revoked; its sessions stay. */
   deleteApp(id: string): Promise<boolean>
 }
 

@@ -47,6 +47,11 @@ export function createAppStore(pool: Pool): AppStore {
         return sql`
           with losing as (
             insert into changes (kind, ref) select 'key', key_id from key_apps where app_id = ${id}
+          ), revoked as (
+            update keys set revoked_at = now()
+            where revoked_at is null and not scopes @> '["admin"]'
+              and exists (select from key_apps where key_id = keys.id and app_id = ${id})
+              and not exists (select from key_apps where key_id = keys.id and app_id <> ${id})
           ), gone as (
             delete from apps where id = ${id} returning id
           ), ${recordChange(sql, 'app', sql`select id from gone`)}

@@ -210,6 +210,20 @@ export function keyRules(make: MakeStore): void {
       stop()
     })
 
+    it('I10: an App that is deleted revokes the keys that open no other and administer nothing', async () => {
+      const [gone, kept] = [await putApp(), await putApp()]
+      const made = [
+        key({ apps: [gone] }),
+        key({ apps: [gone, kept] }),
+        key({ apps: [gone], scopes: ['read', 'admin'] }),
+      ]
+      for (const row of made) await store().createKey(row)
+      await store().deleteApp(gone)
+      const revoked: boolean[] = []
+      for (const { id } of made) revoked.push((await store().findKey(id))?.revokedAt !== undefined)
+      expect(revoked).toEqual([true, false, false])
+    })
+
     it('tells nothing to who does not listen any more', async () => {
       const left = told(other().store)
       const stayed = told(other().store)

@@ -177,6 +177,12 @@ describe('inspect', () => {
     expect((await inspect(database.connection)).broken).toEqual([])
   })
 
+  it('takes what the deletion of an App leaves for whole', async () => {
+    await store.createKey(key({ scopes: ['admin'], apps: ['shop'] }))
+    await store.deleteApp('shop')
+    expect((await inspect(database.connection)).broken).toEqual([])
+  })
+
   it('finds nothing in a database that is whole, and counts its rows', async () => {
     const { broken, rows, checked } = await inspect(database.connection)
     expect(broken).toEqual([])

@@ -157,7 +157,9 @@ export class MemoryKeys implements KeyStore, AccountStore, AppStore, TicketStore
     if (!this.#data.apps.delete(id)) return false
     for (const key of this.#data.keys.values()) {
       if (!key.apps.includes(id)) continue
-      this.#data.keys.set(key.id, { ...key, apps: key.apps.filter((app) => app !== id) })
+      const apps = key.apps.filter((app) => app !== id)
+      const isOver = apps.length === 0 && !key.scopes.includes('admin') && key.revokedAt === undefined
+      this.#data.keys.set(key.id, { ...key, apps, ...(isOver && { revokedAt: Date.now() }) })
       this.#data.tell({ kind: 'key', id: key.id })
     }
     this.#data.tell({ kind: 'app', id })
