@@ -6,6 +6,10 @@ import type { Incoming } from './exchange.ts'
 const MAX_REFUSAL_BYTES = 2000
 const TEXT = /^(?:text\/|application\/(?:[\w.-]+\+)?(?:json|xml|x-ndjson|yaml)\b)/i
 const MASK = '[secret]'
+/** Bytes of a secret that is looked for in another form: what is shorter stands in many a text by chance. */
+const MIN_ENCODED_BYTES = 8
+/** Printable ASCII, as all that stands for a name and a password. */
+const CREDENTIALS = /^([\x21-\x39\x3b-\x7e]+:([\x20-\x7e]+))$/
 
 /** The result for the model. Throws ToolError where there is none. */
 export function toResult({ status, type, text }: Incoming, pointer: readonly string[] | undefined): string {
@@ -37,8 +41,8 @@ function step(value: unknown, token: string): unknown {
 }
 
 /**
- * `text` without the secrets, which a service may repeat: as they are, as JSON writes them, with whatever escapes, and as they
- * stand in an address.
+ * `text` without the secrets, which a service may repeat: as they are, as JSON writes them, with whatever escapes, as they
+ * stand in an address, and within base64.
  */
 export function withoutSecrets(text: string, secrets: Iterable<{ reveal(): string }>): string {
   const values = Array.from(secrets, (secret) => secret.reveal())
@@ -55,7 +59,26 @@ function mask(text: string, values: readonly string[]): string {
 /** PHP escapes the slash in JSON, also in one that stands within another text. */
 function formsOf(value: string): readonly string[] {
   const json = JSON.stringify(value).slice(1, -1)
-  return [...new Set([value, json, json.replaceAll('/', '\\/'), encodeURIComponent(value.toWellFormed())])]
+  const forms = [value, json, json.replaceAll('/', '\\/'), encodeURIComponent(value.toWellFormed())]
+  return [...new Set([...forms, ...withinBase64(value), ...credentialsOf(value)])]
+}
+
+/** The characters that only the value decides, at each of the three places that it may begin at; a short one has too few. */
+function withinBase64(value: string): readonly string[] {
+  const bytes = Buffer.from(value)
+  if (bytes.length < MIN_ENCODED_BYTES) return []
+  return [0, 1, 2].flatMap((before) => {
+    const encoded = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64')
+    const own = encoded.slice(Math.ceil((before * 4) / 3), Math.floor(((before + bytes.length) * 4) / 3))
+    return [own, own.replaceAll('+', '-').replaceAll('/', '_')]
+  })
+}
+
+/** A secret for Basic authentication is the name and the password in base64: services that refuse it show them. */
+function credentialsOf(value: string): readonly string[] {
+  const [, encoded = ''] = /^(?:Basic )?([0-9A-Za-z+/]{8,}={0,2})$/i.exec(value) ?? []
+  const [, credentials = '', password = ''] = CREDENTIALS.exec(Buffer.from(encoded, 'base64').toString()) ?? []
+  return [credentials, password].filter((form) => form.length >= MIN_ENCODED_BYTES)
 }
 
 /** JSON with no more escapes than it needs; undefined when it is not JSON. */

@@ -349,6 +349,31 @@ describe('I11: the secrets of an http tool', () => {
     expect(await run(tool, { id: '1' })).toBe('no: {"token":"[secret]"} https://x.test/?t=[secret]')
   })
 
+  it.each(['tok/hunter2+ä?', 'tok~hunter2>?>?>', 'eleven byte'])(
+    'are taken out of base64, wherever they begin in it: %s',
+    async (token) => {
+      const encodings = ['base64', 'base64url'] as const
+      const texts = ['', 'a', 'ab', 'Bearer '].flatMap((before) =>
+        ['', '.', '..'].map((after) => before + token + after),
+      )
+      const said = texts.flatMap((text) => encodings.map((encoding) => Buffer.from(text).toString(encoding)))
+      const service = await serve((_request, response) => response.end(said.join('\n')))
+      const { tool } = toolOf({ url: urlOf(service), headers }, near(service, { secrets: { TOKEN: token } }))
+      const lines = (await run(tool, { id: '1' })).split('\n')
+      expect(lines).toHaveLength(said.length)
+      // What is left beside the mask is of the characters around it.
+      for (const line of lines)
+        expect(line).toMatch(/^(?:QmVhcmVyI[A-Za-z]?|[A-Za-z]{0,3})\[secret\][A-Za-z0-9._-]{0,4}={0,2}$/)
+    },
+  )
+
+  it('that are credentials in base64 are taken out as the service read them', async () => {
+    const service = await serve((_request, response) => response.end('no parley:hunter2hunter2 (hunter2hunter2) here'))
+    const token = Buffer.from('parley:hunter2hunter2').toString('base64')
+    const { tool } = toolOf({ url: urlOf(service), headers }, near(service, { secrets: { TOKEN: token } }))
+    expect(await run(tool, { id: '1' })).toBe('no [secret] ([secret]) here')
+  })
+
   it('that are not set make no request, and the model is not told which', async () => {
     const service = await serve(json({}))
     const { tool } = toolOf({ url: urlOf(service), headers }, near(service))
