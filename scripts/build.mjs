@@ -8,16 +8,18 @@
 //   src/tools/builtin/math-worker.mjs -> dist/math-worker.mjs
 //   clients/page, widget    -> dist/public             page.js (a module), page.css, widget.js (a classic script), html
 //
+// `node scripts/build.mjs FOLDER` builds into another one.
+//
 // An entry that is not in the tree is named and left out; an entry that is there and does not build fails the build.
 
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
-import { basename, extname, join } from 'node:path'
+import { basename, extname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
+const DIST = process.argv[2] === undefined ? 'dist' : resolve(process.argv[2])
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
-const DIST = 'dist'
 const PUBLIC = join(DIST, 'public')
 const CLI = join(DIST, 'cli.js')
 const WORKERS = ['src/documents/pdf-worker.mjs', 'src/access/proof-worker.mjs', 'src/tools/builtin/math-worker.mjs']

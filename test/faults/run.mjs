@@ -1,14 +1,23 @@
 // Joins the faults' TypeScript and runs it. `npm run faults -- --help`.
 
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
-// Below the project, so that npm packages resolve; not in dist/, which every build empties. As deep as test/support/ is: what its
-// files find from their own place (dist/) is found from here, too.
-const OUT = `${PROJECT}node_modules/.parley-faults`
+// Below the project, so that npm packages resolve. A folder of its own with a dist/ of its own: another build, or these faults in
+// another terminal, take nothing from under its servers.
+const ALL = join(PROJECT, 'node_modules/.parley-faults')
+const OUT = join(ALL, String(process.pid))
 
+dropLeft()
+process.on('exit', () => rmSync(OUT, { recursive: true, force: true }))
+const built = spawnSync(process.execPath, [join(PROJECT, 'scripts/build.mjs'), join(OUT, 'dist')], {
+  stdio: ['ignore', 'ignore', 'inherit'],
+})
+if (built.status !== 0) process.exit(1)
 await build({
   absWorkingDir: PROJECT,
   entryPoints: ['test/faults/main.ts', 'test/faults/probe.ts', 'test/faults/soak-probe.ts'],
@@ -20,6 +29,24 @@ await build({
   packages: 'external',
   logLevel: 'warning',
 })
+
+/** What is there of runs that were killed, or of the time when all shared one folder. */
+function dropLeft() {
+  try {
+    for (const name of readdirSync(ALL))
+      if (!isAlive(Number(name))) rmSync(join(ALL, name), { recursive: true, force: true })
+  } catch (thrown) {
+    if (thrown.code !== 'ENOENT') throw thrown
+  }
+}
+
+function isAlive(pid) {
+  try {
+    return process.kill(pid, 0)
+  } catch (thrown) {
+    return thrown.code === 'EPERM'
+  }
+}
 
 const groups = readGroups(process.argv.slice(2))
 // Ctrl-C reaches the whole process group; the faults stop their servers themselves, this one only waits for them.
@@ -40,7 +67,7 @@ function readGroups(args) {
 /** Its exit code. What is `held` back is printed at the end, so that lines of two groups do not mix. */
 function play(args, held) {
   const stdio = ['inherit', held ? 'pipe' : 'inherit', 'inherit']
-  const child = spawn(process.execPath, ['--expose-gc', `${OUT}/main.js`, ...args], { cwd: PROJECT, stdio })
+  const child = spawn(process.execPath, ['--expose-gc', `${OUT}/main.js`, ...args], { cwd: OUT, stdio })
   let text = ''
   child.stdout?.setEncoding('utf8').on('data', (part) => {
     text += part

@@ -1,5 +1,3 @@
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { Dice } from '../support/dice.ts'
 import { TRANSPORTS } from '../support/live-server.ts'
 import { MessagesApi, type MessagesRequest, type Reply, stream } from '../support/messages-api.ts'
@@ -12,7 +10,7 @@ import { type Figures, Meter } from './soak-figures.ts'
 import { type Operations, readBack, type Transcript, Visitor } from './soak-visitor.ts'
 
 /** Where run.mjs puts the probe. */
-const PROBE = 'node_modules/.parley-faults/soak-probe.js'
+const PROBE = new URL('./soak-probe.js', import.meta.url).href
 const MS_PER_SECOND = 1000
 const SECONDS_PER_MINUTE = 60
 const SHORT_SECONDS = 4
@@ -58,7 +56,7 @@ export const soak: Fault = {
 
 function envOf({ seed }: FaultOptions, api: MessagesApi): Record<string, string> {
   return {
-    NODE_OPTIONS: `--import=${pathToFileURL(resolve(PROBE)).href}`,
+    NODE_OPTIONS: `--import=${PROBE}`,
     ANTHROPIC_API_KEY: 'stub',
     ANTHROPIC_BASE_URL: api.url,
     PARLEY_MODEL: 'anthropic/claude-stub',
