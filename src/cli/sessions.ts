@@ -66,6 +66,8 @@ async function list(open: Open, io: CliIo, args: readonly string[]): Promise<voi
     const such = filter.account === undefined && filter.user === undefined ? '' : 'such '
     if (rows.length === 0) io.err(`App ${plain(app)} has no ${such}sessions`)
     else for (const line of table([['ID', 'ACCOUNT', 'USER', 'STATUS', 'CHANGED', 'TITLE'], ...lines])) io.out(line)
+    if (rows.length === most)
+      io.err(`These changed last; there may be more: --limit N shows up to ${MAX_LIMIT}, sessions export all`)
   })
 }
 
