@@ -100,8 +100,14 @@ describe('a server that has its own mind about thoughts', () => {
     expect(subject.api.requests).toHaveLength(4)
   })
 
+  test('is not asked again for a refusal that only speaks of reasoning', async () => {
+    const subject = await chatSubjectOf(() => chatError(400, 'too many tokens of reasoning'))
+    await failChat(subject)
+    expect(subject.api.requests).toHaveLength(1)
+  })
+
   test('is asked as at first again when nothing of it helps', async () => {
-    const subject = await chatSubjectOf(() => chatError(400, 'reasoning is not for you'))
+    const subject = await chatSubjectOf(() => chatError(400, "property 'reasoning' is unsupported"))
     expect((await failChat(subject)).error.code).toBe('provider_error')
     expect(subject.api.requests).toHaveLength(3)
     subject.api.script = () => GOOD
