@@ -633,6 +633,23 @@ describe('P-106: a turn that waits and that another process starts', () => {
   })
 })
 
+describe('P-105: a run that another process has on, which was not heard of here yet', () => {
+  it.each([['-1'], ['epoch-1'], [undefined]])('is not told as over: offset %s is sent to come back', async (offset) => {
+    const { rig, id, peer } = await answered()
+    const other = rig.fork()
+    await other.ready(id)
+    other.store.goDeaf()
+    peer.turn({ runId: 'run-2', messages: [user('m2')] })
+    const model = await rig.model.request(1)
+    const resumed = await connect(other, id, 'run-2', offset)
+    if (offset === undefined) resumed.turn({ runId: 'run-2', messages: [user('m2')] })
+    expect(await resumed.closed()).toBe(1013)
+    expect(resumed.types.filter((type) => type === 'RUN_FINISHED' || type === 'RUN_ERROR')).toEqual([])
+    model.stop()
+    await peer.event('RUN_FINISHED', 1)
+  })
+})
+
 /** The text of every item. */
 function deltasOf({ chunks }: AliasPeer): Record<string, string> {
   const texts: Record<string, string> = {}

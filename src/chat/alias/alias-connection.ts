@@ -9,7 +9,7 @@ import { FrameLimits } from '../connection/frame-limits.ts'
 import { Outbox } from '../connection/outbox.ts'
 import { leavePlace, takePlace } from '../connection/take-place.ts'
 import { AliasFrames } from './alias-frames.ts'
-import { endOfGone, findRun, placeIn, tellRun } from './catch-up.ts'
+import { endOfGone, findRun, isOnElsewhere, placeIn, tellRun } from './catch-up.ts'
 import { RunFilter } from './run-filter.ts'
 
 /** Frames of one connection that wait to be handled; above it the client is flooding. */
@@ -200,6 +200,7 @@ export class AliasConnection implements SocketHandler, Attached {
     if (this.#state === 'closed') return
     // No await from here on: what is told and the place in the log that it stands for belong together.
     session.active?.flush()
+    if (isOnElsewhere(session, runId, found.row)) return this.replaced()
     if (this.#state === 'live' && !this.#readAll()) return this.slow()
     const told = tellRun(session, runId, found, history, withHistory)
     if (told === undefined) return this.#noSuchRun(runId)

@@ -81,6 +81,12 @@ export function endOfGone(session: Session, runId: string): string | undefined {
   return encodeEnd(session, { runId, outcome: 'cancelled' })
 }
 
+/** Another process has the run on or starts it, and that was not heard of here yet. */
+export function isOnElsewhere(session: Session, runId: string, row: StoredRun | undefined): boolean {
+  const isOpen = row?.status === 'running' || row?.status === 'queued'
+  return isOpen && session.active?.runId !== runId && session.lastRun?.runId !== runId && !isQueued(session, runId)
+}
+
 function isQueued(session: Session, runId: string): boolean {
   return session.queue.some(({ run }) => run.id === runId)
 }
