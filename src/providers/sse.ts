@@ -36,6 +36,12 @@ export class SseParser {
     if (this.#restLength > MAX_EVENT_LENGTH) throw new Error('an event is too long')
   }
 
+  /** The body has ended: what came last is an event also without the line ends behind it, which some servers and proxies leave out. */
+  end(): void {
+    if (this.#restLength > 0) this.#lines(this.#takeWith(Buffer.from('\n'), 1))
+    this.#dispatch()
+  }
+
   /** The kept line's text and that of the chunk's first `end` bytes. */
   #takeWith(chunk: Buffer, end: number): string {
     if (this.#restLength === 0) return chunk.toString('utf8', 0, end)
@@ -75,7 +81,6 @@ export class SseParser {
     if (this.#data.length > MAX_EVENT_LENGTH) throw new Error('an event is too long')
   }
 
-  /** An event that the stream's end cuts off is never dispatched. */
   #dispatch(): void {
     const data = this.#data
     this.#data = undefined

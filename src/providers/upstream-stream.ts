@@ -99,7 +99,7 @@ export class UpstreamStream implements AsyncIterableIterator<readonly ModelEvent
       chunk: (bytes) => this.#chunk(bytes, parser, body),
       ended: (error) => {
         clearTimeout(this.#lingering)
-        this.#end(error ?? new Error('the answer was cut'))
+        this.#end(error, parser)
       },
     })
   }
@@ -122,9 +122,12 @@ export class UpstreamStream implements AsyncIterableIterator<readonly ModelEvent
   }
 
   /** Only its API's own last word says that an answer is whole; one that was cut before is nobody's fault but the network's. */
-  #end(cause: Error): void {
+  #end(error: Error | undefined, parser: SseParser): void {
     if (this.#queue.ended) return
+    const cause = error ?? new Error('the answer was cut')
     try {
+      if (error === undefined) readLast(parser)
+      if (this.#queue.ended) return
       if (this.#reader.ended()) this.#finish({})
       else this.#cut({ error: new ProviderUnavailable('provider_error', { cause }) })
     } catch (error) {
@@ -169,6 +172,15 @@ export class UpstreamStream implements AsyncIterableIterator<readonly ModelEvent
     this.#signal.removeEventListener('abort', this.#onAbort)
     this.#answer?.release()
     this.#answer = undefined
+  }
+}
+
+/** What is not JSON was cut off by the end. */
+function readLast(parser: SseParser): void {
+  try {
+    parser.end()
+  } catch (thrown) {
+    if (!(thrown instanceof SyntaxError)) throw thrown
   }
 }
 

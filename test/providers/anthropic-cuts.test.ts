@@ -45,7 +45,8 @@ test('an answer that ends early is an error after a prefix of its events, at whi
   const subject = await subjectOf([stream(ANSWER)])
   const whole = await collect(stream1(subject))
   for (let end = 0; end < LAST_EVENT_ENDS; end += 1) {
-    const cut: readonly Step[] = end % 2 === 0 ? [{ step: 'cut' }] : []
+    // A body that ends in order ends its last event, too.
+    const cut: readonly Step[] = end % 2 === 0 || end > WHOLE.lastIndexOf('}') ? [{ step: 'cut' }] : []
     subject.api.script = [stream([send(WHOLE.subarray(0, end)), ...cut])]
     const { events, error } = await failureOf(stream1(subject))
     expect(error).toBeInstanceOf(ParleyError)
@@ -53,6 +54,16 @@ test('an answer that ends early is an error after a prefix of its events, at whi
     expect(whole.slice(0, events.length)).toEqual(events)
   }
 }, 60_000)
+
+test.each(['', '\n', '\r\n'])(
+  'an answer is whole without the blank line behind its last event: %j ends it',
+  async (ending) => {
+    const subject = await subjectOf([stream(ANSWER)])
+    const expected = await collect(stream1(subject))
+    subject.api.script = [stream([send(Buffer.from(`${WHOLE.toString().trimEnd()}${ending}`))])]
+    expect(await collect(stream1(subject))).toEqual(expected)
+  },
+)
 
 test('bytes that are not the API’s never hang, and throw nothing but provider_error', async () => {
   const subject = await subjectOf([])

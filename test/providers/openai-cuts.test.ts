@@ -19,7 +19,7 @@ function bytesOf(steps: readonly Step[]): Buffer {
 
 const THOUGHT = { provider: 'openai', content: [{ reasoning_content: 'hm — ja' }], beside: true }
 const WHOLE = bytesOf(ANSWER)
-/** From here on the answer is whole: its finish reason has been said. The last line end may be missing. */
+/** From here on the answer is whole: its finish reason has been said. Line ends may be missing where the body ends in order. */
 const FINISHED = WHOLE.indexOf('"finish_reason":"tool_calls"}]}\n') + '"finish_reason":"tool_calls"}]}\n'.length
 
 function send(bytes: Uint8Array): Step {
@@ -46,7 +46,7 @@ test('an answer that ends before its finish reason is an error after a prefix of
   const subject = await chatSubjectOf([stream(ANSWER)])
   const whole = await collect(answerOf(subject))
   for (let end = 0; end < FINISHED; end += 1) {
-    const cut: readonly Step[] = end % 2 === 0 ? [{ step: 'cut' }] : []
+    const cut: readonly Step[] = end % 2 === 0 || end === FINISHED - 1 ? [{ step: 'cut' }] : []
     subject.api.script = [stream([send(WHOLE.subarray(0, end)), ...cut])]
     const { events, error } = await failureOf(answerOf(subject))
     expect(error).toMatchObject({ name: 'ParleyError', code: 'provider_error' })
@@ -64,6 +64,18 @@ test('an answer that is cut after its finish reason is whole, at whichever byte'
     expect(events.at(-1)).toEqual({ type: 'stop', reason: 'tools', blocks: THOUGHT })
   }
 }, 60_000)
+
+test.each(['', '\n', '\r\n'])(
+  'an answer is whole without the blank line behind its last event: %j ends it',
+  async (ending) => {
+    const subject = await chatSubjectOf([stream(ANSWER)])
+    const expected = await collect(answerOf(subject))
+    const reason = Buffer.from(`${WHOLE.subarray(0, FINISHED).toString().trimEnd()}${ending}`)
+    subject.api.script = [stream([send(reason)])]
+    const events = await collect(answerOf(subject))
+    expect(events).toEqual(expected.filter(({ type }) => type !== 'usage'))
+  },
+)
 
 test('bytes that are not the API’s never hang, and throw nothing but provider_error', async () => {
   const subject = await chatSubjectOf([])

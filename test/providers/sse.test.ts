@@ -17,8 +17,16 @@ test('lines of one event are joined by a line feed', () => {
   expect(parse('data: one\ndata:  two\n\n')).toEqual(['one\n two'])
 })
 
-test('an event without data and one that the end cuts off are not given', () => {
+test('an event without data and one that is not at its end are not given', () => {
   expect(parse('event: ping\n\ndata:\n\ndata: cut\n')).toEqual([])
+})
+
+test.each(['', '\n', '\r\n', '\n\n'])('the end of the body ends the last event, once, with %j behind it', (ending) => {
+  const found: string[] = []
+  const parser = new SseParser((data) => found.push(data))
+  parser.read(Buffer.from(`data: one\n\ndata: two${ending}`))
+  parser.end()
+  expect(found).toEqual(['one', 'two'])
 })
 
 test('CRLF ends a line, also when it is split between chunks', () => {
