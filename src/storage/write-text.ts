@@ -80,6 +80,9 @@ const KNOWN = `
   )`
 const NONE_KNOWN = 'refused as (select ids from fenced)'
 
+/** A person gave it its title, which nothing else takes the place of: who made another may not have heard of that yet. */
+const NAMED = `t.title_by = 'person' and excluded.title_by <> 'person'`
+
 /**
  * An owner never changes: a row of another owner makes `app` null, which the column refuses (see faults.ts). What people set is
  * kept where the write does not name it; a wallet that is unbound is `false`, because JSON's null is SQL's. When it was made
@@ -96,7 +99,8 @@ const SESSIONS = `
     on conflict (id) do update set
       app = case when (t.app, t.account, t.user_id) is not distinct from (excluded.app, excluded.account, excluded.user_id)
         then t.app end,
-      title = coalesce(excluded.title, t.title), title_by = coalesce(excluded.title_by, t.title_by),
+      title = case when ${NAMED} then t.title else coalesce(excluded.title, t.title) end,
+      title_by = case when ${NAMED} then t.title_by else coalesce(excluded.title_by, t.title_by) end,
       wallet = case when excluded.wallet = 'false'::jsonb then null else coalesce(excluded.wallet, t.wallet) end,
       model = coalesce(excluded.model, t.model), archived = coalesce(excluded.archived, t.archived),
       vault = coalesce(excluded.vault, t.vault),

@@ -55,6 +55,20 @@ export function sessionRules(make: MakeStore): void {
       expect((await store().load(row.id))?.session.archived).toBe(false)
     })
 
+    it('keeps a title that a person gave from one that the model or the first message gives later', async () => {
+      const row = session({ title: 'Mine', titleBy: 'person' })
+      const { title: _title, titleBy: _by, ...rest } = row
+      const write = (over: Partial<SessionRow>) =>
+        store().commit({ sessionId: row.id, session: { ...rest, ...over }, known: true }, SOON)
+      await store().commit({ sessionId: row.id, session: row }, SOON)
+      await write({ title: 'A Title', titleBy: 'model' })
+      await write({ titleBy: 'model' })
+      await write({ title: 'first words', titleBy: 'start', updatedAt: NOW + 5 })
+      expect((await store().load(row.id))?.session).toStrictEqual({ ...row, updatedAt: NOW + 5 })
+      await write({ title: 'Mine again', titleBy: 'person' })
+      expect((await store().load(row.id))?.session).toMatchObject({ title: 'Mine again', titleBy: 'person' })
+    })
+
     it('lists by wallet only what is bound to it', async () => {
       const account = randomUUID()
       const wallet = { address: '0xAbC', chain: '1' }

@@ -82,7 +82,9 @@ function written(before: SessionRow | undefined, given: SessionWrite['session'])
   const { wallet, ...row } = given
   const kept = wallet === undefined ? before?.wallet : (wallet ?? undefined)
   const { wallet: _, ...rest }: SessionRow = before ?? row
-  return { ...rest, ...row, createdAt: rest.createdAt, ...(kept === undefined ? {} : { wallet: kept }) }
+  const isNamed = rest.titleBy === 'person' && row.titleBy !== undefined && row.titleBy !== 'person'
+  const named = isNamed && rest.title !== undefined ? { title: rest.title, titleBy: rest.titleBy } : {}
+  return { ...rest, ...row, ...named, createdAt: rest.createdAt, ...(kept === undefined ? {} : { wallet: kept }) }
 }
 
 /** A copy as a database would give it back: no `undefined`. Throws `invalid_value` on text that Postgres refuses. */
