@@ -24,6 +24,19 @@ export const browserEnvironment: Environment = {
       removeEventListener('offline', listener)
     }
   },
+  onReturn(listener) {
+    const onVisible = (): void => {
+      if (document.visibilityState === 'visible') listener()
+    }
+    document.addEventListener('visibilitychange', onVisible)
+    addEventListener('focus', listener)
+    addEventListener('pageshow', listener)
+    return () => {
+      document.removeEventListener('visibilitychange', onVisible)
+      removeEventListener('focus', listener)
+      removeEventListener('pageshow', listener)
+    }
+  },
   openSocket,
 }
 

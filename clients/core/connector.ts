@@ -78,7 +78,7 @@ export class Connector {
     const state = this.#state
     if (state.phase === 'ready' || state.phase === 'connecting') return
     if (state.phase !== 'reconnecting') this.#attempt = 0
-    this.#unwatch ??= this.#options.environment.onNetworkChange(() => this.#onNetworkChange())
+    this.#unwatch ??= this.#watch()
     void this.#open(state.phase === 'reconnecting' ? state.why : undefined)
   }
 
@@ -91,6 +91,8 @@ export class Connector {
 
   /** False when there is no connection that takes commands now. */
   send(command: CommandInput): boolean {
+    // What goes into a socket that died while the device slept would look sent for a minute.
+    this.#link?.check()
     if (this.#state.phase !== 'ready' || this.#state.draining) return false
     this.#link?.send(command)
     return true
@@ -155,6 +157,17 @@ export class Connector {
     this.#leave()
     this.#timer = environment.setTimeout(() => void this.#open(why), inMs)
     this.#become({ phase: 'reconnecting', attempt: this.#attempt, inMs, retryAt: environment.now() + inMs, why })
+  }
+
+  #watch(): () => void {
+    const { environment } = this.#options
+    const stops = [
+      environment.onNetworkChange(() => this.#onNetworkChange()),
+      environment.onReturn(() => this.#link?.check()),
+    ]
+    return () => {
+      for (const stop of stops) stop()
+    }
   }
 
   /**

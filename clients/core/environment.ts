@@ -15,6 +15,8 @@ export interface Environment {
   online(): boolean
   /** Calls back when the device gets or loses its network; gives the way to stop. */
   onNetworkChange(listener: () => void): () => void
+  /** Calls back when somebody comes back to the page, whose timers may have stood still meanwhile; gives the way to stop. */
+  onReturn(listener: () => void): () => void
   openSocket: OpenSocket
 }
 

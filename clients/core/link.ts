@@ -56,6 +56,11 @@ export class Link {
     if (this.#life === 'ready') this.#socket.send(JSON.stringify(command))
   }
 
+  /** Timers stand still while a device sleeps or a page is frozen, the wall clock does not: whether the silence has lasted too long by now. */
+  check(): void {
+    if (this.#life === 'ready' && this.#leftMs() <= 0) this.#presumeDead()
+  }
+
   /** Closes without a word to `onDown`. */
   close(): void {
     if (this.#life === 'down') return
@@ -83,12 +88,18 @@ export class Link {
 
   /** Waits for the rest of the patience; when it is used up, the socket is presumed dead. */
   #look(): void {
-    const left = this.#heardAt + this.#patienceMs - this.#environment.now()
-    if (left > 0) {
-      this.#watch = this.#environment.setTimeout(() => this.#look(), left)
-      return
-    }
-    // A dead socket may take minutes to close: it is left to itself.
+    const left = this.#leftMs()
+    if (left > 0) this.#watch = this.#environment.setTimeout(() => this.#look(), left)
+    else this.#presumeDead()
+  }
+
+  #leftMs(): number {
+    // Its clock may have been set back.
+    return Math.min(this.#heardAt - this.#environment.now(), 0) + this.#patienceMs
+  }
+
+  /** A dead socket may take minutes to close: it is left to itself. */
+  #presumeDead(): void {
     const why = this.#life === 'opening' ? UNREACHABLE : SILENT
     this.#down({ final: false, why, floorMs: 0 })
   }

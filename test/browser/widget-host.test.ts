@@ -159,6 +159,19 @@ describeWith('chromium', 'the widget and the page around it', () => {
     await anna.leave()
   })
 
+  it('connects anew when somebody comes back to a page whose device slept', async () => {
+    const anna = await shop.guest(browser)
+    await anna.sees('Ready')
+    const slept = '{ const now = Date.now(); Date.now = () => now + 3_600_000 + performance.now() }'
+    await anna.page.evaluate(slept)
+    const socket = anna.page.waitForEvent('websocket', { timeout: 5000 })
+    await anna.page.evaluate('dispatchEvent(new Event("focus"))')
+    expect((await socket).url()).toContain('/ws?')
+    await anna.say('remember the number 7')
+    await anna.reads('number 7')
+    await anna.leave()
+  })
+
   it('opens on a phone without its keyboard, and hands the focus to the panel', async () => {
     const focused = 'document.querySelector("parley-chat").shadowRoot.activeElement.className'
     const phone = await shop.guest(browser, { viewport: { width: 390, height: 700 }, hasTouch: true, isMobile: true })

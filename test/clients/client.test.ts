@@ -240,6 +240,44 @@ describe('silence', () => {
     expect(client.state.connection).toMatchObject({ phase: 'reconnecting', why: { code: 'silent' } })
     expect(socket.closed).toBe(true)
   })
+
+  it('that a sleeping device let pass is noticed when somebody comes back', async () => {
+    const client = clientWith()
+    const socket = await connected(client)
+    vi.setSystemTime(Date.now() + 47_499)
+    environment.comeBack()
+    expect(client.state.connection.phase).toBe('ready')
+    vi.setSystemTime(Date.now() + 1)
+    environment.comeBack()
+    expect(client.state.connection).toMatchObject({ phase: 'reconnecting', why: { code: 'silent' } })
+    expect(socket.closed).toBe(true)
+    client.close()
+    environment.comeBack()
+    expect(client.state.connection.phase).toBe('closed')
+  })
+
+  it('that a sleeping device let pass is noticed before anything is sent, which goes out with the next connection', async () => {
+    const client = clientWith()
+    const socket = await connected(client)
+    vi.setSystemTime(Date.now() + 3_600_000)
+    client.send('hello')
+    expect(socket.commands('message.send')).toEqual([])
+    expect(delivery(client)).toEqual([{ state: 'waiting' }])
+    await settle(500)
+    environment.socket.receive(...server.welcome(client.state.conversation.cursor))
+    expect(environment.socket.commands('message.send')).toMatchObject([{ content: 'hello' }])
+  })
+
+  it('is noticed as soon after the clock was set back', async () => {
+    const client = clientWith()
+    const socket = await connected(client)
+    vi.setSystemTime(Date.now() - 3_600_000)
+    await settle(47_500)
+    socket.receive({ type: 'ping' })
+    await settle(47_500)
+    expect(socket.closed).toBe(true)
+    expect(client.state.connection).toMatchObject({ why: { code: 'silent' } })
+  })
 })
 
 describe('a frame that cannot be read', () => {

@@ -276,6 +276,7 @@ export class FakeEnvironment implements Environment {
   #ids = 0
   readonly #timers: ReturnType<typeof setTimeout>[] = []
   readonly #networkListeners = new Set<() => void>()
+  readonly #returnListeners = new Set<() => void>()
 
   now(): number {
     return Date.now()
@@ -300,10 +301,18 @@ export class FakeEnvironment implements Environment {
     this.#networkListeners.add(listener)
     return () => this.#networkListeners.delete(listener)
   }
+  onReturn(listener: () => void): () => void {
+    this.#returnListeners.add(listener)
+    return () => this.#returnListeners.delete(listener)
+  }
   openSocket(url: string, protocols: readonly string[], handlers: SocketHandlers): Socket {
     const socket = new FakeSocket(url, protocols, handlers)
     this.sockets.push(socket)
     return socket
+  }
+
+  comeBack(): void {
+    for (const listener of this.#returnListeners) listener()
   }
 
   setOnline(online: boolean): void {

@@ -27,6 +27,7 @@ export function nodeEnvironment(): NodeEnvironment {
     randomId: randomUUID,
     online: () => true,
     onNetworkChange: () => () => undefined,
+    onReturn: () => () => undefined,
     openSocket(url, protocols, { onMessage, onClose }) {
       const offered = protocols.map((each) => (spoilt && each.startsWith(TICKET) ? `${TICKET}spoilt` : each))
       spoilt = false
