@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import type { Principal } from '../../src/ports/access.ts'
-import type { Change } from '../../src/ports/store.ts'
 import { ANYONE, ChatRig, type RigOptions, stopClock } from '../support/chat-rig.ts'
-import { createMemoryStore } from '../support/memory-store.ts'
+import { createDeafStore } from '../support/deaf-store.ts'
 import { turns } from '../support/turns.ts'
 
 const OWNER = { app: 'default' }
@@ -102,12 +101,7 @@ describe('a session that another process deleted, before this one hears of it', 
 })
 
 it('a session that was deleted while the only process could hear nothing is dropped when it hears again', async () => {
-  const store = createMemoryStore()
-  const listeners: ((change: Change) => void)[] = []
-  store.subscribe = (listener) => {
-    listeners.push(listener)
-    return () => {}
-  }
+  const { store, tell } = createDeafStore()
   const rig = new ChatRig({ store })
   const [gone, kept] = [randomUUID(), randomUUID()]
   for (const [nth, id] of [gone, kept].entries()) {
@@ -118,7 +112,7 @@ it('a session that was deleted while the only process could hear nothing is drop
   }
   await turns()
   await store.delete(gone)
-  for (const tell of listeners) tell({ kind: 'everything' })
+  tell({ kind: 'everything' })
   await turns(20)
   expect(rig.sockets.map(({ closedWith }) => closedWith?.code)).toEqual([4404, undefined])
 })

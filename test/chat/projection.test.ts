@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
 import type { Conversation, Follower, Sender, Told } from '../../src/ports/conversations.ts'
-import type { Change } from '../../src/ports/store.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 import { ANYONE, ChatRig, stopClock } from '../support/chat-rig.ts'
-import { createMemoryStore } from '../support/memory-store.ts'
+import { createDeafStore } from '../support/deaf-store.ts'
 import { turns } from '../support/turns.ts'
 
 const OWNER = { app: 'default' }
@@ -249,12 +248,7 @@ describe('a follower', () => {
   })
 
   it('hears of one that another process made while notices were lost', async () => {
-    const store = createMemoryStore()
-    const listeners: ((change: Change) => void)[] = []
-    store.subscribe = (listener) => {
-      listeners.push(listener)
-      return () => {}
-    }
+    const { store, tell } = createDeafStore()
     const rig = new ChatRig({ store })
     const other = rig.fork()
     const [id, listener] = [randomUUID(), new Listener()]
@@ -263,7 +257,7 @@ describe('a follower', () => {
     await (await other.chat.conversations.open(id, OWNER)).update({ title: 'Elsewhere' })
     await turns(10)
     expect(listener.heard).toEqual([])
-    for (const tell of listeners) tell({ kind: 'everything' })
+    tell({ kind: 'everything' })
     await expect.poll(() => listener.heard).toEqual([{ kind: 'title', title: 'Elsewhere' }])
   })
 })

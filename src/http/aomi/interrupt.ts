@@ -21,12 +21,12 @@ export async function interrupt(c: HttpContext, aomi: Aomi): Promise<Response> {
   const only = named === undefined ? undefined : check(ClientIdSchema, named, 'run_id')
   // Before anything is waited for.
   const held = aomi.conversations.held(id)
-  const asked = [held?.runs(), held?.newestRuns()] as const
-  for (const runs of asked) runs?.catch(() => undefined)
+  const now = held?.runs()
+  const newest = held?.newestRuns()
+  for (const runs of [now, newest]) runs?.catch(() => undefined)
   const conversation = await findFor(c, aomi, id, 'write')
   if (conversation === undefined) return answerEmpty(id, aomi.memos.stateOf(id), STOPPED)
   const isMeant = (runId: string): boolean => only === undefined || runId === only
-  const [now, newest] = asked
   const known = await (now ?? conversation.runs())
   await conversation.cancel(known.filter(isMeant))
   // Behind what is stopped at once: the store, which knows what another process began or queued a moment ago, may be slow.
