@@ -5,6 +5,7 @@ import type { Environment, Timer } from './environment.ts'
 import { hasCall } from './messages.ts'
 import type { Failure } from './outcome.ts'
 import { isCut, type Reply } from './requests.ts'
+import { answerOf, type ToolAnswer, toResult } from './tool-answer.ts'
 
 /**
  * What a page does for the model, by the tool's name. Gets the arguments as the model wrote them, which nothing has checked;
@@ -12,12 +13,11 @@ import { isCut, type Reply } from './requests.ts'
  */
 export type ClientTools = Readonly<Record<string, (args: unknown) => string | Promise<string>>>
 
-type Answer = { readonly content: string; readonly error?: string }
 /**
  * Of a call that this page has: it is being claimed, or executed (`unleased`: the connection that claimed it was lost), or
  * has an answer, which is told unless it is `held`: on its way, or refused for the moment.
  */
-type State = 'claiming' | 'working' | 'unleased' | { readonly answer: Answer; readonly held: boolean }
+type State = 'claiming' | 'working' | 'unleased' | { readonly answer: ToolAnswer; readonly held: boolean }
 
 /** Share of a lease after which it is made longer while a tool still works. */
 const RENEW_AT = 0.5
@@ -139,20 +139,21 @@ export class ToolRunner {
     this.#timers.add(timer)
   }
 
-  async #answer(toolName: string, toolCallId: string): Promise<Answer> {
+  async #answer(toolName: string, toolCallId: string): Promise<ToolAnswer> {
     try {
       const content = await this.#parts.tools[toolName]?.(argumentsOf(this.#parts.conversation(), toolCallId))
       return { content: String(content) }
     } catch (thrown) {
-      return { content: '', error: thrown instanceof Error ? thrown.message : String(thrown) }
+      return answerOf(thrown)
     }
   }
 
   /** A call that was answered meanwhile leaves `pending`, and with it this. */
-  async #tell(toolCallId: string, answer: Answer): Promise<void> {
+  async #tell(toolCallId: string, answer: ToolAnswer): Promise<void> {
     const state: State = { answer, held: true }
     this.#calls.set(toolCallId, state)
-    const reply = await this.#parts.ask((id) => ({ type: 'tool.result', id, toolCallId, ...answer }))
+    const { frameBytes } = this.#parts.conversation().limits
+    const reply = await this.#parts.ask((id) => toResult(id, toolCallId, answer, frameBytes))
     const wait = reply.ok ? undefined : waitOf(reply)
     if (wait === undefined) return
     this.#later(wait, () => {

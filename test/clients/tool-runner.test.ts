@@ -69,9 +69,9 @@ describe('a tool of the page (P-45, P-46)', () => {
   })
 
   it('that fails tells the model how', async () => {
-    const socket = await arrive({ locate: () => Promise.reject(new Error('not allowed')) })
+    const socket = await arrive({ locate: () => Promise.reject(new Error('not\0allowed')) })
     await grant(socket)
-    expect(socket.commands('tool.result')).toMatchObject([{ content: '', error: 'not allowed' }])
+    expect(socket.commands('tool.result')).toMatchObject([{ content: '', error: 'not\uFFFDallowed' }])
   })
 
   it.each([
