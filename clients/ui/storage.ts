@@ -4,13 +4,22 @@ export interface TextStorage {
   set(name: string, value: string | undefined): void
 }
 
-/** `localStorage` or `sessionStorage`; where the browser refuses it, what is put in is forgotten. */
+/** What the browser refused to keep. */
+const refused = { local: pageStorage(), session: pageStorage() }
+
+/** `localStorage` or `sessionStorage`; what the browser refuses to keep is kept as long as the page is there. */
 export function browserStorage(kind: 'local' | 'session'): TextStorage {
   const storage = (): Storage => (kind === 'local' ? localStorage : sessionStorage)
   return {
-    get: (name) => quietly(() => storage().getItem(name) ?? undefined),
-    set: (name, value) =>
-      quietly(() => (value === undefined ? storage().removeItem(name) : storage().setItem(name, value))),
+    get: (name) => refused[kind].get(name) ?? quietly(() => storage().getItem(name) ?? undefined),
+    set(name, value) {
+      const isKept = quietly(() => {
+        if (value === undefined) storage().removeItem(name)
+        else storage().setItem(name, value)
+        return true
+      })
+      refused[kind].set(name, isKept ? undefined : value)
+    },
   }
 }
 
