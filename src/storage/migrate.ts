@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Sql } from 'postgres'
 import { allOrNone, type Connection, connectOnce, discard, reach } from './connection.ts'
+import { requireOwnSession } from './own-session.ts'
 
 /** Beside this file both in src/storage and in the bundled dist. */
 const DIRECTORY = new URL('./migrations/', import.meta.url)
@@ -22,6 +23,7 @@ export async function migrate(connection: Connection, steps: readonly Step[] = r
   try {
     await reach(sql)
     await requireEncoding(sql)
+    if ('url' in connection) await requireOwnSession(connection, sql)
     // A step may build an index over everything; and the lock is held for as long as another process migrates.
     await sql`set statement_timeout = 0`
     await sql`select pg_advisory_lock(${LOCK}::bigint)`

@@ -11,6 +11,8 @@ const TERMINATE_MS = 1000
 const PRESENCE = { space: 4711, key: 1 }
 /** Key of the lock of the one process that applies retention. */
 export const RETENTION = { space: 4711, key: 2 }
+/** Key of the lock that a start takes for a moment, to see whether it stays with its connection. */
+export const SESSION_PROBE = { space: 4711, key: 3 }
 
 /** 16 hex digits: the key of an advisory lock, so that pg_locks lists the names of those that live. */
 export function makeLockName(): string {
