@@ -95,11 +95,17 @@ export async function reach(sql: Sql, { connectMs, answerMs } = PATIENCE): Promi
   try {
     await within(sql`select 1`, connectMs + answerMs)
   } catch (thrown) {
-    if (!(thrown instanceof StoreFault)) throw thrown
-    throw new Error('The database takes connections and does not answer: is it Postgres, and does it run?', {
-      cause: thrown,
-    })
+    const what = whatIsWrong(sql, toFault(thrown))
+    throw what === undefined ? thrown : new Error(what, { cause: thrown })
   }
+}
+
+/** Of a first word that failed, where the driver's own message does not say it. */
+function whatIsWrong(sql: Sql, { kind, code }: StoreFault): string | undefined {
+  if (kind === 'timeout') return 'The database takes connections and does not answer: is it Postgres, and does it run?'
+  if (code === 'ECONNRESET' && sql.options.ssl !== false)
+    return 'The database hung up before the connection was encrypted: DATABASE_URL asks for TLS (sslmode), does the server speak it?'
+  return undefined
 }
 
 /** Ends a driver's pool at once; what was in it fails. Never rejects. */

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { isAlive } from '../../src/storage/embedded-cluster.ts'
 import { openStorage } from '../../src/storage/open.ts'
 import { freePort } from '../support/free-port.ts'
+import { listen } from '../support/listen.ts'
 import { makeDirectory, readPid } from './own-server.ts'
 import { Recorder } from './recorder.ts'
 
@@ -50,6 +51,18 @@ describe('openStorage', LONG, () => {
       new Recorder(),
     )
     await expect(opening).rejects.toThrow('takes connections and does not answer')
+    proxy.close()
+  })
+
+  it('says that TLS was asked for where the server has none', async () => {
+    const proxy = createServer((socket) => {
+      socket.on('error', () => undefined)
+      // "No" to the question for TLS, as a Postgres without a certificate answers; it ends who goes on all the same.
+      socket.once('data', () => socket.write('N', () => socket.once('data', () => socket.end())))
+    })
+    const databaseUrl = `postgres://me@127.0.0.1:${await listen(proxy)}/db?sslmode=require`
+    const opening = openStorage({ databaseUrl, dataDir: directory() }, new Recorder())
+    await expect(opening).rejects.toThrow('DATABASE_URL asks for TLS (sslmode)')
     proxy.close()
   })
 
