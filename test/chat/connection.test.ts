@@ -193,6 +193,46 @@ describe('a connection', () => {
     expect(places).toBe(1)
     await rig.ready()
   })
+
+  it('P-22: takes no place of its address where its key or its App has none left', async () => {
+    let places = 1
+    const admitGuest = (): void => {
+      throw new ParleyError('rate_limit_exceeded', { retryAfterMs: 1000 })
+    }
+    const rig = new ChatRig({
+      admitGuest,
+      admitConnection: () => void places--,
+      leaveConnection: () => void places++,
+    })
+    expect(await rig.handshake(randomUUID())).toMatchObject({ accept: false, refusal: { status: 429 } })
+    expect(places).toBe(1)
+  })
+
+  it('P-89: is told where its account stands after what counts, and after nothing else', async () => {
+    const standing = async () => ({ name: 'minute', limit: 10, remaining: 9, resetMs: 6000 }) as const
+    const client = await new ChatRig({ standing }).ready()
+    await client.ask({ type: 'history.get', before: 'none' })
+    await client.ask({ type: 'run.cancel', runId: 'none' })
+    await turns()
+    expect(client.controls('rate_limit')).toEqual([])
+    await client.say('m1')
+    await turns()
+    expect(client.controls('rate_limit')).toEqual([
+      { type: 'rate_limit', name: 'minute', limit: 10, remaining: 9, resetMs: 6000 },
+    ])
+  })
+
+  it('counts with what waits for it among the bytes that metrics show', async () => {
+    const rig = new ChatRig()
+    const id = randomUUID()
+    const [client, other] = [await rig.ready(id), await rig.ready(id)]
+    other.stalled = true
+    await client.say('m1')
+    ;(await rig.model.request(0)).say('fine').stop()
+    await client.end()
+    expect(other.buffered()).toBeGreaterThan(0)
+    expect(rig.gauges.get('outbox_bytes')?.()).toBe(other.buffered())
+  })
 })
 
 describe('signs of life', () => {
@@ -215,6 +255,16 @@ describe('signs of life', () => {
     expect(client.closedWith).toBeUndefined()
     await vi.advanceTimersByTimeAsync(2500)
     expect(client.closedWith).toEqual({ code: 4408, reason: 'no_sign_of_life' })
+  })
+
+  it('P-90: are asked for 25 s after it opened, however long the server is up', async () => {
+    const { rig } = await silent()
+    await vi.advanceTimersByTimeAsync(600_000)
+    const client = await rig.ready()
+    await vi.advanceTimersByTimeAsync(24_000)
+    expect(client.pings).toBe(0)
+    await vi.advanceTimersByTimeAsync(2000)
+    expect(client.pings).toBe(1)
   })
 
   it('P-90: are missed as soon when the clock is set back an hour', async () => {

@@ -23,6 +23,16 @@ describe('the list of sessions', () => {
     expect(await rig.chat.directory.list(OWNER, 10)).toMatchObject([{ id, title: 'text of m1', status: 'processing' }])
     for (const owner of FOREIGN) expect(await rig.chat.directory.list(owner, 10)).toEqual([])
   })
+
+  it.each([
+    ['an account', { app: 'default', account: 'acme' }],
+    ['a user', { app: 'default', user: 'ann' }],
+  ])('I10: is there for %s alone', async (_who, owner) => {
+    const { rig, id } = await begin({
+      identify: async () => ({ ...ANN, account: undefined, user: undefined, ...owner }),
+    })
+    expect(await rig.chat.directory.list(owner, 10)).toMatchObject([{ id }])
+  })
 })
 
 describe('a rename', () => {
@@ -147,5 +157,57 @@ describe('a delete', () => {
     await turns()
     expect(client.closedWith).toBeUndefined()
     expect(await client.say('m2')).toMatchObject({ state: 'started' })
+  })
+})
+
+describe('a delete of what is empty', () => {
+  const NOBODYS = { app: 'default' }
+
+  /** A session that was made and in which nobody said anything. */
+  async function made(rig = new ChatRig()) {
+    const id = randomUUID()
+    await (await rig.chat.conversations.open(id, NOBODYS)).make()
+    return { rig, id, client: await rig.ready(id) }
+  }
+
+  it('is done when it is answered: the session is gone from the store, and its connections with it', async () => {
+    const { rig, id, client } = await made()
+    await rig.chat.directory.deleteEmpty(NOBODYS, id)
+    expect(client.closedWith?.code).toBe(4404)
+    expect(await rig.store.load(id)).toBeUndefined()
+    await expect(rig.chat.directory.deleteEmpty(NOBODYS, id)).rejects.toMatchObject({ code: 'session_not_found' })
+  })
+
+  it('leaves one with a run, one with a past and one with a queue as it is', async () => {
+    const { rig, id, client } = await made()
+    await client.say('m1')
+    await rig.chat.directory.deleteEmpty(NOBODYS, id)
+    const stream = await rig.model.request(0)
+    stream.stop()
+    await client.end()
+    await rig.chat.directory.deleteEmpty(NOBODYS, id)
+    expect((await rig.stored(id)).map(({ content }) => content)).toEqual(['text of m1'])
+    expect(client.closedWith).toBeUndefined()
+  })
+
+  it('leaves one in which somebody said something elsewhere in the same moment, and shows it', async () => {
+    const { rig, id, client } = await made()
+    rig.store.goDeaf()
+    const other = rig.fork()
+    await (await other.ready(id)).say('m1')
+    await rig.chat.directory.deleteEmpty(NOBODYS, id)
+    expect((await rig.stored(id)).map(({ content }) => content)).toEqual(['text of m1'])
+    expect(client.last('session.snapshot')?.messages).toHaveLength(1)
+  })
+
+  it('takes one that is empty still, whatever else was set elsewhere in the same moment', async () => {
+    stopClock()
+    const { rig, id } = await made()
+    rig.store.goDeaf()
+    const other = rig.fork()
+    await rig.pass(1)
+    await other.chat.directory.rename(NOBODYS, id, 'Mine')
+    await rig.chat.directory.deleteEmpty(NOBODYS, id)
+    expect(await rig.store.load(id)).toBeUndefined()
   })
 })

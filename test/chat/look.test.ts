@@ -96,6 +96,32 @@ describe('a page that is read while the session goes on', () => {
     expect(looking.audit.faults).toEqual([])
   })
 
+  it('I3, I6: is not shown while something that it may have already is being stored: nothing is told twice', async () => {
+    const { rig, id, histories } = await stored(1)
+    const [read, stores] = [deferred(), deferred()]
+    const [history, commit] = [rig.store.history.bind(rig.store), rig.store.commit.bind(rig.store)]
+    histories.mockImplementationOnce(async (...asked) => {
+      await read.promise
+      return history(...asked)
+    })
+    const looking = await rig.connect(id)
+    const other = await rig.ready(id)
+    vi.spyOn(rig.store, 'commit').mockImplementationOnce(async (...write) => {
+      await commit(...write)
+      await stores.promise
+    })
+    const said = other.say('meanwhile')
+    await turns()
+    read.resolve()
+    await turns()
+    stores.resolve()
+    await said
+    const { messages } = await looking.control('session.snapshot')
+    const inLog = looking.events.flatMap((event) => (event.type === 'RUN_STARTED' ? (event.input?.messages ?? []) : []))
+    const shown = [...messages, ...inLog].map(({ content }) => content)
+    expect(shown).toEqual(['q0', 'a0', 'text of meanwhile'])
+  })
+
   it('P-25: has its first frame before it is told of a drain', async () => {
     const { rig, looking, release } = await slow()
     void rig.chat.drain(2000)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
 import { Draft } from '../../src/chat/run/draft.ts'
 import type { Tool } from '../../src/ports/tool.ts'
+import { ParleyError } from '../../src/protocol/errors.ts'
 import { ChatRig, ECHO, type RigOptions, SlowTool, stopClock } from '../support/chat-rig.ts'
 import { turns } from '../support/turns.ts'
 
@@ -387,6 +388,22 @@ describe('I4, P-36: a connection that leaves', () => {
       back.cut()
       await rig.pass(3000)
       expect(stream.signal.aborted).toBe(false)
+      await rig.pass(2200)
+      expect(stream.signal.aborted).toBe(true)
+    })
+
+    it('is not counted anew by one that is refused at its socket', async () => {
+      stopClock()
+      let isFull = false
+      const admitConnection = (): void => {
+        if (isFull) throw new ParleyError('too_many_connections')
+      }
+      const { rig, id, client, stream } = await begin({ app, admitConnection })
+      client.cut()
+      await rig.pass(3000)
+      const verdict = await rig.handshake(id)
+      isFull = true
+      expect(rig.open(verdict).closedWith?.code).toBe(4409)
       await rig.pass(2200)
       expect(stream.signal.aborted).toBe(true)
     })

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { ParleyError } from '../../src/protocol/errors.ts'
 import { ChatRig, type RigOptions, stopClock, TEST_APP } from '../support/chat-rig.ts'
 import type { FakeSocket } from '../support/fake-socket.ts'
 import { turns } from '../support/turns.ts'
@@ -250,6 +251,31 @@ describe('the queue', () => {
     expect(rig.model.streams).toHaveLength(1)
     rig.store.comeBack()
     await rig.pass(5000)
+    expect(await answerAll(rig, 1)).toEqual(['text of m2'])
+  })
+
+  it.each([
+    ['5 s', undefined, 5000],
+    ['as long as the refusal says, a minute at most', 3_600_000, 60_000],
+  ])('that could not go on is tried again after %s', async (_how, retryAfterMs, waitMs) => {
+    stopClock()
+    const tries: number[] = []
+    let isFull = false
+    const takeRun = async () => {
+      tries.push(Date.now())
+      if (isFull) throw new ParleyError('rate_limit_exceeded', retryAfterMs === undefined ? {} : { retryAfterMs })
+      return () => {}
+    }
+    const { rig, client, stream } = await begin({ takeRun })
+    await queue(client, 'm2')
+    isFull = true
+    stream.stop()
+    await client.end()
+    await rig.pass(2 * waitMs + 2000)
+    const [, ...again] = tries
+    expect(again.map((at) => Math.round((at - (again[0] ?? 0)) / waitMs))).toEqual([0, 1, 2])
+    isFull = false
+    await rig.pass(waitMs)
     expect(await answerAll(rig, 1)).toEqual(['text of m2'])
   })
 })

@@ -116,6 +116,17 @@ describe('I8: a session in memory', () => {
     expect((await rig.model.request(2)).request.messages).toHaveLength(3)
   })
 
+  it('whose history nobody needed for its idle time keeps its record only, connected or not', async () => {
+    stopClock()
+    const { rig, id } = await left({ settings: { idleMs: 5 * MINUTE } })
+    const client = await rig.ready(id)
+    await rig.pass(4 * MINUTE)
+    expect(rig.gauges.get('history_bytes')?.()).toBeGreaterThan(0)
+    await rig.pass(2 * MINUTE)
+    expect(rig.gauges.get('history_bytes')?.()).toBe(0)
+    expect(client.closedWith).toBeUndefined()
+  })
+
   it('that is not stored is asked for once in a while, not each time', async () => {
     stopClock()
     const rig = new ChatRig({ settings: { idleMs: 1000 } })

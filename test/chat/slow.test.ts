@@ -230,6 +230,21 @@ describe('I7: many who join a long answer at once', () => {
   })
 })
 
+describe('I7: one who comes back to a log of megabytes', () => {
+  it('is told a share of it in a turn', async () => {
+    const watch = await watched()
+    const { epoch, seq } = watch.slow.last('session.ready') ?? {}
+    for (let said = 0; said < 40; said++) {
+      watch.stream.say(`${said}`.padEnd(32 * KIB, '.'))
+      await turns(2)
+    }
+    const client = watch.rig.open(await watch.rig.handshake(watch.id, { cursor: `${epoch}-${seq}` }))
+    expect(client.text.length).toBeLessThan(4 * 32 * KIB)
+    await turns(200)
+    expect(client.text === watch.fast.text).toBe(true)
+  })
+})
+
 describe('I7: many who fell behind and read again at once', () => {
   it('catch up in turns, so that others have theirs in between', async () => {
     const watch = await watched()
