@@ -109,7 +109,6 @@ export class Connection implements SocketHandler, Attached {
   fellBehind(): void {
     this.#state = 'behind'
     this.outbox.fallBehind(this.caller.session.log.head)
-    this.#pump()
   }
 
   /** Tells the verdict and closes with its code. */
