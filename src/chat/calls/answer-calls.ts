@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { MessageRow, PendingCall, RunRow } from '../../ports/store.ts'
 import { ParleyError } from '../../protocol/errors.ts'
-import { askedBy, type Caller, type Outcome } from '../connection/caller.ts'
+import { askedRun, type Caller, type Outcome } from '../connection/caller.ts'
 import type { Core } from '../core.ts'
 import { assertAccepting } from '../handlers/message-send.ts'
 import { launch } from '../run/run-lifecycle.ts'
@@ -101,20 +101,7 @@ async function goOn(
   const { session } = caller
   const app = await currentApp(session)
   const release = await core.access.admitRun(caller.principal, caller.from, app)
-  const run: RunRow = {
-    id: runId,
-    sessionId: session.id,
-    status: 'queued',
-    parentRunId: continues.run.id,
-    queuedAt: core.now(),
-    fence: 1,
-    ...askedBy(caller),
-  }
-  try {
-    const started = await startRun(session, app, { run, continues, history, release })
-    return { ack: { runId: run.id, duplicate: false }, after: () => void launch(session, started) }
-  } catch (thrown) {
-    release()
-    throw thrown
-  }
+  const run = { ...askedRun(caller, runId), parentRunId: continues.run.id }
+  const started = await startRun(session, app, { run, continues, history, release })
+  return { ack: { runId, duplicate: false }, after: () => void launch(session, started) }
 }

@@ -1,5 +1,6 @@
 import type { Admission, Principal } from '../../ports/access.ts'
 import type { App } from '../../ports/apps.ts'
+import type { RunRow } from '../../ports/store.ts'
 import type { Ack } from '../../protocol/frames.ts'
 import type { Cursor } from '../../protocol/ids.ts'
 import type { Session } from '../session/session.ts'
@@ -16,9 +17,10 @@ export type Caller = {
   readonly reconnectToken?: string | undefined
 }
 
-/** What a run keeps of who asked for it. */
-export function askedBy({ principal }: Caller): { readonly keyId?: string } {
-  return principal.keyId === undefined ? {} : { keyId: principal.keyId }
+/** A run that the caller asks for, as it waits for its start. */
+export function askedRun({ session, principal: { keyId } }: Caller, id: string): RunRow {
+  const asked = { id, sessionId: session.id, status: 'queued', queuedAt: session.core.now(), fence: 1 } as const
+  return keyId === undefined ? asked : { ...asked, keyId }
 }
 
 /** What a handler made of its command. `after` runs once the acknowledgement was written. */

@@ -4,7 +4,7 @@ import type { MessageRow, OpenRun, RunRow, SessionRow } from '../../ports/store.
 import type { MessageSend } from '../../protocol/commands.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import { fitsUtf8 } from '../../protocol/text.ts'
-import { askedBy, type Caller, type Outcome } from '../connection/caller.ts'
+import { askedRun, type Caller, type Outcome } from '../connection/caller.ts'
 import type { Core } from '../core.ts'
 import { launch, startNext } from '../run/run-lifecycle.ts'
 import { currentApp, isInHistory, startRun } from '../run/start-run.ts'
@@ -44,7 +44,7 @@ async function send(core: Core, caller: Caller, command: MessageSend, runId: str
   const room = app.limits?.queuedSends ?? core.settings.queuedSends
   if (!free && session.queue.length >= room) throw new ParleyError('queue_full')
   const release = await core.access.admitRun(caller.principal, caller.from, app)
-  const queued = toQueued(core, caller, command, replaces, runId)
+  const queued = toQueued(caller, command, replaces, runId)
   try {
     if (free) return await begin(caller, app, queued, history, release)
     release()
@@ -97,20 +97,15 @@ async function begin(
   release: () => void,
 ): Promise<Outcome> {
   const { session } = caller
-  try {
-    const title =
-      session.row.title === undefined
-        ? ({ title: firstWords(message.content), titleBy: 'start' } satisfies Partial<SessionRow>)
-        : {}
-    const started = await startRun(session, app, { run, message, history, changes: title, release })
-    if (title.title !== undefined) session.announce({ type: 'session.updated', title: title.title })
-    return {
-      ack: { clientMessageId: message.id, runId: run.id, state: 'started', duplicate: false },
-      after: () => void launch(session, started),
-    }
-  } catch (thrown) {
-    release()
-    throw thrown
+  const title =
+    session.row.title === undefined
+      ? ({ title: firstWords(message.content), titleBy: 'start' } satisfies Partial<SessionRow>)
+      : {}
+  const started = await startRun(session, app, { run, message, history, changes: title, release })
+  if (title.title !== undefined) session.announce({ type: 'session.updated', title: title.title })
+  return {
+    ack: { clientMessageId: message.id, runId: run.id, state: 'started', duplicate: false },
+    after: () => void launch(session, started),
   }
 }
 
@@ -142,31 +137,20 @@ async function enqueue(
 }
 
 function toQueued(
-  core: Core,
   caller: Caller,
   command: MessageSend,
   replaces: string | undefined,
   id: string = randomUUID(),
 ): QueuedSend {
-  const { session } = caller
-  const now = core.now()
-  const run: RunRow = {
-    id,
-    sessionId: session.id,
-    status: 'queued',
-    queuedAt: now,
-    fence: 1,
-    ...askedBy(caller),
-    ...(replaces === undefined ? {} : { replaces }),
-  }
+  const run: RunRow = { ...askedRun(caller, id), ...(replaces === undefined ? {} : { replaces }) }
   const message: MessageRow = {
     id: command.clientMessageId,
-    sessionId: session.id,
+    sessionId: run.sessionId,
     runId: id,
     index: 0,
     role: 'user',
     content: command.content,
-    createdAt: now,
+    createdAt: run.queuedAt,
   }
   return { run, message }
 }

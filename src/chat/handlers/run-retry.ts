@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import type { MessageRow, RunRow } from '../../ports/store.ts'
+import type { MessageRow } from '../../ports/store.ts'
 import type { RunRetry } from '../../protocol/commands.ts'
 import { ParleyError } from '../../protocol/errors.ts'
-import { askedBy, type Caller, type Outcome } from '../connection/caller.ts'
+import { askedRun, type Caller, type Outcome } from '../connection/caller.ts'
 import type { Core } from '../core.ts'
 import { launch } from '../run/run-lifecycle.ts'
 import { currentApp, startRun } from '../run/start-run.ts'
@@ -26,22 +26,13 @@ export async function runRetry(core: Core, caller: Caller, command: RunRetry, ch
     const app = await currentApp(session)
     const release = await core.access.admitRun(caller.principal, caller.from, app)
     const id = chosenId ?? randomUUID()
-    const run: RunRow = {
-      id,
-      sessionId: session.id,
-      status: 'queued',
-      queuedAt: core.now(),
-      fence: 1,
-      ...askedBy(caller),
-      replaces: asked.runId,
-    }
+    const run = { ...askedRun(caller, id), replaces: asked.runId }
     // A copy with an id of its own: ids are unique in a session, and the replaced run keeps its message.
     const message = { ...asked, id: `${id}-${asked.index}`, runId: id }
     try {
       const started = await startRun(session, app, { run, message, history, release })
       return { ack: { runId: id }, after: () => void launch(session, started) }
     } catch (thrown) {
-      release()
       if (isOutrun(thrown)) await renew(session)
       throw thrown
     }

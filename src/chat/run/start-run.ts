@@ -24,17 +24,21 @@ export type Start = {
   readonly release?: () => void
 }
 
-/** As `storeStart`, with a place among the runs of the App and the account, which the run gives back at its end. */
+/**
+ * As `storeStart`, with a place among the runs of the App and the account. The run gives it back at its end, and with it what
+ * `start.release` stands for; a start that fails does so at once.
+ */
 export async function startRun(session: Session, app: App, start: Start): Promise<Run> {
-  const leave = await session.core.access.takeRun(session.row, app)
+  let leave: (() => void) | undefined
   const release = (): void => {
-    leave()
+    leave?.()
     start.release?.()
   }
   try {
+    leave = await session.core.access.takeRun(session.row, app)
     return await storeStart(session, app, { ...start, release })
   } catch (thrown) {
-    leave()
+    release()
     throw thrown
   }
 }
