@@ -78,11 +78,6 @@ export class Addresses {
   }
 }
 
-/** A process on this machine that speaks for itself: its owner's, so no limit by address holds. */
-export function isExempt({ address, forwarded }: Admission): boolean {
-  return !forwarded && (address === '::1' || address.startsWith('127.'))
-}
-
 function isForwarded(request: AccessRequest): boolean {
   return FORWARDING_HEADERS.some((name) => request.header(name) !== undefined)
 }

@@ -1,7 +1,6 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
-import type { Admission, Principal, Release } from '../ports/access.ts'
+import { type Admission, isLocal, type Principal, type Release } from '../ports/access.ts'
 import { ParleyError } from '../protocol/errors.ts'
-import { isExempt } from './addresses.ts'
 import { Places } from './places.ts'
 
 const SECONDS_PER_MINUTE = 60
@@ -14,7 +13,7 @@ export type AddressLimits = {
   readonly runsAtOnce: number
 }
 
-/** What one address may take of the server. Loopback clients that speak for themselves are exempt. */
+/** What one address may take of the server. Local ones are exempt: they are its owner's. */
 export class Limits {
   readonly #settings: AddressLimits
   readonly #connections = new Places()
@@ -27,16 +26,16 @@ export class Limits {
   }
 
   admitConnection(from: Admission): void {
-    if (!isExempt(from)) this.#connections.claim(from.address, this.#settings.connectionsPerAddress)
+    if (!isLocal(from)) this.#connections.claim(from.address, this.#settings.connectionsPerAddress)
   }
 
   leaveConnection(from: Admission): void {
-    if (!isExempt(from)) this.#connections.leave(from.address)
+    if (!isLocal(from)) this.#connections.leave(from.address)
   }
 
   /** A run that finds no place does not count as started. */
   async admitRun(principal: Principal, from: Admission): Promise<Release> {
-    if (principal.kind !== 'anonymous' || isExempt(from)) return release
+    if (principal.kind !== 'anonymous' || isLocal(from)) return release
     const leave = this.#runs.take(from.address, this.#settings.runsAtOnce)
     try {
       await this.#starts.consume(from.address)

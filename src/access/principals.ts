@@ -1,5 +1,5 @@
 import type { Principal } from '../ports/access.ts'
-import type { KeyRow, Scope } from '../ports/keys.ts'
+import { type KeyRow, keyState, type Scope } from '../ports/keys.ts'
 import { DEFAULT_APP } from '../protocol/ids.ts'
 import { type Network, readNetworks } from './networks.ts'
 
@@ -49,5 +49,5 @@ export function verdictOf(row: KeyRow): Verdict {
 
 /** May this row be used at all? */
 export function isLive(row: KeyRow | undefined, now: number): row is KeyRow {
-  return row !== undefined && row.revokedAt === undefined && now < (row.expiresAt ?? Number.POSITIVE_INFINITY)
+  return row !== undefined && keyState(row, now) === 'live'
 }

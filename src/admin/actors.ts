@@ -1,6 +1,6 @@
 import type { Principal } from '../ports/access.ts'
 import type { Actor, AdminDoor } from '../ports/admin.ts'
-import type { KeyStore } from '../ports/keys.ts'
+import { type KeyStore, keyState } from '../ports/keys.ts'
 import { ParleyError } from '../protocol/errors.ts'
 
 export type DoorParts = {
@@ -27,9 +27,7 @@ function isAdmin(scopes: Principal['scopes']): boolean {
 /** The key's row is read anew: acts are rare, and what was taken from a key a moment ago must not be used by it any more. */
 async function actorOf(keys: KeyStore, keyId: string, address: string): Promise<Actor> {
   const row = await keys.findKey(keyId)
-  const now = Date.now()
-  const isLive = row?.revokedAt === undefined && now < (row?.expiresAt ?? Number.POSITIVE_INFINITY)
-  if (row === undefined || !isLive) throw new ParleyError('unauthorized')
+  if (row === undefined || keyState(row, Date.now()) !== 'live') throw new ParleyError('unauthorized')
   // Whatever a row says that somebody wrote by hand: a key that pages show administers nothing.
   if (row.kind !== 'secret' || !isAdmin(row.scopes)) throw new ParleyError('forbidden')
   if (row.scopes.includes('operator')) return { kind: 'operator', keyId, address }

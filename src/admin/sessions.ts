@@ -1,7 +1,7 @@
 import type { Actor, SessionAdmin } from '../ports/admin.ts'
 import type { AdminStore } from '../ports/admin-store.ts'
 import type { SessionExports } from '../ports/privacy.ts'
-import type { SessionDirectory } from '../ports/sessions.ts'
+import { ownerOf, type SessionDirectory } from '../ports/sessions.ts'
 import type { SessionRow, SessionStore } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { Audit } from './audit.ts'
@@ -41,9 +41,8 @@ export function createSessionAdmin({ store, reads, exports, directory, audit }: 
       }),
     deleteSession: (actor, id) =>
       audit.noted(actor, 'session.delete', id, async () => {
-        const { app, account, user } = await find(actor, id)
-        const owner = { app, ...(account === undefined ? {} : { account }), ...(user === undefined ? {} : { user }) }
-        await directory.delete(owner, id)
+        const session = await find(actor, id)
+        await directory.delete(ownerOf(session, session.app), id)
       }),
     exportSession: (actor, id) =>
       audit.noted(actor, 'session.export', id, async () => {

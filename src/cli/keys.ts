@@ -1,4 +1,4 @@
-import type { KeyRow } from '../ports/keys.ts'
+import { type KeyRow, keyState } from '../ports/keys.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { AT_HOST } from './admin-of.ts'
 import {
@@ -70,11 +70,10 @@ const HEADING = ['ID', 'KIND', 'STATE', 'APPS', 'SCOPES', 'ACCOUNT', 'CREATED', 
 
 /** Never the hash. */
 function describe(row: KeyRow, now: number): string[] {
-  const expired = row.expiresAt !== undefined && now >= row.expiresAt
   return [
     row.id,
     row.kind,
-    row.revokedAt !== undefined ? 'revoked' : expired ? 'expired' : 'live',
+    keyState(row, now),
     row.apps.join(','),
     row.scopes.join(','),
     row.account,

@@ -3,7 +3,7 @@ import type { Access } from '../ports/access.ts'
 import type { SessionExports } from '../ports/privacy.ts'
 import { admit } from './admit.ts'
 import { EXPORT_TYPE, type ExportDesk } from './export-desk.ts'
-import { checkSessionId, OneParam, OwnerQuery, ownerOf, readOne } from './owner.ts'
+import { askedOwner, checkSessionId, OneParam, OwnerQuery, readOne } from './owner.ts'
 import { accessRequestOf, type HttpContext, type HttpEnv } from './responses.ts'
 import { type RouteSpec, serve } from './route.ts'
 
@@ -38,7 +38,7 @@ async function answer(c: HttpContext, { access, exports }: ExportParts, desk: Ex
   const { app, user, session } = readOne(c)
   const principal = await admit(c, access, app, 'read')
   checkSessionId(principal, session)
-  const owner = ownerOf(principal, app, user)
+  const owner = askedOwner(principal, app, user)
   const filter = { app, account: owner.account ?? null, user: owner.user ?? null, session }
   // A key that pages show is many people's.
   const own = principal.keyKind === 'secret' ? principal.keyId : undefined

@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import type { Access } from '../ports/access.ts'
+import { type Access, isLocal } from '../ports/access.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { API_HEADERS, accessRequestOf, type HttpContext, type HttpEnv, refuseMethod } from './responses.ts'
 import { WholeResponse } from './whole-response.ts'
@@ -34,7 +34,7 @@ async function answerReady({ ready }: OpsParts): Promise<Response> {
 }
 
 async function answerMetrics(c: HttpContext, parts: OpsParts): Promise<Response> {
-  if (!parts.metricsPublic && !isLocal(c, parts)) {
+  if (!parts.metricsPublic && !mayRead(c, parts)) {
     throw new ParleyError('forbidden', {
       message: 'Metrics are for this machine only; PARLEY_METRICS=public opens them',
     })
@@ -44,7 +44,6 @@ async function answerMetrics(c: HttpContext, parts: OpsParts): Promise<Response>
 }
 
 /** From this machine, not through a proxy on it, and not from a page whose name was made to resolve to it. */
-function isLocal(c: HttpContext, { access, isKnownHost }: OpsParts): boolean {
-  const { address, forwarded } = access.addressOf(accessRequestOf(c))
-  return !forwarded && (address === '::1' || address.startsWith('127.')) && isKnownHost(c.req.header('host'))
+function mayRead(c: HttpContext, { access, isKnownHost }: OpsParts): boolean {
+  return isLocal(access.addressOf(accessRequestOf(c))) && isKnownHost(c.req.header('host'))
 }

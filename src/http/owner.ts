@@ -1,5 +1,6 @@
 import * as v from 'valibot'
-import type { Principal } from '../ports/access.ts'
+import { needsRandomId, type Principal } from '../ports/access.ts'
+import { ownerOf } from '../ports/sessions.ts'
 import type { Owner } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { isRandomSessionId, SessionIdSchema } from '../protocol/ids.ts'
@@ -19,14 +20,12 @@ export function readOne(c: HttpContext): v.InferOutput<typeof OneQuery> {
 
 /** Sessions of clients that anyone can be have random ids; an id that can be guessed is none of theirs. */
 export function checkSessionId(principal: Principal, session: string): void {
-  const isTrusted = principal.keyKind === 'secret' || principal.kind === 'ticket'
-  if (!isTrusted && !isRandomSessionId(session)) throw new ParleyError('session_not_found')
+  if (needsRandomId(principal) && !isRandomSessionId(session)) throw new ParleyError('session_not_found')
 }
 
 /** A secret key speaks for each user of its account: it could let itself in with a ticket for them. */
-export function ownerOf({ account, user: own, keyKind }: Principal, app: string, asked: string | undefined): Owner {
+export function askedOwner({ account, user, keyKind }: Principal, app: string, asked: string | undefined): Owner {
   if (asked !== undefined && keyKind !== 'secret')
     throw new ParleyError('forbidden', { message: 'user: needs a secret key' })
-  const user = asked ?? own
-  return { app, ...(account === undefined ? {} : { account }), ...(user === undefined ? {} : { user }) }
+  return ownerOf({ account, user: asked ?? user }, app)
 }

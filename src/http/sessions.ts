@@ -9,7 +9,7 @@ import { MUST_BE_TIME } from '../protocol/in-words.ts'
 import { MAX_PAGE_MESSAGES } from '../protocol/limits.ts'
 import { admit } from './admit.ts'
 import { readInput, readJson, readParameters } from './input.ts'
-import { checkSessionId, OneParam, OwnerQuery, ownerOf, readOne } from './owner.ts'
+import { askedOwner, checkSessionId, OneParam, OwnerQuery, readOne } from './owner.ts'
 import { charge } from './rate-limit.ts'
 import { API_HEADERS, type HttpContext, type HttpEnv } from './responses.ts'
 import { type RouteSpec, serve } from './route.ts'
@@ -99,7 +99,7 @@ export function sessionRoutes(parts: SessionParts): Hono<HttpEnv> {
 async function list(c: HttpContext, { access, sessions }: SessionParts): Promise<Response> {
   const { app, user, limit, before, beforeId } = readParameters(ListQuery, c.req.query())
   const principal = await admit(c, access, app, 'read')
-  const owner = ownerOf(principal, app, user)
+  const owner = askedOwner(principal, app, user)
   const place = before === undefined || beforeId === undefined ? before : { updatedAt: before, id: beforeId }
   const found = mayList(principal) ? await sessions.list(owner, limit, place) : []
   return WholeResponse.json({ sessions: found.map(toJson) }, { headers: API_HEADERS })
@@ -111,7 +111,7 @@ async function rename(c: HttpContext, { access, sessions }: SessionParts): Promi
   const principal = await admit(c, access, app, 'write')
   checkSessionId(principal, session)
   await charge(c, access)
-  await sessions.rename(ownerOf(principal, app, user), session, title)
+  await sessions.rename(askedOwner(principal, app, user), session, title)
   return WholeResponse.json({ id: session, title }, { headers: API_HEADERS })
 }
 
@@ -120,7 +120,7 @@ async function remove(c: HttpContext, { access, sessions }: SessionParts): Promi
   const principal = await admit(c, access, app, 'delete')
   checkSessionId(principal, session)
   await charge(c, access)
-  await sessions.delete(ownerOf(principal, app, user), session)
+  await sessions.delete(askedOwner(principal, app, user), session)
   return new WholeResponse(null, { status: 204, headers: API_HEADERS })
 }
 

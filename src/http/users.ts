@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import * as v from 'valibot'
+import { ownerOf } from '../ports/sessions.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { AppQuery, admit, UserSchema } from './admit.ts'
 import { readParameters } from './input.ts'
@@ -40,6 +41,6 @@ async function remove(c: HttpContext, { access, sessions }: SessionParts): Promi
   const { account, keyKind } = await admit(c, access, app, 'delete')
   if (keyKind !== 'secret') throw new ParleyError('forbidden', { message: 'Deleting a user needs a secret key' })
   await charge(c, access)
-  const done = await sessions.deleteUser({ app, user, ...(account === undefined ? {} : { account }) })
+  const done = await sessions.deleteUser({ ...ownerOf({ account }, app), user })
   return WholeResponse.json(done, { headers: API_HEADERS })
 }

@@ -48,6 +48,16 @@ export type Guest = { readonly principal: Principal; readonly app: App }
 
 export type Admission = { readonly address: string; readonly forwarded: boolean }
 
+/** A process on this machine that speaks for itself. */
+export function isLocal({ address, forwarded }: Admission): boolean {
+  return !forwarded && (address === '::1' || address.startsWith('127.'))
+}
+
+/** Without a secret key or a ticket a session's id is what protects it: one that can be guessed is none of theirs. */
+export function needsRandomId({ kind, keyKind }: Principal): boolean {
+  return kind !== 'ticket' && keyKind !== 'secret'
+}
+
 export interface Access {
   /**
    * Who is this, and may they use App `app` at all? In this order: `unauthorized` (credential), `app_not_found` (only told to

@@ -25,6 +25,15 @@ export type KeyRow = {
   readonly successor?: string
 }
 
+/** Only a live key is good for anything. `now` in milliseconds since 1970. */
+export function keyState(
+  { revokedAt, expiresAt }: Pick<KeyRow, 'revokedAt' | 'expiresAt'>,
+  now: number,
+): 'live' | 'expired' | 'revoked' {
+  if (revokedAt !== undefined) return 'revoked'
+  return expiresAt !== undefined && now >= expiresAt ? 'expired' : 'live'
+}
+
 /** What a key that takes another's place has of its own. */
 export type Successor = Pick<KeyRow, 'id' | 'hash' | 'tag' | 'createdAt' | 'expiresAt'>
 

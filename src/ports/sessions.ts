@@ -1,5 +1,14 @@
 import type { Owner, SessionPlace, SessionSummary } from './store.ts'
 
+/** Whose the sessions are that somebody makes in `app`; of a session's row, whose it is. */
+export function ownerOf({ account, user }: Pick<Owner, 'account' | 'user'>, app: string): Owner {
+  return { app, ...(account === undefined ? {} : { account }), ...(user === undefined ? {} : { user }) }
+}
+
+export function isSameOwner(one: Owner, other: Owner): boolean {
+  return one.app === other.app && one.account === other.account && one.user === other.user
+}
+
 /** The sessions of one user of an account in an App. */
 export type UserOwner = Owner & { readonly user: string }
 export type UserDeletion = { readonly deleted: number; readonly complete: boolean }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Addresses, isExempt } from '../../src/access/addresses.ts'
+import { Addresses } from '../../src/access/addresses.ts'
+import { isLocal } from '../../src/ports/access.ts'
 import { request } from './fakes.ts'
 
 const proxied = new Addresses(['10.0.0.0/8', '127.0.0.1', '2001:db8:ffff::/48'])
@@ -48,7 +49,7 @@ describe('the address that limits count by', () => {
 describe('exempt from limits', () => {
   it('is loopback that speaks for itself, and nobody else', () => {
     const admit = (address: string, headers: Record<string, string> = {}) =>
-      isExempt(new Addresses([]).addressOf(request({ address, headers })))
+      isLocal(new Addresses([]).addressOf(request({ address, headers })))
     expect(admit('127.0.0.1')).toBe(true)
     expect(admit('::ffff:127.0.0.1')).toBe(true)
     expect(admit('::1')).toBe(true)
@@ -60,6 +61,6 @@ describe('exempt from limits', () => {
 
   it('is not a client behind a local proxy that claims to be loopback', () => {
     const from = request({ address: '127.0.0.1', headers: { 'x-forwarded-for': '127.0.0.1' } })
-    expect(isExempt(proxied.addressOf(from))).toBe(false)
+    expect(isLocal(proxied.addressOf(from))).toBe(false)
   })
 })

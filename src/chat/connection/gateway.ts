@@ -1,5 +1,5 @@
-import type { AccessRequest, Principal } from '../../ports/access.ts'
-import type { Owner } from '../../ports/store.ts'
+import { type AccessRequest, needsRandomId } from '../../ports/access.ts'
+import { ownerOf } from '../../ports/sessions.ts'
 import type { HandshakeRequest, HandshakeVerdict, Socket, SocketHandler } from '../../ports/transport.ts'
 import { type AliasQuery, encodeAliasError, readAliasQuery } from '../../protocol/aliases.ts'
 import { check } from '../../protocol/check.ts'
@@ -73,17 +73,6 @@ async function open(hub: Hub, form: Form): Promise<SocketHandler> {
     throw new ParleyError('overloaded', { retryAfterMs: BUSY_ELSEWHERE_RETRY_MS })
   const caller = { session, app, principal, from, cursor: form.cursor, reconnectToken }
   return form.alias === undefined ? new Connection(hub, caller) : new AliasConnection(hub, caller, form.alias)
-}
-
-/** Whose sessions a principal sees. */
-export function ownerOf(principal: Principal, app: string): Owner {
-  const { account, user } = principal
-  return { app, ...(account === undefined ? {} : { account }), ...(user === undefined ? {} : { user }) }
-}
-
-/** Without a secret key or a ticket the session's id is what protects it. */
-function needsRandomId(principal: Principal): boolean {
-  return principal.kind !== 'ticket' && principal.keyKind !== 'secret'
 }
 
 function readForm(request: HandshakeRequest, offered: OfferedProtocols): Form {

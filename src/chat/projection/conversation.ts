@@ -9,6 +9,7 @@ import type {
   Sent,
   Snapshot,
 } from '../../ports/conversations.ts'
+import { ownerOf } from '../../ports/sessions.ts'
 import type { MessageRow, Owner, SessionRow } from '../../ports/store.ts'
 import { answerCalls } from '../calls/answer-calls.ts'
 import { unanswered } from '../calls/open-calls.ts'
@@ -41,8 +42,8 @@ export class SessionConversation implements Conversation {
   }
 
   get owner(): Owner {
-    const { app, account, user } = this.#session.row
-    return { app, ...(account === undefined ? {} : { account }), ...(user === undefined ? {} : { user }) }
+    const { row } = this.#session
+    return ownerOf(row, row.app)
   }
 
   get record(): SessionRow {

@@ -1,4 +1,5 @@
 import type { LogEntry, LogReader, SessionLog } from '../../ports/event-log.ts'
+import { isSameOwner } from '../../ports/sessions.ts'
 import type { LoadedSession, Owner, RunRow, SessionRow } from '../../ports/store.ts'
 import { encodeControl, encodeEvent } from '../../protocol/codec.ts'
 import { ParleyError } from '../../protocol/errors.ts'
@@ -106,7 +107,7 @@ export class Session implements RunHost, Ticking, LogReader {
   }
 
   isOwnedBy(owner: Owner): boolean {
-    return this.row.app === owner.app && this.row.account === owner.account && this.row.user === owner.user
+    return isSameOwner(this.row, owner)
   }
 
   /** Runs `task` after every task before it. A failure is the caller's alone. */

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { ownerOf } from '../../ports/sessions.ts'
 import type { LoadedSession, Owner, SessionRow } from '../../ports/store.ts'
 import { ParleyError, toParleyError } from '../../protocol/errors.ts'
 import type { Wallet } from '../../protocol/messages.ts'
@@ -88,7 +89,7 @@ export class Sessions {
     if (held !== undefined) return held
     const loaded = await this.#core.store.load(id)
     if (loaded === undefined) return this.#opening.get(id)
-    return this.open(id, ownerOf(loaded.session))
+    return this.open(id, ownerOf(loaded.session, loaded.session.app))
   }
 
   /** Keeps the session in memory while something uses it; `unpin` when that ends. */
@@ -185,10 +186,6 @@ export class Sessions {
     this.#core.histories.sweep()
     this.#core.log.sweep(this.#core.now())
   }
-}
-
-function ownerOf({ app, account, user }: SessionRow): Owner {
-  return { app, ...(account === undefined ? {} : { account }), ...(user === undefined ? {} : { user }) }
 }
 
 function newRow(id: string, owner: Owner, now: number): SessionRow {

@@ -1,6 +1,7 @@
 import type { KeyFacts, StoredApp } from '../../ports/admin.ts'
 import type { AccountRow } from '../../ports/admin-store.ts'
 import type { ActRow } from '../../ports/audit.ts'
+import { keyState } from '../../ports/keys.ts'
 import type { MessageRow, SessionRow } from '../../ports/store.ts'
 import type { KeyJson, MessageJson, SessionJson } from './answers.ts'
 
@@ -24,10 +25,9 @@ export function accountJson({ createdAt, ...account }: AccountRow) {
 
 export function keyJson(key: KeyFacts): KeyJson {
   const { createdAt, expiresAt, revokedAt, lastUsedAt, apps, scopes, origins, addresses, ...rest } = key
-  const isExpired = expiresAt !== undefined && Date.now() >= expiresAt
   return {
     ...rest,
-    state: revokedAt !== undefined ? 'revoked' : isExpired ? 'expired' : 'live',
+    state: keyState(key, Date.now()),
     apps: [...apps],
     scopes: [...scopes],
     origins: [...origins],

@@ -1,6 +1,7 @@
-import type { Principal } from '../../ports/access.ts'
+import { needsRandomId, type Principal } from '../../ports/access.ts'
 import type { Conversation, Sender } from '../../ports/conversations.ts'
 import type { Scope } from '../../ports/keys.ts'
+import { isSameOwner, ownerOf } from '../../ports/sessions.ts'
 import type { Owner } from '../../ports/store.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import { DEFAULT_APP, isRandomSessionId } from '../../protocol/ids.ts'
@@ -33,7 +34,7 @@ export async function openFor(
     throw new ParleyError('bad_request', { message: 'X-Session-Id: must be a random UUID (version 4 or 7)' })
   const known = await aomi.conversations.find(id)
   const own = ownerOf(principal, app)
-  if (known?.stored !== true || !isNobodys(known.owner) || isSame(known.owner, own))
+  if (known?.stored !== true || !isNobodys(known.owner) || isSameOwner(known.owner, own))
     return aomi.conversations.open(id, own, wallet)
   if (app === DEFAULT_APP) return aomi.conversations.open(id, known.owner)
   // A client makes a session without its key before it chats with it: nobody said anything in it yet.
@@ -81,7 +82,8 @@ async function principalIn(c: HttpContext, aomi: Aomi, conversation: Conversatio
     showsKey(c) || isNobodys(owner) ? await access.identify(request, owner.app) : await holder(c, aomi, owner)
   c.set('principal', principal)
   access.require(principal, scope)
-  if (!isNobodys(owner) && !isSame(owner, ownerOf(principal, owner.app))) throw new ParleyError('session_not_found')
+  if (!isNobodys(owner) && !isSameOwner(owner, ownerOf(principal, owner.app)))
+    throw new ParleyError('session_not_found')
   if (needsRandomId(principal) && !isRandomSessionId(id)) throw new ParleyError('session_not_found')
   return principal
 }
@@ -119,19 +121,6 @@ async function holder(c: HttpContext, { access, apps }: Aomi, owner: Owner): Pro
   return access.holder(accessRequestOf(c), app, owner)
 }
 
-export function ownerOf({ account, user }: Principal, app: string): Owner {
-  return { app, ...(account === undefined ? {} : { account }), ...(user === undefined ? {} : { user }) }
-}
-
 function isNobodys({ app, account, user }: Owner): boolean {
   return app === DEFAULT_APP && account === undefined && user === undefined
-}
-
-function isSame(one: Owner, other: Owner): boolean {
-  return one.app === other.app && one.account === other.account && one.user === other.user
-}
-
-/** Without a secret key or a ticket the session's id is what protects it. */
-function needsRandomId({ kind, keyKind }: Principal): boolean {
-  return kind !== 'ticket' && keyKind !== 'secret'
 }
