@@ -3,9 +3,8 @@ import * as v from 'valibot'
 import type { Access } from '../ports/access.ts'
 import type { Standing } from '../ports/accounts.ts'
 import { resetOf } from './rate-limit.ts'
-import { API_HEADERS, accessRequestOf, type HttpContext, type HttpEnv } from './responses.ts'
+import { accessRequestOf, type HttpContext, type HttpEnv, json } from './responses.ts'
 import { type RouteSpec, serve } from './route.ts'
-import { WholeResponse } from './whole-response.ts'
 
 const Body = v.strictObject({
   authenticated: v.literal(true),
@@ -41,7 +40,7 @@ async function answer(c: HttpContext, access: Access): Promise<Response> {
   const who = { authenticated: true, user: { id: account }, key: { id: keyId, kind: keyKind } }
   const standing = await access.standing(principal)
   const body = { ...who, scopes, apps, ...(standing === undefined ? {} : { rate_limit: rateLimitOf(standing) }) }
-  return WholeResponse.json(body, { headers: API_HEADERS })
+  return json(body)
 }
 
 /** The same as the headers say. */

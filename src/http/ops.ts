@@ -1,7 +1,7 @@
 import { Hono } from 'hono'
 import { type Access, isLocal } from '../ports/access.ts'
 import { ParleyError } from '../protocol/errors.ts'
-import { API_HEADERS, accessRequestOf, type HttpContext, type HttpEnv, refuseMethod } from './responses.ts'
+import { API_HEADERS, accessRequestOf, type HttpContext, type HttpEnv, json, refuseMethod } from './responses.ts'
 import { WholeResponse } from './whole-response.ts'
 
 export type OpsParts = {
@@ -20,7 +20,7 @@ const PROMETHEUS_TEXT = 'text/plain; version=0.0.4; charset=utf-8'
 /** For those who run the server: is it alive, may it get traffic, how is it doing. */
 export function opsRoutes(parts: OpsParts): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>()
-  routes.get('/healthz', () => WholeResponse.json({ status: 'ok' }, { headers: API_HEADERS }))
+  routes.get('/healthz', () => json({ status: 'ok' }))
   routes.get('/readyz', () => answerReady(parts))
   routes.get('/metrics', (c) => answerMetrics(c, parts))
   for (const path of ['/healthz', '/readyz', '/metrics']) routes.all(path, refuseMethod(READS))
@@ -30,7 +30,7 @@ export function opsRoutes(parts: OpsParts): Hono<HttpEnv> {
 async function answerReady({ ready }: OpsParts): Promise<Response> {
   const reasons = await ready()
   const [status, word] = reasons.length === 0 ? [200, 'ready'] : [503, 'not ready']
-  return WholeResponse.json({ status: word, reasons }, { status, headers: API_HEADERS })
+  return json({ status: word, reasons }, status)
 }
 
 async function answerMetrics(c: HttpContext, parts: OpsParts): Promise<Response> {

@@ -14,7 +14,7 @@ export type HttpEnv = {
 export type HttpContext = Context<HttpEnv>
 
 const MS_PER_SECOND = 1000
-const METHOD_NOT_ALLOWED = 405
+const [OK, NO_CONTENT, METHOD_NOT_ALLOWED] = [200, 204, 405]
 
 /** Nothing of an answer is kept by browsers or proxies, and none of it is taken for a page. */
 export const API_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
@@ -23,6 +23,17 @@ export const API_HEADERS = { 'cache-control': 'no-store', 'x-content-type-option
 export function accessRequestOf(c: HttpContext): AccessRequest {
   const { peer } = c.env
   return { header: (name) => c.req.header(name), address: peer.address, secure: peer.secure }
+}
+
+/** What an API says. `more`: headers beside those of all its answers. */
+export function json(body: unknown, status = OK, more: Readonly<Record<string, string>> = {}): Response {
+  const headers = { 'content-type': 'application/json', ...API_HEADERS, ...more }
+  return new WholeResponse(JSON.stringify(body), { status, headers })
+}
+
+/** It was done, and there is nothing to say. */
+export function done(): Response {
+  return new WholeResponse(null, { status: NO_CONTENT, headers: API_HEADERS })
 }
 
 /** The one way out for failures: the error envelope of the protocol (or another contract's), and Retry-After where there is a time. */
@@ -37,17 +48,14 @@ export function respondError(
   else if (error.code === 'bad_request' && error.cause !== undefined) telemetry.log('debug', 'request not read', {})
   const retryAfter: Record<string, string> =
     error.retryAfterMs === undefined ? {} : { 'retry-after': seconds(error.retryAfterMs) }
-  return WholeResponse.json(toBody(error), { status: error.status, headers: { ...API_HEADERS, ...retryAfter } })
+  return json(toBody(error), error.status, retryAfter)
 }
 
 /** `allowed`: the methods of this path, as the Allow header lists them. */
 export function refuseMethod(allowed: string): () => Response {
   return () => {
     const error = new ParleyError('bad_request', { message: `This path answers ${allowed} only` })
-    return WholeResponse.json(toErrorBody(error), {
-      status: METHOD_NOT_ALLOWED,
-      headers: { ...API_HEADERS, allow: allowed },
-    })
+    return json(toErrorBody(error), METHOD_NOT_ALLOWED, { allow: allowed })
   }
 }
 

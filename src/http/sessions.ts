@@ -11,9 +11,8 @@ import { admit } from './admit.ts'
 import { readInput, readJson, readParameters } from './input.ts'
 import { askedOwner, checkSessionId, OneParam, OwnerQuery, readOne } from './owner.ts'
 import { charge } from './rate-limit.ts'
-import { API_HEADERS, type HttpContext, type HttpEnv } from './responses.ts'
+import { done, type HttpContext, type HttpEnv, json } from './responses.ts'
 import { type RouteSpec, serve } from './route.ts'
-import { WholeResponse } from './whole-response.ts'
 
 export type SessionParts = { readonly access: Access; readonly sessions: SessionDirectory }
 
@@ -102,7 +101,7 @@ async function list(c: HttpContext, { access, sessions }: SessionParts): Promise
   const owner = askedOwner(principal, app, user)
   const place = before === undefined || beforeId === undefined ? before : { updatedAt: before, id: beforeId }
   const found = mayList(principal) ? await sessions.list(owner, limit, place) : []
-  return WholeResponse.json({ sessions: found.map(toJson) }, { headers: API_HEADERS })
+  return json({ sessions: found.map(toJson) })
 }
 
 async function rename(c: HttpContext, { access, sessions }: SessionParts): Promise<Response> {
@@ -112,7 +111,7 @@ async function rename(c: HttpContext, { access, sessions }: SessionParts): Promi
   checkSessionId(principal, session)
   await charge(c, access)
   await sessions.rename(askedOwner(principal, app, user), session, title)
-  return WholeResponse.json({ id: session, title }, { headers: API_HEADERS })
+  return json({ id: session, title })
 }
 
 async function remove(c: HttpContext, { access, sessions }: SessionParts): Promise<Response> {
@@ -121,7 +120,7 @@ async function remove(c: HttpContext, { access, sessions }: SessionParts): Promi
   checkSessionId(principal, session)
   await charge(c, access)
   await sessions.delete(askedOwner(principal, app, user), session)
-  return new WholeResponse(null, { status: 204, headers: API_HEADERS })
+  return done()
 }
 
 /** All who share a publishable key share its account: to them the list of that account would be other people's talks. */

@@ -5,9 +5,8 @@ import { SessionIdSchema } from '../protocol/ids.ts'
 import { AppQuery, admit, UserSchema } from './admit.ts'
 import { readInput, readJson, readParameters } from './input.ts'
 import { charge } from './rate-limit.ts'
-import { API_HEADERS, type HttpContext, type HttpEnv } from './responses.ts'
+import { type HttpContext, type HttpEnv, json } from './responses.ts'
 import { type RouteSpec, serve } from './route.ts'
-import { WholeResponse } from './whole-response.ts'
 
 const CREATED = 201
 const SCOPES = ['read', 'write', 'delete'] as const
@@ -61,5 +60,5 @@ async function mint(c: HttpContext, access: Access): Promise<Response> {
   await charge(c, access)
   const { ticket, expiresAt } = await access.mintTicket(principal, app, grant)
   const body = { ticket, app, ...grant, expiresAt: new Date(expiresAt).toISOString() }
-  return WholeResponse.json(body, { status: CREATED, headers: API_HEADERS })
+  return json(body, CREATED)
 }

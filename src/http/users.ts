@@ -5,10 +5,9 @@ import { ParleyError } from '../protocol/errors.ts'
 import { AppQuery, admit, UserSchema } from './admit.ts'
 import { readParameters } from './input.ts'
 import { charge } from './rate-limit.ts'
-import { API_HEADERS, type HttpContext, type HttpEnv } from './responses.ts'
+import { type HttpContext, type HttpEnv, json } from './responses.ts'
 import { type RouteSpec, serve } from './route.ts'
 import type { SessionParts } from './sessions.ts'
-import { WholeResponse } from './whole-response.ts'
 
 const UserParam = v.object({ user: UserSchema })
 const Query = v.object({ ...AppQuery.entries, user: UserSchema })
@@ -42,5 +41,5 @@ async function remove(c: HttpContext, { access, sessions }: SessionParts): Promi
   if (keyKind !== 'secret') throw new ParleyError('forbidden', { message: 'Deleting a user needs a secret key' })
   await charge(c, access)
   const done = await sessions.deleteUser({ ...ownerOf({ account }, app), user })
-  return WholeResponse.json(done, { headers: API_HEADERS })
+  return json(done)
 }

@@ -28,15 +28,6 @@ export class WholeResponse extends PlainBody implements Response {
     this.content = content
   }
 
-  /** As `Response.json`. */
-  static json(body: unknown, { status, headers }: Init): WholeResponse {
-    const init = {
-      headers: { 'content-type': 'application/json', ...headers },
-      ...(status === undefined ? {} : { status }),
-    }
-    return new WholeResponse(JSON.stringify(body), init)
-  }
-
   get ok(): boolean {
     return this.status >= FIRST_OK && this.status < FIRST_NOT_OK
   }

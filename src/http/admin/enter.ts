@@ -1,9 +1,8 @@
 import type { Access } from '../../ports/access.ts'
 import type { Actor, Admin, AdminDoor, SessionAdmin } from '../../ports/admin.ts'
 import { readParameters } from '../input.ts'
-import { API_HEADERS, accessRequestOf, type HttpContext } from '../responses.ts'
+import { accessRequestOf, type HttpContext } from '../responses.ts'
 import type { RouteSpec, Served } from '../route.ts'
-import { WholeResponse } from '../whole-response.ts'
 
 export type Administration = { readonly door: AdminDoor; readonly admin: Admin; readonly sessions: SessionAdmin }
 export type AdministrationParts = { readonly access: Access; readonly administration: Administration }
@@ -23,14 +22,4 @@ export function withActor(
     return act(c, actor, administration)
   }
   return { spec, handle }
-}
-
-const OK = 200
-
-export function json(body: object, status = OK): Response {
-  return WholeResponse.json(body, { status, headers: API_HEADERS })
-}
-
-export function done(): Response {
-  return new WholeResponse(null, { status: 204, headers: API_HEADERS })
 }

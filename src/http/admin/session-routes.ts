@@ -1,8 +1,8 @@
 import type { ExportDesk } from '../export-desk.ts'
 import { readParameters } from '../input.ts'
-import type { HttpContext } from '../responses.ts'
+import { done, type HttpContext, json } from '../responses.ts'
 import type { Served } from '../route.ts'
-import { type AdministrationParts, done, json, withActor } from './enter.ts'
+import { type AdministrationParts, withActor } from './enter.ts'
 import { messageJson, nextOf, sessionJson } from './json.ts'
 import { ADMIN_ROUTES as ROWS } from './table.ts'
 

@@ -4,8 +4,7 @@ import { MAX_NAME_LENGTH } from '../../protocol/limits.ts'
 import { StorableText } from '../../protocol/messages.ts'
 import { readInput, readJson } from '../input.ts'
 import { charge } from '../rate-limit.ts'
-import { API_HEADERS, accessRequestOf, type HttpContext } from '../responses.ts'
-import { WholeResponse } from '../whole-response.ts'
+import { accessRequestOf, type HttpContext, json } from '../responses.ts'
 import { admitTo, admitToApp, makeFor } from './admit.ts'
 import type { Aomi } from './parts.ts'
 import { appOf, namedApp, namedSessionId, sessionIdOf, showsKey } from './request.ts'
@@ -56,7 +55,7 @@ export function notServed(what: string): (c: HttpContext) => Response {
 
 export function answerNotServed(what: string): Response {
   const body = { error: `This server does not ${what}`, code: 'not_implemented' }
-  return WholeResponse.json(body, { status: NOT_IMPLEMENTED, headers: API_HEADERS })
+  return json(body, NOT_IMPLEMENTED)
 }
 
 async function sessionFor(
@@ -78,8 +77,4 @@ async function stored({ conversations }: Aomi, id: string): Promise<Conversation
   const conversation = await conversations.find(id)
   if (conversation !== undefined && !conversation.stored) return undefined
   return conversation
-}
-
-function json(body: object): Response {
-  return WholeResponse.json(body, { headers: API_HEADERS })
 }

@@ -6,8 +6,7 @@ import { ParleyError } from '../../protocol/errors.ts'
 import { MAX_NAME_LENGTH } from '../../protocol/limits.ts'
 import { StorableText } from '../../protocol/messages.ts'
 import { readInput, readJson } from '../input.ts'
-import { API_HEADERS, type HttpContext } from '../responses.ts'
-import { WholeResponse } from '../whole-response.ts'
+import { type HttpContext, json } from '../responses.ts'
 import { admitTo, admitToApp } from './admit.ts'
 import type { Aomi } from './parts.ts'
 import { appOf, sessionIdOf, showsKey } from './request.ts'
@@ -31,7 +30,7 @@ type Place = { readonly vault: string; readonly conversation: Conversation | und
 export async function listProviderKeys(c: HttpContext, aomi: Aomi): Promise<Response> {
   const { vault } = await placeOf(c, aomi, false)
   const keys = (await aomi.vault.show(vault)).flatMap((entry) => toShown(entry) ?? [])
-  return WholeResponse.json({ provider_keys: keys, byok_keys: keys }, { headers: API_HEADERS })
+  return json({ provider_keys: keys, byok_keys: keys })
 }
 
 /** `POST /api/control/provider-keys`: the session's runs use it from their next request to the model on. */
@@ -47,14 +46,14 @@ export async function putProviderKey(c: HttpContext, aomi: Aomi): Promise<Respon
   await aomi.vault.put(vault, [entry], principal.keyKind !== 'secret')
   if (conversation !== undefined) await setVault(conversation, vault)
   const shown = (await aomi.vault.show(vault)).find(({ name }) => name === entry.name)
-  return WholeResponse.json({ key: shown && toShown(shown) }, { headers: API_HEADERS })
+  return json({ key: shown && toShown(shown) })
 }
 
 /** `DELETE /api/control/provider-keys/{provider}`. */
 export async function deleteProviderKey(c: HttpContext, aomi: Aomi): Promise<Response> {
   const { vault } = await placeOf(c, aomi, false)
   const deleted = await aomi.vault.remove(vault, providerKeyName(c.req.param('provider') ?? ''))
-  return WholeResponse.json({ deleted }, { headers: API_HEADERS })
+  return json({ deleted })
 }
 
 /** The client that used the session last, else the session itself. A session that a key made asks for the key. */

@@ -4,8 +4,7 @@ import { ParleyError } from '../../protocol/errors.ts'
 import { DEFAULT_APP, isRandomSessionId } from '../../protocol/ids.ts'
 import { MAX_NAME_LENGTH } from '../../protocol/limits.ts'
 import { readInput, readJson, readParameters } from '../input.ts'
-import { API_HEADERS, accessRequestOf, type HttpContext } from '../responses.ts'
-import { WholeResponse } from '../whole-response.ts'
+import { accessRequestOf, type HttpContext, json } from '../responses.ts'
 import { admitToApp } from './admit.ts'
 import type { Aomi } from './parts.ts'
 import { showsKey } from './request.ts'
@@ -51,17 +50,14 @@ export async function putSecrets(c: HttpContext, aomi: Aomi): Promise<Response> 
   if (entries.length > 0)
     await aomi.vault.put(vaultOfClient(principal, client_id), entries, principal.keyKind !== 'secret')
   const handles = Object.fromEntries(entries.map(({ name }) => [name, `$SECRET:${name}`]))
-  return WholeResponse.json({ handles }, { headers: API_HEADERS })
+  return json({ handles })
 }
 
 /** `DELETE /api/secrets`: all of a client's. */
 export async function clearSecrets(c: HttpContext, aomi: Aomi): Promise<Response> {
   const { client_id } = readParameters(ClientQuery, c.req.query())
   const principal = await clientOf(c, aomi, client_id, false)
-  return WholeResponse.json(
-    { cleared: await aomi.vault.remove(vaultOfClient(principal, client_id)) },
-    { headers: API_HEADERS },
-  )
+  return json({ cleared: await aomi.vault.remove(vaultOfClient(principal, client_id)) })
 }
 
 /** `DELETE /api/secrets/{name}`. */
@@ -69,7 +65,7 @@ export async function deleteSecret(c: HttpContext, aomi: Aomi): Promise<Response
   const { client_id } = readParameters(ClientQuery, c.req.query())
   const principal = await clientOf(c, aomi, client_id, false)
   const deleted = await aomi.vault.remove(vaultOfClient(principal, client_id), c.req.param('name') ?? '')
-  return WholeResponse.json({ deleted }, { headers: API_HEADERS })
+  return json({ deleted })
 }
 
 /** Whose client it is. Without a secret key its id is what protects its secrets, and what is kept counts as a run. */

@@ -9,8 +9,7 @@ import { MAX_PAGE_MESSAGES } from '../../protocol/limits.ts'
 import { StorableText } from '../../protocol/messages.ts'
 import { readInput, readJson, readParameters } from '../input.ts'
 import { charge } from '../rate-limit.ts'
-import { API_HEADERS, type HttpContext } from '../responses.ts'
-import { WholeResponse } from '../whole-response.ts'
+import { type HttpContext, json } from '../responses.ts'
 import { admitTo, admitToApp, findFor, LATER, makeFor } from './admit.ts'
 import { bindWallet } from './bind-wallet.ts'
 import type { Aomi } from './parts.ts'
@@ -38,11 +37,11 @@ export async function listSessions(c: HttpContext, aomi: Aomi): Promise<Response
   const [app, wallet] = [appOf(c), publicKeyOf(c)]
   if ((await aomi.apps.get(app))?.aomi?.walletProof === true && wallet !== undefined) {
     const proven = await provenList(c, aomi, wallet, limit)
-    if (proven !== undefined) return WholeResponse.json(proven.map(toListed), { headers: API_HEADERS })
+    if (proven !== undefined) return json(proven.map(toListed))
   }
   const owner = await listOwner(c, aomi, app, wallet)
   const found = owner === undefined ? [] : await aomi.sessions.list(owner, limit, undefined, wallet)
-  return WholeResponse.json(found.map(toListed), { headers: API_HEADERS })
+  return json(found.map(toListed))
 }
 
 /** `POST /api/sessions`: makes it where who asks may; else it comes to be with its first chat, which shows the key. */
@@ -73,7 +72,7 @@ export async function oneSession(c: HttpContext, aomi: Aomi): Promise<Response> 
     updated_at: new Date(record.updatedAt).toISOString(),
   }
   const threads = [{ id: session_id, title, ...times }]
-  return WholeResponse.json({ session_id, title, is_archived, ...times, threads }, { headers: API_HEADERS })
+  return json({ session_id, title, is_archived, ...times, threads })
 }
 
 /** `PATCH /api/sessions/{id}`: a person's title. */
@@ -82,7 +81,7 @@ export async function renameSession(c: HttpContext, aomi: Aomi): Promise<Respons
   const { title } = readInput(TitleBody, await readJson(c))
   const conversation = await existing(c, aomi, 'write')
   await conversation.update({ title })
-  return WholeResponse.json(toListed(conversation.record), { headers: API_HEADERS })
+  return json(toListed(conversation.record))
 }
 
 /** `DELETE /api/sessions/{id}`: stops its run and removes it for good. */
@@ -90,7 +89,7 @@ export async function deleteSession(c: HttpContext, aomi: Aomi): Promise<Respons
   const { id, owner } = await existing(c, aomi, 'delete')
   await aomi.sessions.delete(owner, id)
   aomi.memos.forget(id)
-  return WholeResponse.json({ session_id: id, deleted: true }, { headers: API_HEADERS })
+  return json({ session_id: id, deleted: true })
 }
 
 /** `POST /api/sessions/{id}/archive` and `/unarchive`. */
@@ -98,7 +97,7 @@ export function archiveSession(archived: boolean): (c: HttpContext, aomi: Aomi) 
   return async (c, aomi) => {
     const conversation = await existing(c, aomi, 'write')
     await conversation.update({ archived })
-    return WholeResponse.json(toListed(conversation.record), { headers: API_HEADERS })
+    return json(toListed(conversation.record))
   }
 }
 
@@ -143,7 +142,7 @@ async function listOwner(
 }
 
 function answerMade({ id, title }: Pick<SessionRow, 'id' | 'title'>, created: boolean): Response {
-  return WholeResponse.json({ session_id: id, title: title ?? NO_TITLE, created }, { headers: API_HEADERS })
+  return json({ session_id: id, title: title ?? NO_TITLE, created })
 }
 
 function toListed({ id, title, archived }: Pick<SessionSummary, 'id' | 'title' | 'archived'>) {

@@ -1,8 +1,7 @@
 import * as v from 'valibot'
 import { StorableText } from '../../protocol/messages.ts'
 import { parseJson, readInput, readJson } from '../input.ts'
-import { API_HEADERS, type HttpContext } from '../responses.ts'
-import { WholeResponse } from '../whole-response.ts'
+import { type HttpContext, json } from '../responses.ts'
 import { admitTo, admitToApp } from './admit.ts'
 import { answerNotServed } from './control.ts'
 import type { Aomi } from './parts.ts'
@@ -41,12 +40,12 @@ export async function simulate(c: HttpContext, aomi: Aomi): Promise<Response> {
   try {
     const result = parseJson(answer.text)
     const body = v.is(Wrapped, result) ? { result: result.result } : { result }
-    return WholeResponse.json(body, { headers: API_HEADERS })
+    return json(body)
   } catch {
     return failed('The tool that simulates transactions did not answer in JSON.')
   }
 }
 
 function failed(error: string): Response {
-  return WholeResponse.json({ error, code: 'tool_failed' }, { status: FAILED, headers: API_HEADERS })
+  return json({ error, code: 'tool_failed' }, FAILED)
 }

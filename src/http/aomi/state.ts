@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Conversation } from '../../ports/conversations.ts'
-import { API_HEADERS, accessRequestOf, type HttpContext } from '../responses.ts'
+import { API_HEADERS, accessRequestOf, type HttpContext, json } from '../responses.ts'
 import { WholeResponse } from '../whole-response.ts'
 import { findFor, mayBegin } from './admit.ts'
 import type { SystemEvent } from './memos.ts'
@@ -79,7 +79,7 @@ export function answerEmpty(
   over: Readonly<Record<string, unknown>> = {},
 ): Response {
   const body = { ...emptyBody(id), system_events: [], user_state: echoOf(told, undefined), ...over }
-  return WholeResponse.json(body, { headers: API_HEADERS })
+  return json(body)
 }
 
 /** What waits for the client's wallet, and what this client was not told yet. */

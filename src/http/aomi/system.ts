@@ -6,8 +6,7 @@ import { MAX_PAGE_MESSAGES } from '../../protocol/limits.ts'
 import { StorableText } from '../../protocol/messages.ts'
 import { parseJson, readParameters } from '../input.ts'
 import { charge } from '../rate-limit.ts'
-import { API_HEADERS, accessRequestOf, type HttpContext } from '../responses.ts'
-import { WholeResponse } from '../whole-response.ts'
+import { accessRequestOf, type HttpContext, json } from '../responses.ts'
 import { admitTo, findFor, mayBegin } from './admit.ts'
 import { bindWallet } from './bind-wallet.ts'
 import type { SystemEvent } from './memos.ts'
@@ -100,7 +99,7 @@ export async function events(c: HttpContext, aomi: Aomi): Promise<Response> {
   if ((await findFor(c, aomi, id, 'read')) === undefined) throw new ParleyError('session_not_found')
   const all: readonly SystemEvent[] = aomi.memos.eventsOf(id)
   const last = count === undefined ? all : all.slice(Math.max(0, all.length - count))
-  return WholeResponse.json(last, { headers: API_HEADERS })
+  return json(last)
 }
 
 /** Tells the session's clients something that is no message. */
@@ -129,5 +128,5 @@ function answerEcho(message: string): Response {
   const timestamp = new Date().toISOString()
   const content = ECHO + message
   const res: AomiMessage = { sender: 'system', content, timestamp, is_streaming: false, tool_result: null }
-  return WholeResponse.json({ res }, { headers: API_HEADERS })
+  return json({ res })
 }

@@ -2,8 +2,7 @@ import * as v from 'valibot'
 import { ParleyError } from '../../protocol/errors.ts'
 import type { Wallet } from '../../protocol/messages.ts'
 import { readInput, readJson } from '../input.ts'
-import { API_HEADERS, type HttpContext } from '../responses.ts'
-import { WholeResponse } from '../whole-response.ts'
+import { type HttpContext, json } from '../responses.ts'
 import { admitToApp, makeFor } from './admit.ts'
 import type { Aomi } from './parts.ts'
 import { appOf, sessionIdOf } from './request.ts'
@@ -43,7 +42,7 @@ export async function challengeWallet(c: HttpContext, aomi: Aomi): Promise<Respo
     chainId: chain_id,
     ...siteOf(c),
   })
-  return WholeResponse.json({ message, nonce, expires_at: new Date(expiresAt).toISOString() }, { headers: API_HEADERS })
+  return json({ message, nonce, expires_at: new Date(expiresAt).toISOString() })
 }
 
 /** `POST /api/wallet/bind`: binds the wallet that signed it. */
@@ -56,7 +55,7 @@ export async function proveWallet(c: HttpContext, aomi: Aomi): Promise<Response>
   const conversation = await makeFor(aomi, session, sender, appOf(c))
   await conversation.update({ wallet: { ...wallet, proven: true } })
   const body = { success: true, session_id: session, wallet_address: wallet.address, chain_id: Number(wallet.chain) }
-  return WholeResponse.json(body, { headers: API_HEADERS })
+  return json(body)
 }
 
 /**
