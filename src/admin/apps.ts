@@ -40,7 +40,7 @@ export class AppAdmin {
       const row = { id, definition, updatedAt: Date.now() }
       if (actor.kind === 'admin') return this.#putOwn(actor, row, account)
       const { store } = this.#parts
-      await store.putApp({ ...row, ...(account === undefined ? {} : { account }) })
+      await store.putApp({ ...row, account })
       return { ...row, account: account ?? (await store.getApp(id))?.account ?? DEFAULT_ACCOUNT }
     })
   }

@@ -30,14 +30,12 @@ export function createSessionAdmin({ store, reads, exports, directory, audit }: 
     async sessions(actor, wish) {
       const { user, before, limit } = wish
       const reach = narrowed(actor, wish)
-      const page = { limit, ...(user === undefined ? {} : { user }), ...(before === undefined ? {} : { before }) }
-      return reach === undefined ? [] : reads.pageSessions({ ...reach, ...page })
+      return reach === undefined ? [] : reads.pageSessions({ ...reach, user, before, limit })
     },
     session: (actor, id, { before, limit }) =>
       audit.noted(actor, 'session.read', id, async () => {
         const session = await find(actor, id)
-        const query = { maxMessages: limit, maxBytes: PAGE_BYTES, ...(before === undefined ? {} : { before }) }
-        return { session, ...(await store.history(id, query)) }
+        return { session, ...(await store.history(id, { before, maxMessages: limit, maxBytes: PAGE_BYTES })) }
       }),
     deleteSession: (actor, id) =>
       audit.noted(actor, 'session.delete', id, async () => {

@@ -50,8 +50,7 @@ async function list(args: readonly string[], io: CliIo, open: OpenStore): Promis
 async function readAll(admin: CliStore['admin']): Promise<AccountRow[]> {
   const all: AccountRow[] = []
   for (;;) {
-    const after = all.at(-1)?.id
-    const page = await admin.accounts(AT_HOST, { limit: PAGE, ...(after === undefined ? {} : { after }) })
+    const page = await admin.accounts(AT_HOST, { limit: PAGE, after: all.at(-1)?.id })
     all.push(...page)
     if (page.length < PAGE) return all
   }

@@ -18,7 +18,7 @@ export function auditCommand(open: OpenStore): Command {
       const { before } = values
       if (before !== undefined && !/^\d{1,18}$/.test(before)) throw new UsageError('--before: the id of an act')
       await withStore(open, io, async ({ admin }) => {
-        const acts = await admin.acts(AT_HOST, { limit, ...(before === undefined ? {} : { before }) })
+        const acts = await admin.acts(AT_HOST, { limit, before })
         if (acts.length === 0) io.err('No act is noted')
         else for (const line of table([HEADING, ...acts.map(describe)])) io.out(line)
       })

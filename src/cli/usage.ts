@@ -32,10 +32,9 @@ export function usageCommand(open: OpenStore<CliUsage>): Command {
       if (!Number.isInteger(days) || days < 1 || days > MAX_DAYS) throw new UsageError(`--days: 1 to ${MAX_DAYS}`)
       const { app, account } = values
       const to = (Math.floor(Date.now() / MS_PER_DAY) + 1) * MS_PER_DAY
-      const whose = { ...(app === undefined ? {} : { app }), ...(account === undefined ? {} : { account }) }
       await withStore(open, io, async ({ reads, apps }) => {
         await noteMissing(apps, io, app)
-        const rows = await countUsage(reads, AT_HOST, { ...whose, from: to - days * MS_PER_DAY, to })
+        const rows = await countUsage(reads, AT_HOST, { app, account, from: to - days * MS_PER_DAY, to })
         if (rows.length === 0) io.err('Nothing was used')
         else for (const line of table([HEADING, ...rows.map(describe)])) io.out(line)
       })

@@ -9,8 +9,12 @@ export function time(ms: number): string {
   return new Date(ms).toISOString()
 }
 
-/** Where the next page begins, when this one is full. */
-export function nextOf<T>(rows: readonly T[], limit: number, place: (row: T) => string): { readonly next?: string } {
+/** Where the next page begins, when this one is full: behind the row of that id, or what `place` says of it. */
+export function nextOf<T extends { readonly id: string }>(
+  rows: readonly T[],
+  { limit }: { readonly limit: number },
+  place = ({ id }: T): string => id,
+): { readonly next?: string } {
   const last = rows.at(-1)
   return last === undefined || rows.length < limit ? {} : { next: place(last) }
 }

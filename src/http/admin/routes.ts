@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import type * as v from 'valibot'
+import type { KeyWish } from '../../ports/admin.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import type { ExportDesk } from '../export-desk.ts'
 import { readInput, readJson, readParameters } from '../input.ts'
@@ -29,9 +30,9 @@ export function adminRoutes(parts: AdministrationParts, desk: ExportDesk): Hono<
 function accountRoutes(parts: AdministrationParts): Served[] {
   return [
     withActor(parts, ROWS.listAccounts, async (c, actor, { admin }) => {
-      const { limit, after } = readParameters(ROWS.listAccounts.query, c.req.query())
-      const rows = await admin.accounts(actor, { limit, ...(after === undefined ? {} : { after }) })
-      return json({ accounts: rows.map(accountJson), ...nextOf(rows, limit, ({ id }) => id) })
+      const page = readParameters(ROWS.listAccounts.query, c.req.query())
+      const rows = await admin.accounts(actor, page)
+      return json({ accounts: rows.map(accountJson), ...nextOf(rows, page) })
     }),
     withActor(parts, ROWS.showAccount, async (c, actor, { admin }) => {
       const { account } = readParameters(ROWS.showAccount.params, c.req.param())
@@ -44,9 +45,9 @@ function accountRoutes(parts: AdministrationParts): Served[] {
       return json(accountJson(await admin.account(actor, account)))
     }),
     withActor(parts, ROWS.listActs, async (c, actor, { admin }) => {
-      const { limit, before } = readParameters(ROWS.listActs.query, c.req.query())
-      const rows = await admin.acts(actor, { limit, ...(before === undefined ? {} : { before }) })
-      return json({ acts: rows.map(actJson), ...nextOf(rows, limit, ({ id }) => id) })
+      const page = readParameters(ROWS.listActs.query, c.req.query())
+      const rows = await admin.acts(actor, page)
+      return json({ acts: rows.map(actJson), ...nextOf(rows, page) })
     }),
   ]
 }
@@ -54,9 +55,9 @@ function accountRoutes(parts: AdministrationParts): Served[] {
 function appRoutes(parts: AdministrationParts): Served[] {
   return [
     withActor(parts, ROWS.listApps, async (c, actor, { admin }) => {
-      const { limit, after } = readParameters(ROWS.listApps.query, c.req.query())
-      const rows = await admin.apps(actor, { limit, ...(after === undefined ? {} : { after }) })
-      return json({ apps: rows.map(appJson), ...nextOf(rows, limit, ({ id }) => id) })
+      const page = readParameters(ROWS.listApps.query, c.req.query())
+      const rows = await admin.apps(actor, page)
+      return json({ apps: rows.map(appJson), ...nextOf(rows, page) })
     }),
     withActor(parts, ROWS.showApp, async (c, actor, { admin }) => {
       const app = await admin.app(actor, readParameters(ROWS.showApp.params, c.req.param()).app)
@@ -80,9 +81,9 @@ function appRoutes(parts: AdministrationParts): Served[] {
 function keyRoutes(parts: AdministrationParts): Served[] {
   return [
     withActor(parts, ROWS.listKeys, async (c, actor, { admin }) => {
-      const { limit, after } = readParameters(ROWS.listKeys.query, c.req.query())
-      const rows = await admin.keys(actor, { limit, ...(after === undefined ? {} : { after }) })
-      return json({ keys: rows.map(keyJson), ...nextOf(rows, limit, ({ id }) => id) })
+      const page = readParameters(ROWS.listKeys.query, c.req.query())
+      const rows = await admin.keys(actor, page)
+      return json({ keys: rows.map(keyJson), ...nextOf(rows, page) })
     }),
     withActor(parts, ROWS.createKey, async (c, actor, { admin }) => {
       const wish = readInput(ROWS.createKey.body, await readJson(c, MAX_KEY))
@@ -108,13 +109,8 @@ function readKeyId(c: HttpContext): string {
   return readParameters(ROWS.revokeKey.params, c.req.param()).key
 }
 
-function toWish({ label, account, expiresInSeconds, ...wish }: v.InferOutput<typeof KeyBody>) {
-  return {
-    ...wish,
-    ...(label === undefined ? {} : { label }),
-    ...(account === undefined ? {} : { account }),
-    ...lifetimeOf(expiresInSeconds),
-  }
+function toWish({ expiresInSeconds, ...wish }: v.InferOutput<typeof KeyBody>): KeyWish {
+  return { ...wish, ...lifetimeOf(expiresInSeconds) }
 }
 
 function lifetimeOf(seconds: number | undefined): { readonly lifetime?: number } {

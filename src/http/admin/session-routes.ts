@@ -15,21 +15,13 @@ const DAY_LENGTH = 10
 export function conversationRoutes(parts: AdministrationParts, desk: ExportDesk): Served[] {
   return [
     withActor(parts, ROWS.listAllSessions, async (c, actor, { sessions }) => {
-      const { app, account, user, before, limit } = readParameters(ROWS.listAllSessions.query, c.req.query())
-      const wish = {
-        limit,
-        ...(app === undefined ? {} : { app }),
-        ...(account === undefined ? {} : { account }),
-        ...(user === undefined ? {} : { user }),
-        ...(before === undefined ? {} : { before }),
-      }
+      const wish = readParameters(ROWS.listAllSessions.query, c.req.query())
       const rows = await sessions.sessions(actor, wish)
-      const next = nextOf(rows, limit, ({ updatedAt, id }) => `${updatedAt}-${id}`)
+      const next = nextOf(rows, wish, ({ updatedAt, id }) => `${updatedAt}-${id}`)
       return json({ sessions: rows.map(sessionJson), ...next })
     }),
     withActor(parts, ROWS.readSession, async (c, actor, { sessions }) => {
-      const { limit, before } = readParameters(ROWS.readSession.query, c.req.query())
-      const page = { limit, ...(before === undefined ? {} : { before }) }
+      const page = readParameters(ROWS.readSession.query, c.req.query())
       const { session, messages, hasMore } = await sessions.session(actor, readSessionId(c), page)
       return json({ session: sessionJson(session), messages: messages.map(messageJson), hasMore })
     }),
@@ -44,11 +36,10 @@ export function conversationRoutes(parts: AdministrationParts, desk: ExportDesk)
       )
     }),
     withActor(parts, ROWS.usage, async (c, actor, { sessions }) => {
-      const { app, account, ...asked } = readParameters(ROWS.usage.query, c.req.query())
+      const asked = readParameters(ROWS.usage.query, c.req.query())
       const to = asked.to ?? Date.parse(toDay(Date.now())) + MS_PER_DAY
       const from = asked.from ?? to - DEFAULT_DAYS * MS_PER_DAY
-      const whose = { ...(app === undefined ? {} : { app }), ...(account === undefined ? {} : { account }) }
-      const days = await sessions.usage(actor, { ...whose, from, to })
+      const days = await sessions.usage(actor, { ...asked, from, to })
       return json({ from: toDay(from), to: toDay(to), days })
     }),
   ]
