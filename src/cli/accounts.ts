@@ -3,17 +3,19 @@ import { readConfig } from '../config.ts'
 import type { AccountRow } from '../ports/admin-store.ts'
 import { AT_HOST } from './admin-of.ts'
 import {
+  actionOf,
   type CliIo,
   type CliStore,
   type Command,
   type OpenStore,
+  printTable,
   readArgs,
   shortTime,
-  table,
   UsageError,
   withStore,
 } from './command.ts'
 
+const HEADING = ['ACCOUNT', 'PLAN', 'APPS', 'KEYS', 'CREATED']
 /** Accounts that are read at a time. */
 const PAGE = 200
 
@@ -23,9 +25,7 @@ export function accountsCommand(open: OpenStore): Command {
     usage: ['accounts list', `accounts set ACCOUNT --plan NAME|${NO_PLAN}|${STANDARD_PLAN}`],
     about: 'Accounts: how much the keys of one may do together',
     async run([action = '', ...rest], io) {
-      const act = Object.entries(actions).find(([name]) => name === action)?.[1]
-      if (act === undefined) throw new UsageError(`which of ${Object.keys(actions).join(', ')}?`)
-      await act(rest, io, open)
+      await actionOf(actions, action)(rest, io, open)
     },
   }
 }
@@ -42,8 +42,7 @@ async function list(args: readonly string[], io: CliIo, open: OpenStore): Promis
       String(row.keys),
       shortTime(row.createdAt),
     ])
-    if (rows.length === 0) io.err('There is no account: the first key or App of one makes it')
-    else for (const line of table([['ACCOUNT', 'PLAN', 'APPS', 'KEYS', 'CREATED'], ...lines])) io.out(line)
+    printTable(io, HEADING, lines, 'There is no account: the first key or App of one makes it')
   })
 }
 

@@ -7,9 +7,9 @@ import {
   type CliStore,
   type Command,
   type OpenStore,
+  printTable,
   readArgs,
   shortTime,
-  table,
   UsageError,
   withStore,
 } from './command.ts'
@@ -25,6 +25,7 @@ const ACTIONS: Readonly<Record<string, { readonly words: number; readonly run: A
   delete: { words: 1, run: remove },
 }
 
+const HEADING = ['ID', 'NAME', 'MODEL', 'ACCOUNT', 'CHANGED']
 const PUT_OPTIONS = { account: { type: 'string' } } as const
 
 export function appsCommand(open: OpenStore): Command {
@@ -66,8 +67,7 @@ async function list(store: CliStore, io: CliIo): Promise<void> {
   const lines = rows.map(({ id, definition, updatedAt, account }) => {
     return [id, ...describe(definition), account ?? DEFAULT_ACCOUNT, shortTime(updatedAt)]
   })
-  if (rows.length === 0) io.err('No App is stored; the built-in default App answers')
-  else for (const line of table([['ID', 'NAME', 'MODEL', 'ACCOUNT', 'CHANGED'], ...lines])) io.out(line)
+  printTable(io, HEADING, lines, 'No App is stored; the built-in default App answers')
 }
 
 /** Name and model. One of another release that cannot be read must not hide the others. */

@@ -1,6 +1,6 @@
 import type { ActRow } from '../ports/audit.ts'
 import { AT_HOST } from './admin-of.ts'
-import { type Command, type OpenStore, readArgs, table, UsageError, withStore } from './command.ts'
+import { type Command, type OpenStore, printTable, readArgs, UsageError, withStore } from './command.ts'
 
 const OPTIONS = { limit: { type: 'string', default: '50' }, before: { type: 'string' } } as const
 /** Acts in one list. */
@@ -19,8 +19,7 @@ export function auditCommand(open: OpenStore): Command {
       if (before !== undefined && !/^\d{1,18}$/.test(before)) throw new UsageError('--before: the id of an act')
       await withStore(open, io, async ({ admin }) => {
         const acts = await admin.acts(AT_HOST, { limit, before })
-        if (acts.length === 0) io.err('No act is noted')
-        else for (const line of table([HEADING, ...acts.map(describe)])) io.out(line)
+        printTable(io, HEADING, acts.map(describe), 'No act is noted')
       })
     },
   }

@@ -73,6 +73,13 @@ function parse<const O extends Options>(args: readonly string[], options: O) {
   }
 }
 
+/** The action of a command that its first word names; throws UsageError. */
+export function actionOf<A>(actions: Readonly<Record<string, A>>, name: string): A {
+  const action = Object.hasOwn(actions, name) ? actions[name] : undefined
+  if (action === undefined) throw new UsageError(`which of ${Object.keys(actions).join(', ')}?`)
+  return action
+}
+
 /** Runs `use` with the store and closes it, whatever happens, a signal included. */
 export async function withStore<Store extends Closing>(
   open: OpenStore<Store>,
@@ -94,8 +101,19 @@ export function plain(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, ' ')
 }
 
-/** Columns of equal width; the first row is the heading. */
-export function table(cells: readonly (readonly string[])[]): string[] {
+/** A list as people read it; where it is empty `none`, which is no result. */
+export function printTable(
+  io: CliIo,
+  heading: readonly string[],
+  rows: readonly (readonly string[])[],
+  none: string,
+): void {
+  if (rows.length === 0) io.err(none)
+  else for (const line of table([heading, ...rows])) io.out(line)
+}
+
+/** Columns of equal width. */
+function table(cells: readonly (readonly string[])[]): string[] {
   const rows = cells.map((row) => row.map(plain))
   const widths = rows.reduce<number[]>(
     (known, row) => row.map((cell, column) => Math.max(cell.length, known[column] ?? 0)),

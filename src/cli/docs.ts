@@ -4,13 +4,14 @@ import { DOCUMENT_LANGUAGES, type DocumentLanguage } from '../ports/documents.ts
 import { ParleyError } from '../protocol/errors.ts'
 import { AT_HOST } from './admin-of.ts'
 import {
+  actionOf,
   type CliDocuments,
   type CliIo,
   type Command,
   type OpenStore,
+  printTable,
   readArgs,
   shortTime,
-  table,
   UsageError,
   withStore,
 } from './command.ts'
@@ -23,18 +24,17 @@ const ID_BYTES = 6
 /** Of those who write most: its stemmer leaves most other languages' words whole. */
 const DEFAULT_LANGUAGE = 'english'
 
+const HEADING = ['ID', 'NAME', 'LANGUAGE', 'PARTS', 'CHARACTERS', 'ADDED']
+
 type Open = OpenStore<CliDocuments>
 
 export function docsCommand(open: Open): Command {
+  const actions = { add, list, delete: remove }
   return {
     usage: ['docs add APP FILE... [--language english]', 'docs list APP', 'docs delete APP ID|NAME'],
     about: 'Documents of an App (Markdown, text, HTML, PDF), which its search_documents tool finds',
-    async run(args, io) {
-      const [name = '', ...rest] = args
-      if (name === 'add') await add(open, io, rest)
-      else if (name === 'list') await list(open, io, rest)
-      else if (name === 'delete') await remove(open, io, rest)
-      else throw new UsageError('which of add, list, delete?')
+    async run([name = '', ...rest], io) {
+      await actionOf(actions, name)(open, io, rest)
     },
   }
 }
@@ -76,8 +76,7 @@ async function list(open: Open, io: CliIo, args: readonly string[]): Promise<voi
     const lines = rows.map(({ id, name, language, parts, characters, addedAt }) => {
       return [id, name, language, String(parts), String(characters), shortTime(addedAt)]
     })
-    if (rows.length === 0) io.err(`App ${app} has no documents`)
-    else for (const line of table([['ID', 'NAME', 'LANGUAGE', 'PARTS', 'CHARACTERS', 'ADDED'], ...lines])) io.out(line)
+    printTable(io, HEADING, lines, `App ${app} has no documents`)
   })
 }
 

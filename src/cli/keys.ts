@@ -2,14 +2,13 @@ import { type KeyRow, keyState } from '../ports/keys.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { AT_HOST } from './admin-of.ts'
 import {
+  actionOf,
   type CliIo,
-  type CliStore,
   type Command,
   type OpenStore,
+  printTable,
   readArgs,
   shortTime,
-  table,
-  UsageError,
   withStore,
 } from './command.ts'
 import { readTime, readWish } from './key-options.ts'
@@ -30,9 +29,7 @@ export function keysCommand(open: OpenStore): Command {
     ],
     about: 'Keys: what lets servers and sites use Apps',
     async run([action = '', ...rest], io) {
-      const act = Object.entries(actions).find(([name]) => name === action)?.[1]
-      if (act === undefined) throw new UsageError(`which of ${Object.keys(actions).join(', ')}?`)
-      await act(rest, io, open)
+      await actionOf(actions, action)(rest, io, open)
     },
   }
 }
@@ -58,12 +55,15 @@ function tellHowToStore(thrown: unknown): never {
 
 async function list(args: readonly string[], io: CliIo, open: OpenStore): Promise<void> {
   readArgs(args, {}, 0)
-  const read = async ({ keys }: CliStore) => {
+  await withStore(open, io, async ({ keys }) => {
     const rows = await keys.listKeys()
-    if (rows.length === 0) io.err('There is no key')
-    else for (const line of table([HEADING, ...rows.map((row) => describe(row, Date.now()))])) io.out(line)
-  }
-  await withStore(open, io, read)
+    printTable(
+      io,
+      HEADING,
+      rows.map((row) => describe(row, Date.now())),
+      'There is no key',
+    )
+  })
 }
 
 const HEADING = ['ID', 'KIND', 'STATE', 'APPS', 'SCOPES', 'ACCOUNT', 'CREATED', 'EXPIRES', 'LAST USED', 'LABEL']

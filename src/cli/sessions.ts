@@ -5,14 +5,15 @@ import { ParleyError } from '../protocol/errors.ts'
 import { SessionIdSchema } from '../protocol/ids.ts'
 import { AT_HOST } from './admin-of.ts'
 import {
+  actionOf,
   type CliConversations,
   type CliIo,
   type Command,
   type OpenStore,
   plain,
+  printTable,
   readArgs,
   shortTime,
-  table,
   UsageError,
   withStore,
 } from './command.ts'
@@ -29,6 +30,8 @@ const SHOWN_TITLE = 60
 
 const WHICH = { app: { type: 'string' }, account: { type: 'string' }, user: { type: 'string' } } as const
 
+const HEADING = ['ID', 'ACCOUNT', 'USER', 'STATUS', 'CHANGED', 'TITLE']
+
 type Open = OpenStore<CliConversations>
 
 export function sessionsCommand(open: Open): Command {
@@ -43,9 +46,7 @@ export function sessionsCommand(open: Open): Command {
     ],
     about: 'Sessions: list them, read one, export them as JSON Lines, delete them',
     async run([name = '', ...rest], io) {
-      const act = Object.entries(actions).find(([action]) => action === name)?.[1]
-      if (act === undefined) throw new UsageError(`which of ${Object.keys(actions).join(', ')}?`)
-      await act(open, io, rest)
+      await actionOf(actions, name)(open, io, rest)
     },
   }
 }
@@ -64,8 +65,7 @@ async function list(open: Open, io: CliIo, args: readonly string[]): Promise<voi
       return [id, account, user, status, shortTime(updatedAt), title.slice(0, SHOWN_TITLE)]
     })
     const such = filter.account === undefined && filter.user === undefined ? '' : 'such '
-    if (rows.length === 0) io.err(`App ${plain(app)} has no ${such}sessions`)
-    else for (const line of table([['ID', 'ACCOUNT', 'USER', 'STATUS', 'CHANGED', 'TITLE'], ...lines])) io.out(line)
+    printTable(io, HEADING, lines, `App ${plain(app)} has no ${such}sessions`)
     if (rows.length === most)
       io.err(`These changed last; there may be more: --limit N shows up to ${MAX_LIMIT}, sessions export all`)
   })

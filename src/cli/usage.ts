@@ -2,7 +2,7 @@ import { countUsage } from '../admin/usage.ts'
 import type { AdminStore, UsageRow } from '../ports/admin-store.ts'
 import type { AppStore } from '../ports/store.ts'
 import { AT_HOST } from './admin-of.ts'
-import { type Command, type OpenStore, readArgs, table, UsageError, withStore } from './command.ts'
+import { type Command, type OpenStore, printTable, readArgs, UsageError, withStore } from './command.ts'
 import { noteMissing } from './stored-apps.ts'
 
 const MS_PER_DAY = 86_400_000
@@ -35,8 +35,7 @@ export function usageCommand(open: OpenStore<CliUsage>): Command {
       await withStore(open, io, async ({ reads, apps }) => {
         await noteMissing(apps, io, app)
         const rows = await countUsage(reads, AT_HOST, { app, account, from: to - days * MS_PER_DAY, to })
-        if (rows.length === 0) io.err('Nothing was used')
-        else for (const line of table([HEADING, ...rows.map(describe)])) io.out(line)
+        printTable(io, HEADING, rows.map(describe), 'Nothing was used')
       })
     },
   }
