@@ -6,17 +6,27 @@ import type { Owner } from '../../ports/store.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import { DEFAULT_APP, isRandomSessionId } from '../../protocol/ids.ts'
 import type { Wallet } from '../../protocol/messages.ts'
+import { admit } from '../admit.ts'
 import { accessRequestOf, type HttpContext } from '../responses.ts'
 import type { Aomi } from './parts.ts'
-import { showsKey } from './request.ts'
+import { namedApp, showsKey } from './request.ts'
 
 /** Whoever comes with a credential, or without one to the default App. */
 export async function admitToApp(c: HttpContext, { access }: Aomi, app: string, scope: Scope): Promise<Sender> {
-  const request = accessRequestOf(c)
-  const principal = await access.identify(request, app)
-  c.set('principal', principal)
-  access.require(principal, scope)
-  return { principal, from: access.addressOf(request) }
+  const principal = await admit(c, access, app, scope)
+  return { principal, from: access.addressOf(accessRequestOf(c)) }
+}
+
+/** Who sends this for the App that it names, else that of the session `known`: in that session, where it is of this App. */
+export async function admitNamed(
+  c: HttpContext,
+  aomi: Aomi,
+  known: Conversation | undefined,
+  scope: Scope,
+): Promise<{ readonly app: string; readonly sender: Sender }> {
+  const app = namedApp(c) ?? known?.owner.app ?? DEFAULT_APP
+  const isIn = known !== undefined && known.owner.app === app
+  return { app, sender: isIn ? await admitTo(c, aomi, known, scope) : await admitToApp(c, aomi, app, scope) }
 }
 
 /**
@@ -90,10 +100,18 @@ async function principalIn(c: HttpContext, aomi: Aomi, conversation: Conversatio
 
 /** The session that the request names, when it exists and may be used so; undefined: there is none. */
 export async function findFor(c: HttpContext, aomi: Aomi, id: string, scope: Scope): Promise<Conversation | undefined> {
-  const conversation = await aomi.conversations.find(id)
-  if (conversation === undefined || !conversation.stored) return undefined
-  await principalIn(c, aomi, conversation, scope)
+  const conversation = await storedSession(aomi, id)
+  if (conversation !== undefined) await principalIn(c, aomi, conversation, scope)
   return conversation
+}
+
+/** The session of this id, where anything of it was ever saved. */
+export async function storedSession(
+  { conversations }: Aomi,
+  id: string | undefined,
+): Promise<Conversation | undefined> {
+  const found = id === undefined ? undefined : await conversations.find(id)
+  return found?.stored === true ? found : undefined
 }
 
 /**

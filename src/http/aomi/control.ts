@@ -1,13 +1,14 @@
 import * as v from 'valibot'
 import type { Conversation } from '../../ports/conversations.ts'
+import { DEFAULT_APP } from '../../protocol/ids.ts'
 import { MAX_NAME_LENGTH } from '../../protocol/limits.ts'
 import { StorableText } from '../../protocol/messages.ts'
 import { readInput, readJson } from '../input.ts'
 import { charge } from '../rate-limit.ts'
 import { accessRequestOf, type HttpContext, json } from '../responses.ts'
-import { admitTo, admitToApp, makeFor } from './admit.ts'
+import { admitNamed, admitTo, admitToApp, makeFor, storedSession } from './admit.ts'
 import type { Aomi } from './parts.ts'
-import { appOf, namedApp, namedSessionId, sessionIdOf, showsKey } from './request.ts'
+import { namedApp, namedSessionId, sessionIdOf, showsKey } from './request.ts'
 
 const NOT_IMPLEMENTED = 501
 const ModelName = v.pipe(StorableText, v.minLength(1), v.maxLength(MAX_NAME_LENGTH))
@@ -28,11 +29,8 @@ export async function describedApps(c: HttpContext, aomi: Aomi): Promise<Respons
 
 /** `GET /api/control/models`: what `model` may choose, the App's default first. */
 export async function models(c: HttpContext, aomi: Aomi): Promise<Response> {
-  const id = namedSessionId(c, true)
-  const conversation = id === undefined ? undefined : await stored(aomi, id)
-  const app = namedApp(c) ?? conversation?.owner.app ?? appOf(c)
-  if (conversation !== undefined && app === conversation.owner.app) await admitTo(c, aomi, conversation, 'read')
-  else await admitToApp(c, aomi, app, 'read')
+  const known = await storedSession(aomi, namedSessionId(c, true))
+  const { app } = await admitNamed(c, aomi, known, 'read')
   return json((await aomi.apps.get(app))?.model.allowed ?? [])
 }
 
@@ -63,18 +61,12 @@ async function sessionFor(
   aomi: Aomi,
   id: string,
 ): Promise<{ readonly conversation: Conversation; readonly created: boolean }> {
-  const known = await stored(aomi, id)
-  const app = namedApp(c) ?? known?.owner.app ?? appOf(c)
+  const known = await storedSession(aomi, id)
+  const app = namedApp(c) ?? known?.owner.app ?? DEFAULT_APP
   if (known !== undefined && !showsKey(c) && app === known.owner.app) {
     await admitTo(c, aomi, known, 'write')
     return { conversation: known, created: false }
   }
   const sender = await admitToApp(c, aomi, app, 'write')
   return { conversation: await makeFor(aomi, id, sender, app), created: known === undefined }
-}
-
-async function stored({ conversations }: Aomi, id: string): Promise<Conversation | undefined> {
-  const conversation = await conversations.find(id)
-  if (conversation !== undefined && !conversation.stored) return undefined
-  return conversation
 }

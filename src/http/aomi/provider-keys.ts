@@ -7,7 +7,7 @@ import { MAX_NAME_LENGTH } from '../../protocol/limits.ts'
 import { StorableText } from '../../protocol/messages.ts'
 import { readInput, readJson } from '../input.ts'
 import { type HttpContext, json } from '../responses.ts'
-import { admitTo, admitToApp } from './admit.ts'
+import { admitTo, admitToApp, storedSession } from './admit.ts'
 import type { Aomi } from './parts.ts'
 import { appOf, sessionIdOf, showsKey } from './request.ts'
 import { SecretValue } from './secrets.ts'
@@ -59,8 +59,7 @@ export async function deleteProviderKey(c: HttpContext, aomi: Aomi): Promise<Res
 /** The client that used the session last, else the session itself. A session that a key made asks for the key. */
 async function placeOf(c: HttpContext, aomi: Aomi, keeps: boolean): Promise<Place> {
   const id = sessionIdOf(c)
-  const found = await aomi.conversations.find(id)
-  const conversation = found?.stored === true ? found : undefined
+  const conversation = await storedSession(aomi, id)
   if (conversation !== undefined && conversation.owner.account !== undefined && !showsKey(c))
     throw new ParleyError('unauthorized')
   const { principal, from } =

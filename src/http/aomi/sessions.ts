@@ -10,7 +10,7 @@ import { StorableText } from '../../protocol/messages.ts'
 import { readInput, readJson, readParameters } from '../input.ts'
 import { charge } from '../rate-limit.ts'
 import { type HttpContext, json } from '../responses.ts'
-import { admitTo, admitToApp, findFor, LATER, makeFor } from './admit.ts'
+import { admitTo, admitToApp, findFor, LATER, makeFor, storedSession } from './admit.ts'
 import { bindWallet } from './bind-wallet.ts'
 import type { Aomi } from './parts.ts'
 import { appOf, namedSessionId, publicKeyOf, sessionIdOf, showsKey } from './request.ts'
@@ -102,8 +102,8 @@ export function archiveSession(archived: boolean): (c: HttpContext, aomi: Aomi) 
 }
 
 async function existing(c: HttpContext, aomi: Aomi, scope: Scope): Promise<Conversation> {
-  const conversation = await aomi.conversations.find(sessionIdOf(c))
-  if (conversation === undefined || !conversation.stored) throw new ParleyError('session_not_found')
+  const conversation = await storedSession(aomi, sessionIdOf(c))
+  if (conversation === undefined) throw new ParleyError('session_not_found')
   await admitTo(c, aomi, conversation, scope)
   if (scope !== 'read') await charge(c, aomi.access)
   return conversation

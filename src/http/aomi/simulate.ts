@@ -2,10 +2,10 @@ import * as v from 'valibot'
 import { StorableText } from '../../protocol/messages.ts'
 import { parseJson, readInput, readJson } from '../input.ts'
 import { type HttpContext, json } from '../responses.ts'
-import { admitTo, admitToApp } from './admit.ts'
+import { admitNamed, storedSession } from './admit.ts'
 import { answerNotServed } from './control.ts'
 import type { Aomi } from './parts.ts'
-import { appOf, namedApp, namedSessionId } from './request.ts'
+import { namedSessionId } from './request.ts'
 
 /** Bytes of a body: as many transactions as are taken, with data. */
 const MAX_BODY = 256 * 1024
@@ -23,14 +23,8 @@ const Wrapped = v.looseObject({ result: v.unknown() })
 /** `POST /api/simulate`: a call of the tool that the App names for it. Of all paths this one's errors are read by the clients. */
 export async function simulate(c: HttpContext, aomi: Aomi): Promise<Response> {
   const { transactions, from, chain_id } = readInput(Body, await readJson(c, MAX_BODY))
-  const id = namedSessionId(c)
-  const found = id === undefined ? undefined : await aomi.conversations.find(id)
-  const known = found?.stored === true ? found : undefined
-  const app = namedApp(c) ?? known?.owner.app ?? appOf(c)
-  const sender =
-    known !== undefined && known.owner.app === app
-      ? await admitTo(c, aomi, known, 'write')
-      : await admitToApp(c, aomi, app, 'write')
+  const known = await storedSession(aomi, namedSessionId(c))
+  const { app, sender } = await admitNamed(c, aomi, known, 'write')
   const tool = (await aomi.apps.get(app))?.aomi?.simulate
   if (tool === undefined) return answerNotServed('simulate transactions for this App: it names no tool for that')
   const args = { transactions, ...(from ? { from } : {}), ...(chain_id ? { chain_id } : {}) }
