@@ -5,8 +5,8 @@ import { type AppRecord, toApp } from './apps.ts'
 import { notify, recordChange } from './changes.ts'
 import { PATIENCE, type Pool } from './connection.ts'
 import { type KeyRecord, selectKeys, toKey } from './keys.ts'
-import { type Time, toMillis } from './rows.ts'
-import { pageSessions } from './session-pages.ts'
+import { listed, type Time, toMillis, toSession } from './rows.ts'
+import { selectPage } from './session-queries.ts'
 import { countUsage } from './usage.ts'
 
 type AccountRecord = {
@@ -47,7 +47,7 @@ export function createAdminStore(pool: Pool): AdminStore {
       })
       return row?.keys ?? 0
     },
-    pageSessions: (query) => pageSessions(pool, query),
+    pageSessions: async (query) => (await pool.query((sql) => selectPage(sql, query))).map(toSession),
     usage: (query) => countUsage(pool, query),
   }
 }
@@ -64,11 +64,6 @@ async function accounts(pool: Pool, { after = '', limit }: PageQuery, one?: stri
   return records.map(({ id, plan, created_at, apps, keys }) => {
     return { id, createdAt: toMillis(created_at), apps, keys, ...(plan === null ? {} : { plan }) }
   })
-}
-
-/** Of names, as a list that `in` takes. */
-function listed(sql: ISql, names: readonly string[]): Fragment {
-  return sql`(select value from json_array_elements_text(${JSON.stringify(names)}::text::json))`
 }
 
 function within(sql: ISql, { account, apps }: Reach): Fragment {

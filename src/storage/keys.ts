@@ -4,7 +4,7 @@ import { ParleyError } from '../protocol/errors.ts'
 import { Batcher } from './batcher.ts'
 import { notify, recordChange } from './changes.ts'
 import type { Pool } from './connection.ts'
-import { type Time, toMillis } from './rows.ts'
+import { listed, type Time, toMillis } from './rows.ts'
 
 export type KeyRecord = {
   readonly id: string
@@ -39,7 +39,7 @@ export function createKeyStore(pool: Pool): KeyStore {
     const records = await pool.query((sql) => {
       return sql<KeyRecord[]>`
         ${selectKeys(sql)}
-        where k.id in (select value from json_array_elements_text(${JSON.stringify(ids)}::text::json))`
+        where k.id in ${listed(sql, ids)}`
     })
     return new Map(records.map((record) => [record.id, toKey(record)]))
   }, LOOK_UPS)

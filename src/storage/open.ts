@@ -30,26 +30,15 @@ export async function openStorage(options: StorageOptions, telemetry: Telemetry)
   const place = await choosePlace(options, telemetry)
   try {
     await migrate(place.connection)
-    const { poolSize, visitor = false } = options
-    const size = poolSize ? { poolSize } : {}
-    const store = await openPostgres({
-      connection: place.connection,
-      telemetry,
-      visitor,
-      shared: place.shared,
-      ...size,
-    })
-    const close = async () => {
-      await store.close()
-      await place.stop()
-    }
-    let closing: Promise<void> | undefined
+    const { connection } = place
+    const { poolSize, visitor } = options
+    const store = await openPostgres({ connection, telemetry, poolSize, visitor, shared: place.shared })
     return {
       store,
       description: place.description + shared(store.others),
-      close: () => {
-        closing ??= close()
-        return closing
+      async close() {
+        await store.close()
+        await place.stop()
       },
     }
   } catch (error) {

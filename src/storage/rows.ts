@@ -1,3 +1,4 @@
+import type { Fragment, ISql } from 'postgres'
 import type {
   BoundWallet,
   MessageRow,
@@ -71,6 +72,11 @@ export type MessageRecord = {
 }
 
 export type OpenRunRecord = { readonly run: RunRecord; readonly message: MessageRecord | null; readonly alive: boolean }
+
+/** Names as what `in` takes: the driver's own arrays would cost a query per connection. */
+export function listed(sql: ISql, names: readonly string[]): Fragment {
+  return sql`(select value from json_array_elements_text(${JSON.stringify(names)}::text::json))`
+}
 
 export function toMillis(time: Time): number {
   if (typeof time === 'number') return time

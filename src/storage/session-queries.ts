@@ -1,7 +1,15 @@
 import type { PendingQuery, Sql } from 'postgres'
+import type { SessionQuery } from '../ports/admin-store.ts'
 import type { HistoryQuery, Owner, RunRef, SessionPlace } from '../ports/store.ts'
 import { lockName } from './node-lock.ts'
-import type { MessageRecord, OpenRunRecord, RunRecord, SessionRecord, Time } from './rows.ts'
+import {
+  listed,
+  type MessageRecord,
+  type OpenRunRecord,
+  type RunRecord,
+  type SessionRecord,
+  type Time,
+} from './rows.ts'
 
 /** Nodes whose process holds its lock. Read only when a running run is among the rows. */
 export const alive = (sql: Sql) => sql`alive as materialized (
@@ -147,6 +155,17 @@ export function selectSummaries(
   return sql<SummaryRecord[]>`
     select id, title, status, updated_at, archived from sessions
     where app = ${owner.app} and ${same('account', owner.account)} and ${same('user_id', owner.user)} ${olderThan(sql, before)} ${bound} ${shown}
+    order by updated_at desc, id desc limit ${limit}`
+}
+
+/** An account's are read from `sessions_by_account`, newest first; those of all are sorted. */
+export function selectPage(sql: Sql, query: SessionQuery): PendingQuery<SessionRecord[]> {
+  const { account, apps, user, before, limit } = query
+  const own = account === undefined ? sql`` : sql`and account = ${account}`
+  const named = apps === undefined ? sql`` : sql`and app in ${listed(sql, apps)}`
+  const theirs = user === undefined ? sql`` : sql`and user_id = ${user}`
+  return sql<SessionRecord[]>`
+    select * from sessions where true ${own} ${named} ${theirs} ${olderThan(sql, before)}
     order by updated_at desc, id desc limit ${limit}`
 }
 

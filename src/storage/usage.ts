@@ -1,6 +1,7 @@
 import type { UsageQuery, UsageRow } from '../ports/admin-store.ts'
 import type { UsageStore } from '../ports/usage.ts'
 import type { Pool } from './connection.ts'
+import { listed } from './rows.ts'
 
 export function createUsageStore(pool: Pool): UsageStore {
   return {
@@ -36,10 +37,7 @@ export async function countUsage(pool: Pool, query: UsageQuery): Promise<readonl
   const { account, apps, from, to, limit } = query
   const records = await pool.query((sql) => {
     const own = account === undefined ? sql`` : sql`and s.account = ${account}`
-    const named =
-      apps === undefined
-        ? sql``
-        : sql`and s.app in (select value from json_array_elements_text(${JSON.stringify(apps)}::text::json))`
+    const named = apps === undefined ? sql`` : sql`and s.app in ${listed(sql, apps)}`
     return sql<UsageRecord[]>`
       select to_char(r.queued_at, 'YYYY-MM-DD') as day, s.account, s.app, r.key_id, count(*)::integer as runs,
         coalesce(sum(used.input), 0)::float8 as input, coalesce(sum(used.output), 0)::float8 as output,

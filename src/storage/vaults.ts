@@ -1,5 +1,6 @@
 import type { SealedEntry, VaultStore } from '../ports/vault.ts'
 import type { Pool } from './connection.ts'
+import { listed } from './rows.ts'
 import { storedSecret } from './stored-secret.ts'
 
 /** Of the row in `secrets`. */
@@ -49,9 +50,7 @@ export function createVaultStore(pool: Pool): VaultStore {
     },
     async holding(vaults) {
       const rows = await pool.query((sql) => {
-        return sql<{ vault: string }[]>`
-          select distinct vault from vault_entries
-          where vault in (select value from json_array_elements_text(${JSON.stringify(vaults)}::text::json))`
+        return sql<{ vault: string }[]>`select distinct vault from vault_entries where vault in ${listed(sql, vaults)}`
       })
       return rows.map(({ vault }) => vault)
     },

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { SessionQuery } from '../../src/ports/admin-store.ts'
-import { selectPage } from '../../src/storage/session-pages.ts'
+import { selectPage } from '../../src/storage/session-queries.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 
 const SESSIONS = 20_000
