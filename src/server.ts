@@ -1,7 +1,7 @@
 import { type AccessSettings, createAccess, type RunningAccess } from './access/access.ts'
-import { createActLimit } from './access/acts.ts'
 import { Hosts } from './access/hosts.ts'
 import { mintKey, type Prove } from './access/keys.ts'
+import { createActLimit } from './access/limits.ts'
 import { plainNetwork } from './access/networks.ts'
 import { createVault } from './access/vault.ts'
 import { createWalletProofs } from './access/wallet-proofs.ts'

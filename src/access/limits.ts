@@ -4,6 +4,8 @@ import { ParleyError } from '../protocol/errors.ts'
 import { Places } from './places.ts'
 
 const SECONDS_PER_MINUTE = 60
+/** Acts of administration a minute by one key: a person with a script, or a page of lists; each costs a few queries. */
+const ACTS_PER_MINUTE = 120
 
 export type AddressLimits = {
   readonly connectionsPerAddress: number
@@ -38,13 +40,27 @@ export class Limits {
     if (principal.kind !== 'anonymous' || isLocal(from)) return release
     const leave = this.#runs.take(from.address, this.#settings.runsAtOnce)
     try {
-      await this.#starts.consume(from.address)
+      await consume(this.#starts, from.address)
       return leave
-    } catch (refusal) {
+    } catch (thrown) {
       leave()
-      if (!(refusal instanceof RateLimiterRes)) throw refusal
-      throw new ParleyError('rate_limit_exceeded', { retryAfterMs: refusal.msBeforeNext })
+      throw thrown
     }
+  }
+}
+
+/** Counts what each key administers; throws `rate_limit_exceeded`. Entries are bounded by the keys that exist. */
+export function createActLimit(): (keyId: string) => Promise<void> {
+  const acts = new RateLimiterMemory({ points: ACTS_PER_MINUTE, duration: SECONDS_PER_MINUTE })
+  return (keyId) => consume(acts, keyId)
+}
+
+async function consume(counted: RateLimiterMemory, name: string): Promise<void> {
+  try {
+    await counted.consume(name)
+  } catch (refusal) {
+    if (!(refusal instanceof RateLimiterRes)) throw refusal
+    throw new ParleyError('rate_limit_exceeded', { retryAfterMs: refusal.msBeforeNext })
   }
 }
 

@@ -1,5 +1,8 @@
 import type { Principal } from '../ports/access.ts'
+import type { App, Keyless } from '../ports/apps.ts'
 import { type KeyRow, keyState, type Scope } from '../ports/keys.ts'
+import type { Owner } from '../ports/store.ts'
+import { ParleyError } from '../protocol/errors.ts'
 import { DEFAULT_APP } from '../protocol/ids.ts'
 import { type Network, readNetworks } from './networks.ts'
 
@@ -8,6 +11,16 @@ const VISITOR_SCOPES: readonly Scope[] = ['read', 'write', 'delete']
 
 /** Everyone without a credential; one object, because they differ in nothing but their address. */
 export const ANONYMOUS: Principal = Object.freeze({ kind: 'anonymous', scopes: VISITOR_SCOPES, apps: [DEFAULT_APP] })
+
+/** Never delete: what a key's account keeps is not a page's to remove. */
+const HOLDER_SCOPES: Readonly<Record<Keyless, readonly Scope[]>> = { off: [], read: ['read'], full: ['read', 'write'] }
+
+/** Whoever knows the id of a session that a key made, and shows no key. A user's session is not for holders of its id. */
+export function holderOf(app: App, { account, user }: Owner): Principal {
+  const scopes = HOLDER_SCOPES[app.aomi?.keyless ?? 'off']
+  if (user !== undefined || scopes.length === 0) throw new ParleyError('unauthorized')
+  return { kind: 'anonymous', scopes, apps: [app.id], ...(account === undefined ? {} : { account }) }
+}
 
 /** A proven key: who it is, and what is asked of it again at every use. */
 export type Verdict = {

@@ -4,6 +4,7 @@ import * as v from 'valibot'
 import type { Grant, Ticket } from '../ports/access.ts'
 import type { TicketStore } from '../ports/tickets.ts'
 import { ParleyError } from '../protocol/errors.ts'
+import { onceRead } from './once-read.ts'
 
 const ALGORITHM = 'HS256'
 /** Bytes of the secret: what HMAC-SHA-256 takes in whole. */
@@ -51,7 +52,10 @@ export type Claims = v.InferOutput<typeof ClaimsSchema>
 export class Tickets {
   readonly #store: TicketStore
   readonly #settings: TicketSettings
-  #secret: Promise<Uint8Array> | undefined
+  readonly #secret = onceRead(async (): Promise<Uint8Array> => {
+    const candidate = randomBytes(SECRET_BYTES).toString('base64')
+    return Buffer.from(await this.#store.signingSecret(candidate), 'base64')
+  })
 
   constructor(store: TicketStore, settings: TicketSettings) {
     this.#store = store
@@ -72,7 +76,7 @@ export class Tickets {
   /** Throws `unauthorized` for what this server did not sign, `ticket_expired`. */
   async read(text: string): Promise<Claims> {
     if (text.length > MAX_LENGTH) throw new ParleyError('unauthorized')
-    const secret = await this.#getSecret()
+    const secret = await this.#secret()
     try {
       const { payload } = await jwtVerify(text, secret, { algorithms: [ALGORITHM] })
       return v.parse(ClaimsSchema, payload)
@@ -93,19 +97,6 @@ export class Tickets {
       .setProtectedHeader({ alg: ALGORITHM })
       .setJti(randomBytes(ID_BYTES).toString('base64url'))
       .setExpirationTime(Math.floor(expiresAt / MS_PER_SECOND))
-      .sign(await this.#getSecret())
-  }
-
-  /** Read once; a store that is away is asked again by the next. */
-  #getSecret(): Promise<Uint8Array> {
-    const candidate = randomBytes(SECRET_BYTES).toString('base64')
-    this.#secret ??= this.#store.signingSecret(candidate).then(
-      (secret) => Buffer.from(secret, 'base64'),
-      (thrown: unknown) => {
-        this.#secret = undefined
-        throw thrown
-      },
-    )
-    return this.#secret
+      .sign(await this.#secret())
   }
 }

@@ -3,6 +3,7 @@ import { inspect } from 'node:util'
 import * as v from 'valibot'
 import type { Revealable, ShownEntry, Vault, VaultEntry, VaultStore } from '../ports/vault.ts'
 import { ParleyError } from '../protocol/errors.ts'
+import { onceRead } from './once-read.ts'
 
 const ALGORITHM = 'aes-256-gcm'
 /** Bytes: of the key, of what makes each sealing another one (the mode's own length), and of what proves it whole. */
@@ -25,15 +26,17 @@ export function createVault(store: VaultStore, key?: Uint8Array): Vault {
 /** Each secret is sealed by AES-256-GCM for its vault and its name: none can be put in another's place. */
 class SealedVault implements Vault {
   readonly #store: VaultStore
-  #key: Promise<Uint8Array> | undefined
+  readonly #key: () => Promise<Uint8Array>
 
   constructor(store: VaultStore, key: Uint8Array | undefined) {
     this.#store = store
-    if (key !== undefined) this.#key = Promise.resolve(key)
+    this.#key = onceRead(async () => {
+      return key ?? Buffer.from(await store.sealingKey(randomBytes(KEY_BYTES).toString('base64')), 'base64')
+    })
   }
 
   async put(vault: string, entries: readonly VaultEntry[], passing: boolean): Promise<void> {
-    const key = await this.#getKey()
+    const key = await this.#key()
     const sealed = entries.map(({ name, ...kept }) => ({ name, sealed: seal(key, `${vault}\0${name}`, kept) }))
     if (!(await this.#store.putEntries({ id: vault, entries: sealed, passing }, MAX_ENTRIES)))
       throw new ParleyError('invalid_value', { message: `At most ${MAX_ENTRIES} secrets are kept for one client` })
@@ -63,20 +66,8 @@ class SealedVault implements Vault {
   async #open(vault: string): Promise<ReadonlyMap<string, Opened>> {
     const entries = await this.#store.listEntries(vault)
     if (entries.length === 0) return new Map()
-    const key = await this.#getKey()
+    const key = await this.#key()
     return new Map(entries.map(({ name, sealed }) => [name, unseal(key, `${vault}\0${name}`, sealed)]))
-  }
-
-  /** Read once; a store that is away is asked again by the next. */
-  #getKey(): Promise<Uint8Array> {
-    this.#key ??= this.#store.sealingKey(randomBytes(KEY_BYTES).toString('base64')).then(
-      (key) => Buffer.from(key, 'base64'),
-      (thrown: unknown) => {
-        this.#key = undefined
-        throw thrown
-      },
-    )
-    return this.#key
   }
 }
 

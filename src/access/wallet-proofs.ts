@@ -3,6 +3,7 @@ import type { TicketStore } from '../ports/tickets.ts'
 import type { WalletChallenge, WalletClaim, WalletProof, WalletProofs } from '../ports/wallets.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import type { Wallet } from '../protocol/messages.ts'
+import { onceRead } from './once-read.ts'
 
 /** Milliseconds from asking to signing: a person reads it, and finds their wallet's device. */
 const CHALLENGE_MS = 300_000
@@ -26,7 +27,10 @@ type Fields = WalletClaim & { readonly issuedAt: Date; readonly expirationTime: 
  */
 class SignedChallenges implements WalletProofs {
   readonly #store: TicketStore
-  #key: Promise<Uint8Array> | undefined
+  readonly #key = onceRead(async (): Promise<Uint8Array> => {
+    const secret = await this.#store.signingSecret(randomBytes(2 * RANDOM_BYTES).toString('base64'))
+    return createHmac('sha256', Buffer.from(secret, 'base64')).update(PURPOSE).digest()
+  })
 
   constructor(store: TicketStore) {
     this.#store = store
@@ -70,22 +74,10 @@ class SignedChallenges implements WalletProofs {
   async #mark(random: string, fields: Fields): Promise<string> {
     const { session, address, chainId, domain, uri, issuedAt, expirationTime } = fields
     const said = [random, session, address, chainId, domain, uri, issuedAt.getTime(), expirationTime.getTime()]
-    const mark = createHmac('sha256', await this.#getKey())
+    const mark = createHmac('sha256', await this.#key())
       .update(JSON.stringify(said))
       .digest()
     return mark.subarray(0, MARK_BYTES).toString('hex')
-  }
-
-  /** Read once; a store that is away is asked again by the next. */
-  #getKey(): Promise<Uint8Array> {
-    this.#key ??= this.#store.signingSecret(randomBytes(2 * RANDOM_BYTES).toString('base64')).then(
-      (secret) => createHmac('sha256', Buffer.from(secret, 'base64')).update(PURPOSE).digest(),
-      (thrown: unknown) => {
-        this.#key = undefined
-        throw thrown
-      },
-    )
-    return this.#key
   }
 }
 
