@@ -2,6 +2,9 @@ import type { LoadedSession, MessageRow, OpenRun, RunRow } from '../../ports/sto
 import { sessionTag } from '../../ports/telemetry.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import { type Answered, closeAll } from '../calls/open-calls.ts'
+import type { ToolOutcome } from '../calls/tool-calls.ts'
+import { callsWithoutResult, resultRow } from '../calls/tool-round.ts'
+import type { Core } from '../core.ts'
 import { OUTCOME_UNKNOWN } from '../run/context.ts'
 import { toLastRun } from '../run/run-end.ts'
 import { NOTHING, type QueuedSend } from './activity.ts'
@@ -10,6 +13,7 @@ import { isOutrun } from './session-row.ts'
 
 /** The node of a run that was taken from its process, and that no process has ended yet: the name of no lock. */
 const NOBODY = 'nobody'
+const UNKNOWN: ToolOutcome = { content: OUTCOME_UNKNOWN, isError: true }
 
 /**
  * Brings a session that was just loaded into a state from which it can go on: queued sends come back into the queue; a run
@@ -133,7 +137,7 @@ async function endDead(session: Session, found: RunRow): Promise<void> {
   const run = await takeAway(session, found)
   const rows = await rowsOf(session, run)
   const before = session.waiting === undefined ? undefined : await closeApproved(session)
-  const messages = [...(before?.results ?? []), ...interruptedAnswers(rows), ...unknownResults(rows, run, core.now())]
+  const messages = [...(before?.results ?? []), ...interruptedAnswers(rows), ...unknownResults(core, run, rows)]
   const ended: RunRow = {
     ...run,
     status: 'interrupted',
@@ -170,7 +174,7 @@ async function closeApproved(session: Session): Promise<Answered | undefined> {
   if (loaded === undefined) throw new ParleyError('session_not_found')
   session.adopt(loaded)
   const history = await session.history()
-  return closeAll(session.core, session.waiting, history, { content: OUTCOME_UNKNOWN, isError: true })
+  return closeAll(session.core, session.waiting, history, UNKNOWN)
 }
 
 /** All of it: an index that is only older than the window is not free. */
@@ -187,23 +191,17 @@ function interruptedAnswers(rows: readonly MessageRow[]): MessageRow[] {
     .flatMap((row) => (row.role === 'user' || row.role === 'tool' ? [] : [{ ...row, interrupted: true }]))
 }
 
-function unknownResults(rows: readonly MessageRow[], run: RunRow, now: number): MessageRow[] {
-  const answered = new Set(rows.map((row) => row.toolCallId))
-  const calls = rows.flatMap((row) => row.toolCalls ?? []).filter((call) => !answered.has(call.id))
-  const free = freeIndexes(rows, calls.length)
-  return calls.flatMap((call, at): MessageRow[] => {
-    const index = free[at]
-    if (index === undefined) return []
-    const base = { id: `${run.id}-${index}`, sessionId: run.sessionId, runId: run.id, index }
-    return [{ ...base, role: 'tool', content: OUTCOME_UNKNOWN, toolCallId: call.id, isError: true, createdAt: now }]
-  })
-}
-
-/** The lowest that no row has: of results that came side by side a crash may have taken one in the middle. */
-function freeIndexes(rows: readonly MessageRow[], count: number): number[] {
+/** Each with the lowest index that is free: of results that came side by side a crash may have taken one in the middle. */
+function unknownResults(core: Core, { id: runId, sessionId }: RunRow, rows: readonly MessageRow[]): MessageRow[] {
   const taken = new Set(rows.map((row) => row.index))
-  const some = Array.from({ length: taken.size + count }, (_, index) => index)
-  return some.filter((index) => !taken.has(index)).slice(0, count)
+  const nextIndex = (): number => {
+    let index = 0
+    while (taken.has(index)) index++
+    taken.add(index)
+    return index
+  }
+  const run = { core, sessionId, runId, nextIndex }
+  return callsWithoutResult(rows, []).map(({ id }) => resultRow(run, id, UNKNOWN))
 }
 
 function toQueued({ run, userMessage }: OpenRun): QueuedSend[] {
