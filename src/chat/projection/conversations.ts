@@ -9,9 +9,6 @@ import { Followers } from './followers.ts'
 import { callOutsideRun } from './tool-call.ts'
 import { Visits } from './visits.ts'
 
-/** How often a session is opened that another process changes in the same moment. */
-const TRIES = 5
-
 /** Sessions as HTTP serves them, from the memory tier and by the rules of the socket. */
 export class ProjectedConversations implements Conversations {
   readonly #hub: Hub
@@ -53,17 +50,11 @@ export class ProjectedConversations implements Conversations {
     this.#visits.stop()
   }
 
-  /** One that left memory in the moment in which it was found is opened anew. */
-  async #use(open: () => Promise<Session | undefined>): Promise<Conversation | undefined> {
-    for (let tries = 0; tries < TRIES; tries++) {
-      const session = await open()
-      if (session === undefined) return undefined
-      if (session.retired) continue
-      this.#hub.pin(session)
-      this.#visits.seen(session)
-      this.#followers.arrived(session)
-      return new SessionConversation(session)
-    }
-    throw new ParleyError('overloaded')
+  async #use(find: () => Promise<Session | undefined>): Promise<Conversation | undefined> {
+    const session = await this.#hub.sessions.use(find)
+    if (session === undefined) return undefined
+    this.#visits.seen(session)
+    this.#followers.arrived(session)
+    return new SessionConversation(session)
   }
 }

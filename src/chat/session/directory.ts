@@ -92,18 +92,14 @@ export class Directory implements SessionDirectory {
   }
 
   async #existing(owner: Owner, sessionId: string): Promise<Session> {
-    // Found, not opened: a session that is asked for in vain must not be made, as another owner's of its id could not be opened then.
-    for (let tries = 0; tries < TRIES; tries++) {
-      const session = await this.#sessions.existing(sessionId)
-      if (session === undefined || !session.isOwnedBy(owner)) throw new ParleyError('session_not_found')
-      // It left memory in the moment in which it was found.
-      if (session.retired) continue
-      this.#sessions.pin(session)
-      // Somebody is connected who said nothing; in another process somebody may have.
-      if (!session.stored) await session.exclusive(() => renew(session))
-      if (!session.stored) throw new ParleyError('session_not_found')
-      return session
-    }
-    throw new ParleyError('overloaded')
+    const session = await this.#sessions.use(async () => {
+      // Found, not opened: a session that is asked for in vain must not be made, as another owner's of its id could not be opened then.
+      const found = await this.#sessions.existing(sessionId)
+      return found?.isOwnedBy(owner) === true ? found : undefined
+    })
+    // Somebody is connected who said nothing; in another process somebody may have.
+    if (session?.stored === false) await session.exclusive(() => renew(session))
+    if (session?.stored !== true) throw new ParleyError('session_not_found')
+    return session
   }
 }

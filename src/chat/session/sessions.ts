@@ -12,6 +12,8 @@ import { Session } from './session.ts'
 const RUN_SWEEP_MS = 50
 /** Milliseconds between looks at what is idle. */
 const IDLE_SWEEP_MS = 1000
+/** How often a session is looked for that another process changes in the same moment. */
+const TRIES = 5
 
 /**
  * The three tiers: memory, store, new. Records in use are pinned; idle ones leave by count and time, the least recently used
@@ -90,6 +92,17 @@ export class Sessions {
     const loaded = await this.#core.store.load(id)
     if (loaded === undefined) return this.#opening.get(id)
     return this.open(id, ownerOf(loaded.session, loaded.session.app))
+  }
+
+  /** What `find` finds, kept in memory. One that leaves it in the moment in which it was found is looked for anew. */
+  async use(find: () => Promise<Session | undefined>): Promise<Session | undefined> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const session = await find()
+      if (session?.retired === true) continue
+      if (session !== undefined) this.pin(session)
+      return session
+    }
+    throw new ParleyError('overloaded')
   }
 
   /** Keeps the session in memory while something uses it; `unpin` when that ends. */
