@@ -7,7 +7,7 @@ type Saved = { readonly units: number; readonly characters: number }
 
 type ItemBase = { readonly id: string; readonly index: number; readonly text: GrowingText; saved: Saved | undefined }
 export type DraftCall = { readonly id: string; readonly name: string; arguments: string; half: string; open: boolean }
-export type ReasoningItem = ItemBase & { readonly kind: 'reasoning'; open: boolean }
+export type ReasoningItem = ItemBase & { readonly kind: 'reasoning' }
 export type AssistantItem = ItemBase & { readonly kind: 'assistant'; textOpen: boolean; readonly calls: DraftCall[] }
 export type DraftItem = ReasoningItem | AssistantItem
 
@@ -22,7 +22,7 @@ export type Unsaved = {
 }
 
 export function reasoningItem(runId: string, index: number): ReasoningItem {
-  return { kind: 'reasoning', id: `${runId}-${index}`, index, text: new GrowingText(), saved: undefined, open: true }
+  return { kind: 'reasoning', id: `${runId}-${index}`, index, text: new GrowingText(), saved: undefined }
 }
 
 export function assistantItem(runId: string, index: number): AssistantItem {

@@ -150,7 +150,6 @@ export class Draft {
   #endReasoning(): void {
     if (this.#reasoning === undefined) return
     const messageId = this.#reasoning.id
-    this.#reasoning.open = false
     this.#reasoning = undefined
     this.#buffer.push({ type: 'REASONING_MESSAGE_END', messageId })
     this.#buffer.push({ type: 'REASONING_END', messageId })
