@@ -5,6 +5,7 @@ import type { Event } from '../../protocol/events.ts'
 import type { LastRun } from '../../protocol/frames.ts'
 import type { Cursor } from '../../protocol/ids.ts'
 import { toLastRun } from '../run/run-end.ts'
+import { isQueued } from '../session/activity.ts'
 import type { History } from '../session/history.ts'
 import type { Session } from '../session/session.ts'
 import { toPage } from '../session/wire-messages.ts'
@@ -85,10 +86,6 @@ export function endOfGone(session: Session, runId: string): string | undefined {
 export function isOnElsewhere(session: Session, runId: string, row: StoredRun | undefined): boolean {
   const isOpen = row?.status === 'running' || row?.status === 'queued'
   return isOpen && session.active?.runId !== runId && session.lastRun?.runId !== runId && !isQueued(session, runId)
-}
-
-function isQueued(session: Session, runId: string): boolean {
-  return session.queue.some(({ run }) => run.id === runId)
 }
 
 function snapshot(rows: History['rows'], history: History): Event {

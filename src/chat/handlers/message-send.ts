@@ -10,12 +10,12 @@ import { launch, startNext } from '../run/run-lifecycle.ts'
 import { currentApp, isInHistory, startRun } from '../run/start-run.ts'
 import { stopRun } from '../run/stop-run.ts'
 import { firstWords } from '../run/title.ts'
-import type { QueuedSend } from '../session/activity.ts'
+import { isQueued, type QueuedSend } from '../session/activity.ts'
 import type { History } from '../session/history.ts'
 import { onNewest } from '../session/outrun.ts'
+import { isOutrun } from '../session/refusals.ts'
 import { reconcile } from '../session/renew.ts'
 import type { Session } from '../session/session.ts'
-import { isOutrun } from '../session/session-row.ts'
 
 /**
  * A person's message: durable with its run before it is acknowledged (I2), then run at once or queued. `runId`: the run's id,
@@ -68,7 +68,7 @@ export function assertAccepting(core: Core, session: Session): void {
 
 /** An id that a client chose for a run must be new to the session, or the other run's row would be written over. */
 export async function assertNewRun(session: Session, runId: string): Promise<void> {
-  const isOpen = session.active?.runId === runId || session.queue.some(({ run }) => run.id === runId)
+  const isOpen = session.active?.runId === runId || isQueued(session, runId)
   const { rows } = await session.history()
   const isKeptFor = [...rows, ...session.queue.map(({ message }) => message)].some(({ id }) => runOfId(id) === runId)
   if (isOpen || isKeptFor || (session.stored && (await session.core.store.findRun(session.id, runId)) !== undefined))

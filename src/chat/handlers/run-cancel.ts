@@ -2,10 +2,10 @@ import type { RunCancel } from '../../protocol/commands.ts'
 import type { Outcome } from '../connection/caller.ts'
 import { startNext } from '../run/run-lifecycle.ts'
 import { stopRun } from '../run/stop-run.ts'
-import type { QueuedSend } from '../session/activity.ts'
+import { isQueued, type QueuedSend } from '../session/activity.ts'
+import { isOutrun } from '../session/refusals.ts'
 import { renew } from '../session/renew.ts'
 import type { Session } from '../session/session.ts'
-import { isOutrun } from '../session/session-row.ts'
 
 /** What a cancel came to: ids of the run that was told to stop, and of the first send that left the queue. */
 type Cancelled = { readonly stopped?: string | undefined; readonly removed?: string | undefined }
@@ -60,7 +60,7 @@ function dequeue(session: Session, command: RunCancel): Promise<Cancelled> {
         if (!isOutrun(thrown)) throw thrown
         await renew(session)
         if (leaving.some(({ run }) => run.id === session.runId)) stopped = await stopRun(session)
-        else if (leaving.every(({ run }) => session.queue.some((item) => item.run.id === run.id))) throw thrown
+        else if (leaving.every(({ run }) => isQueued(session, run.id))) throw thrown
         continue
       }
       session.queue = session.queue.filter((item) => !leaves(item))

@@ -7,9 +7,9 @@ import type { Core } from '../core.ts'
 import { launch } from '../run/run-lifecycle.ts'
 import { currentApp, startRun } from '../run/start-run.ts'
 import type { History } from '../session/history.ts'
+import { isOutrun } from '../session/refusals.ts'
 import { reconcile, renew } from '../session/renew.ts'
 import type { Session } from '../session/session.ts'
-import { isOutrun } from '../session/session-row.ts'
 import { assertAccepting, assertNewRun } from './message-send.ts'
 
 /** Answers the same message again: a new run takes the place of the named one and of all after it. `chosenId`: its id. */

@@ -3,6 +3,8 @@ import { ParleyError } from '../../protocol/errors.ts'
 import type { Event } from '../../protocol/events.ts'
 import type { Cursor } from '../../protocol/ids.ts'
 import type { Watcher } from '../connection/audience.ts'
+import { isQueued } from '../session/activity.ts'
+import { wentOn } from '../session/refusals.ts'
 import type { Session } from '../session/session.ts'
 
 /** Entries of the log that one call reads: a fast answer's second. */
@@ -70,7 +72,7 @@ export class LogRunFeed implements RunFeed, Watcher {
 
   /** Another process has it on: its events are not here. */
   #leave(): void {
-    this.end(new ParleyError('overloaded', { message: 'The session went on in another process' }))
+    this.end(wentOn())
   }
 
   #read(): readonly Event[] {
@@ -98,6 +100,6 @@ export class LogRunFeed implements RunFeed, Watcher {
   }
 
   #waits(): boolean {
-    return this.#session.queue.some(({ run }) => run.id === this.#runId)
+    return isQueued(this.#session, this.#runId)
   }
 }

@@ -5,9 +5,9 @@ import type { LastRun } from '../../protocol/frames.ts'
 import { NOTHING } from '../session/activity.ts'
 import type { History } from '../session/history.ts'
 import { takeAway } from '../session/recover.ts'
+import { isOutrun, wentOn } from '../session/refusals.ts'
 import { reconcile, renew } from '../session/renew.ts'
 import type { Session } from '../session/session.ts'
-import { isOutrun } from '../session/session-row.ts'
 import type { Run } from './run.ts'
 import { endFacts, failedWith, type RunEnd, terminalEvent } from './run-end.ts'
 import { resultEvent } from './run-events.ts'
@@ -161,11 +161,7 @@ function settle(session: Session, { begun, row, history, saved, late }: Ended): 
     // As this process's it would be asked again by who opens the session next, and so on; as nobody's it is ended.
     if (fate === 'refused') await takeAway(session, begun).catch(() => undefined)
     session.activity = { kind: 'none' }
-    session.retire(
-      fate === 'taken'
-        ? new ParleyError('overloaded', { message: 'The session went on in another process' })
-        : new ParleyError('internal_error', { cause: thrown }),
-    )
+    session.retire(fate === 'taken' ? wentOn() : new ParleyError('internal_error', { cause: thrown }))
   }
   void saved.then(arrive, refuse).then(() => startNext(session))
 }

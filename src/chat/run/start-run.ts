@@ -4,6 +4,7 @@ import { ParleyError } from '../../protocol/errors.ts'
 import { ApprovedCalls } from '../calls/approved-calls.ts'
 import { type Answered, closeAll, DECLINED_BY_MESSAGE } from '../calls/open-calls.ts'
 import type { History } from '../session/history.ts'
+import { wentOn } from '../session/refusals.ts'
 import { NOTHING_UNTOLD, type Session } from '../session/session.ts'
 import { Run } from './run.ts'
 import type { RunPlan } from './run-plan.ts'
@@ -125,10 +126,7 @@ async function wentOnElsewhere(session: Session, thrown: unknown): Promise<Parle
   const isAnswered = waiting !== undefined && loaded.lastRun?.fence !== waiting.fence
   if (loaded.lastPosition <= lastPosition && !isAnswered) return undefined
   session.doubtful = true
-  return new ParleyError('overloaded', {
-    message: 'The session went on in another process',
-    retryAfterMs: STALE_RETRY_MS,
-  })
+  return wentOn(STALE_RETRY_MS)
 }
 
 /** Reserves the session for the run; it speaks only once `launch` is called, after its acknowledgement went out. */

@@ -5,6 +5,10 @@ import type { History } from './history.ts'
 /** A send that waits for the active run to end. */
 export type QueuedSend = { readonly run: RunRow; readonly message: MessageRow }
 
+export function isQueued({ queue }: { readonly queue: readonly QueuedSend[] }, runId: string): boolean {
+  return queue.some(({ run }) => run.id === runId)
+}
+
 /** One for all sessions at rest. */
 export const NOTHING_QUEUED: readonly QueuedSend[] = []
 

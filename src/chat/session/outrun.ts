@@ -1,7 +1,7 @@
 import { ParleyError } from '../../protocol/errors.ts'
+import { isOutrun } from './refusals.ts'
 import { renew } from './renew.ts'
 import type { Session } from './session.ts'
-import { isOutrun } from './session-row.ts'
 
 /** How often another process may be first, of several that answer the same calls at once. */
 const TRIES = 5

@@ -8,8 +8,8 @@ import type { Core } from '../core.ts'
 import { OUTCOME_UNKNOWN } from '../run/context.ts'
 import { toLastRun } from '../run/run-end.ts'
 import { NOTHING, type QueuedSend } from './activity.ts'
+import { isOutrun } from './refusals.ts'
 import type { Session } from './session.ts'
-import { isOutrun } from './session-row.ts'
 
 /** The node of a run that was taken from its process, and that no process has ended yet: the name of no lock. */
 const NOBODY = 'nobody'

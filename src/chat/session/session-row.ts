@@ -1,18 +1,5 @@
 import type { SessionRow, SessionWrite } from '../../ports/store.ts'
-import { ParleyError } from '../../protocol/errors.ts'
 import type { Wallet } from '../../protocol/messages.ts'
-
-/** Refusals that say that the store may hold what memory does not: our own write, or a run that we know nothing of. */
-const DOUBTS: ReadonlySet<string> = new Set(['store_unavailable', 'overloaded'])
-
-export function leavesDoubt(thrown: unknown): boolean {
-  return thrown instanceof ParleyError && DOUBTS.has(thrown.code)
-}
-
-/** Refused because another process did something first: a run of the session is on, or has this position or this fence. */
-export function isOutrun(thrown: unknown): boolean {
-  return thrown instanceof ParleyError && (thrown.code === 'conflict' || thrown.code === 'overloaded')
-}
 
 /** `row` for a session that exists: what this process did not set is another's to keep. Without the wallet: unbound, if it was set. */
 export function touched(row: SessionRow, changes: Partial<SessionRow>): Pick<SessionWrite, 'session' | 'known'> {

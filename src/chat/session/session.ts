@@ -13,7 +13,8 @@ import { type Activity, NOTHING, NOTHING_QUEUED, type QueuedSend } from './activ
 import { orGone } from './gone.ts'
 import { History } from './history.ts'
 import { loadHistory } from './load-history.ts'
-import { leavesDoubt, pick, setElsewhere, touched } from './session-row.ts'
+import { leavesDoubt } from './refusals.ts'
+import { pick, setElsewhere, touched } from './session-row.ts'
 import { toStatusFrame } from './status-frame.ts'
 
 export const NOTHING_UNTOLD: ReadonlySet<string> = new Set()
