@@ -71,7 +71,7 @@ async function listen(config: Config, log: Log, { storage, transport, providers 
     metricsText: () => log.metricsText(),
     transport: (handlers) => transport.create(handlers, transportOptions(config), log),
     assets: fileURLToPath(new URL('./public/', import.meta.url)),
-    ...sealingKeyOf(config),
+    sealingKey: sealingKeyOf(config),
     settings: serverSettings(config),
   })
   const port = await server.listen(config.server.port)
@@ -99,8 +99,8 @@ async function listen(config: Config, log: Log, { storage, transport, providers 
 }
 
 function storageOptions({ server, store }: Config): StorageOptions {
-  const url = server.databaseUrl === undefined ? {} : { databaseUrl: server.databaseUrl.reveal() }
-  return { dataDir: resolve(server.dataDir), poolSize: store.pool, env: process.env, ...url }
+  const databaseUrl = server.databaseUrl?.reveal()
+  return { databaseUrl, dataDir: resolve(server.dataDir), poolSize: store.pool, env: process.env }
 }
 
 /** All are there: one without a key of the operator answers those who bring their own. */
@@ -108,27 +108,18 @@ function providersOf({ models }: Config, telemetry: Telemetry): Provider[] {
   const { anthropicApiKey, anthropicBaseUrl, openaiApiKey, openaiBaseUrl } = models
   const common = { maxConcurrent: MAX_UPSTREAM_REQUESTS, telemetry }
   return [
-    createAnthropic({ ...reach(anthropicBaseUrl), ...keyOf(anthropicApiKey), ...common }),
-    createOpenAi({ ...reach(openaiBaseUrl), ...keyOf(openaiApiKey), ...common }),
+    createAnthropic({ baseURL: anthropicBaseUrl, apiKey: anthropicApiKey?.reveal(), ...common }),
+    createOpenAi({ baseURL: openaiBaseUrl, apiKey: openaiApiKey?.reveal(), ...common }),
     createScripted({ tokensPerSecond: models.scriptedTokensPerSecond }),
   ]
 }
 
-function keyOf(key: { reveal(): string } | undefined): { readonly apiKey?: string } {
-  return key === undefined ? {} : { apiKey: key.reveal() }
-}
-
-function reach(baseURL: string | undefined): { readonly baseURL?: string } {
-  return baseURL === undefined ? {} : { baseURL }
-}
-
-function sealingKeyOf({ access: { secretsKey } }: Config): { readonly sealingKey?: Uint8Array } {
-  return secretsKey === undefined ? {} : { sealingKey: Buffer.from(secretsKey.reveal(), 'base64') }
+function sealingKeyOf({ access: { secretsKey } }: Config): Uint8Array | undefined {
+  return secretsKey && Buffer.from(secretsKey.reveal(), 'base64')
 }
 
 function transportOptions(config: Config): TransportOptions {
   const { server, chat } = config
-  const tls = tlsOf(config)
   return {
     webSocketPath: WEB_SOCKET_PATH,
     maxReadableFrameBytes: MAX_READABLE_FRAME_BYTES,
@@ -136,7 +127,7 @@ function transportOptions(config: Config): TransportOptions {
     handshakeTimeoutMs: server.handshakeMs,
     maxHeaderBytes: server.headerBytes,
     maxBodyBytes: server.bodyBytes,
-    ...(tls === undefined ? {} : { tls }),
+    tls: tlsOf(config),
   }
 }
 
@@ -164,22 +155,22 @@ function serverSettings(config: Config): ServerSettings {
   }
 }
 
+const DEFAULT_APP_HIDDEN =
+  '  default App (off without a key: others can reach this server; PARLEY_DEFAULT_APP=on opens it)'
+
 function startLines(config: Config, url: string, storage: OpenedStorage, transport: ChosenTransport): string[] {
   const { models, access } = config
   const demo = models.default.startsWith('scripted/')
   const model = demo
     ? `${models.default}: a script for trying things out, not an AI; ANTHROPIC_API_KEY or OPENAI_API_KEY turns a real model on`
     : [models.default, ...models.fallbacks].join(', else ')
-  const open = access.defaultApp
-    ? ''
-    : ' (off without a key: others can reach this server; PARLEY_DEFAULT_APP=on opens it)'
   return [
     `Parley is ready: ${url}`,
     `  store      ${storage.description}`,
     `  model      ${model}`,
     ...providerLines(models),
     `  transport  ${transport.description}`,
-    ...(access.defaultAppHidden ? [`  default App${open}`] : []),
+    ...(access.defaultAppHidden ? [DEFAULT_APP_HIDDEN] : []),
   ]
 }
 

@@ -130,7 +130,7 @@ class AssembledServer implements Server {
       changes: store,
       hosts,
       telemetry,
-      ...(ports.prove === undefined ? {} : { prove: ports.prove }),
+      prove: ports.prove,
       settings: settings.access,
     })
     const vault = createVault(store, ports.sealingKey)

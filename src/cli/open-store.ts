@@ -43,8 +43,8 @@ export function inspectStore(io: CliIo): Promise<Inspection> {
 
 function storageOptions(io: CliIo): StorageOptions {
   const { server } = readConfig(io.env)
-  const databaseUrl = server.databaseUrl === undefined ? {} : { databaseUrl: server.databaseUrl.reveal() }
-  return { ...databaseUrl, dataDir: server.dataDir, poolSize: POOL_SIZE, visitor: true, env: io.env }
+  const databaseUrl = server.databaseUrl?.reveal()
+  return { databaseUrl, dataDir: server.dataDir, poolSize: POOL_SIZE, visitor: true, env: io.env }
 }
 
 /** What Postgres's codes mean to who runs it; others say themselves. */
