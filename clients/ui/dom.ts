@@ -60,6 +60,9 @@ export function setChildren(parent: Element, wanted: readonly Element[]): void {
   })
 }
 
+/** Under `dir="auto"` a browser looks through all children for each one that comes: an element with so many new ones is taken whole. */
+const MANY_NEW = 500
+
 /**
  * Makes the children of `parent` from the one at `from` on look like `wanted`, keeping the nodes that are of the same kind: what is
  * selected, focused, pressed or scrolled in them stays so.
@@ -89,6 +92,7 @@ function patch(node: Node, wanted: Node): boolean {
   if (node.tagName !== wanted.tagName || node.className !== wanted.className) return false
   const names = node.getAttributeNames()
   if (names.join() !== wanted.getAttributeNames().join()) return false
+  if (wanted.childNodes.length - node.childNodes.length > MANY_NEW) return false
   // A button says by itself what became of a press on it.
   if (node.tagName === 'BUTTON') return true
   for (const name of names) {

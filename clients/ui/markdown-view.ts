@@ -5,6 +5,8 @@ import { lexMarkdown, renderBlock } from './markdown.ts'
 const EVERY_FRAME_CHARS = 4_000
 /** Milliseconds between renderings of a longer unfinished block. */
 const SLOW_RENDER_MS = 120
+/** So many times as long as a rendering took is waited before the next: a person still has the page. */
+const REST_FACTOR = 4
 
 /**
  * Markdown that grows. Blocks that are complete are rendered once; only the last one is rendered again as text arrives, so
@@ -23,6 +25,8 @@ export class MarkdownView {
   /** Elements of them. */
   #settledElements = 0
   #renderedAt = 0
+  /** Milliseconds that the last rendering took. */
+  #tookMs = 0
   #timer: ReturnType<typeof setTimeout> | undefined
 
   set(raw: string, done: boolean): void {
@@ -34,7 +38,7 @@ export class MarkdownView {
     this.#text = text
     this.#done = done
     clearTimeout(this.#timer)
-    const wait = this.#renderedAt + SLOW_RENDER_MS - performance.now()
+    const wait = this.#renderedAt + Math.max(SLOW_RENDER_MS, this.#tookMs * REST_FACTOR) - performance.now()
     const isLong = text.length - this.#settledChars > EVERY_FRAME_CHARS
     if (isLong && !done && wait > 0) this.#timer = setTimeout(() => this.#render(), wait)
     else this.#render()
@@ -53,6 +57,7 @@ export class MarkdownView {
       return elements
     })
     patchChildren(this.element, wanted, from)
+    this.#tookMs = performance.now() - this.#renderedAt
   }
 
   #settle(raw: string, elements: number): void {

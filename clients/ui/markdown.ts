@@ -2,6 +2,7 @@ import createPurifier, { type Config } from 'dompurify'
 import { Marked, type Token, type Tokens, type TokensList } from 'marked'
 import { copyButton } from './buttons.ts'
 import { el } from './dom.ts'
+import { BoundedLexer, isHugeTable } from './markdown-lexer.ts'
 
 // Two locks, each enough by itself: the renderers below make only these tags and escape all else, and DOMPurify lets only
 // them through.
@@ -41,6 +42,7 @@ const parser = new Marked({
       const [text] = MATHEMATICS.exec(src) ?? []
       return text === undefined ? false : { type: 'escape', raw: text, text }
     },
+    table: (src) => (isHugeTable(src) ? undefined : false),
   },
   renderer: {
     html: ({ text, block }) => renderHtml(text, block),
@@ -74,7 +76,7 @@ const purifier = createPurifier()
 
 /** The blocks of a Markdown text, in order, and whether it defines links that earlier blocks may use. */
 export function lexMarkdown(text: string): { readonly blocks: readonly Token[]; readonly links: TokensList['links'] } {
-  const tokens = TOO_DEEP.test(text) ? undefined : orNothing(() => parser.lexer(text))
+  const tokens = TOO_DEEP.test(text) ? undefined : orNothing(() => new BoundedLexer(parser.defaults).lex(text))
   if (tokens !== undefined) return { blocks: tokens, links: tokens.links }
   return { blocks: [{ type: 'code', raw: text, text }], links: {} }
 }
