@@ -104,14 +104,31 @@ function splitByRun(messages: readonly Message[]): readonly Run[] {
   return runs
 }
 
+/** What whole messages without calls are shown as. It is asked for in every frame, and is the same as long as the message is. */
+const ENTRIES_OF_WHOLE = new WeakMap<Message, readonly Entry[]>()
+
 function entriesOf(
   message: Message,
   conversation: Conversation,
   results: ReadonlyMap<string, ToolMessage>,
 ): readonly Entry[] {
+  const streaming = conversation.open.has(message.id)
+  const isWhole = !streaming && !('toolCalls' in message)
+  const known = isWhole ? ENTRIES_OF_WHOLE.get(message) : undefined
+  if (known !== undefined) return known
+  const entries = makeEntries(message, streaming, conversation, results)
+  if (isWhole) ENTRIES_OF_WHOLE.set(message, entries)
+  return entries
+}
+
+function makeEntries(
+  message: Message,
+  streaming: boolean,
+  conversation: Conversation,
+  results: ReadonlyMap<string, ToolMessage>,
+): readonly Entry[] {
   const { id } = message
   const { runId, createdAt } = message.metadata
-  const streaming = conversation.open.has(id)
   switch (message.role) {
     case 'user':
       return [{ kind: 'user', id, text: whole(message), runId, createdAt }]

@@ -1,6 +1,7 @@
 import type { Entry } from '../core/entries.ts'
 import { AnswerView } from './answer-view.ts'
-import { el, setChildren } from './dom.ts'
+import { Column, type Placed } from './column.ts'
+import { el } from './dom.ts'
 import { EndView } from './end-view.ts'
 import type { EntryActions, EntryContext, EntryView } from './entry-view.ts'
 import { icon } from './icons.ts'
@@ -27,11 +28,12 @@ type Slot = {
 export class Transcript {
   readonly #actions: EntryActions
   readonly #slots = new Map<string, Slot>()
-  readonly #column = el('div', { class: 'column' })
+  readonly #column = new Column()
   readonly #top = el('div', { class: 'transcript-top' })
   readonly #scroller: HTMLElement
   readonly #jump: HTMLButtonElement
   readonly element: HTMLElement
+  #context: EntryContext = { busy: false, refused: false }
   #follows = true
   /** Pixels, when the reader or this last scrolled. */
   #scrollTop = 0
@@ -47,7 +49,7 @@ export class Transcript {
       'div',
       { class: 'transcript', role: 'log', 'aria-live': 'off', 'aria-label': 'Conversation', tabindex: 0 },
       this.#top,
-      this.#column,
+      this.#column.element,
     )
     this.#jump = el(
       'button',
@@ -59,18 +61,16 @@ export class Transcript {
     this.#scroller.addEventListener('scroll', () => this.#onScroll(), { passive: true })
     // What grows without us (a fold that opens, a window that turns, what is written below) must not leave the end behind.
     const sizes = new ResizeObserver(() => this.#onResize())
-    sizes.observe(this.#column)
+    sizes.observe(this.#column.element)
     sizes.observe(this.#scroller)
   }
 
-  update(entries: readonly Entry[], context: EntryContext): void {
+  update(entries: readonly Entry[], { busy, refused }: EntryContext): void {
+    if (busy !== this.#context.busy || refused !== this.#context.refused) this.#context = { busy, refused }
     const before = this.#scroller.scrollHeight
     const ids = new Set(entries.map((entry) => entry.id))
     for (const id of this.#slots.keys()) if (!ids.has(id)) this.#slots.delete(id)
-    setChildren(
-      this.#column,
-      entries.map((entry) => this.#show(entry, context)),
-    )
+    this.#column.show(entries.map((entry) => this.#show(entry)))
     const firstId = entries[0]?.id
     const wasPrepended = this.#firstId !== undefined && this.#firstId !== firstId && ids.has(this.#firstId)
     this.#firstId = firstId
@@ -108,6 +108,7 @@ export class Transcript {
 
   #onResize(): void {
     this.#height = this.#scroller.clientHeight
+    this.#column.fit()
     this.#keepPlace()
   }
 
@@ -123,12 +124,12 @@ export class Transcript {
     this.#jump.hidden = this.#follows
   }
 
-  #show(entry: Entry, context: EntryContext): HTMLElement {
+  #show(entry: Entry): Placed {
     const known = this.#slots.get(entry.id)
     const slot = known?.kind === entry.kind ? known : slotFor(entry, this.#actions)
     this.#slots.set(entry.id, slot)
-    slot.update(entry, context)
-    return slot.element
+    slot.update(entry, this.#context)
+    return { element: slot.element, begins: entry.kind === 'user' }
   }
 }
 
@@ -151,17 +152,30 @@ function slotFor(entry: Entry, actions: EntryActions): Slot {
   }
 }
 
-/** A view of one kind as a slot that is given entries of that kind only. */
+/** A view of one kind as a slot that is given entries of that kind only, and only when they say something else. */
 function slot<K extends Entry['kind']>(kind: K, view: EntryView<Extract<Entry, { kind: K }>>): Slot {
   const isKind = (entry: Entry): entry is Extract<Entry, { kind: K }> => entry.kind === kind
+  let drawn: { readonly entry: Entry; readonly context: EntryContext } | undefined
   return {
     kind,
     element: view.element,
     update: (entry, context) => {
-      if (isKind(entry)) view.update(entry, context)
+      if (!isKind(entry) || (drawn?.context === context && isEqual(drawn.entry, entry))) return
+      drawn = { entry, context }
+      view.update(entry, context)
     },
     startEdit: () => view.startEdit?.(),
   }
+}
+
+/** Whether two values of plain data say the same. */
+function isEqual(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  const names = Object.keys(a)
+  return (
+    names.length === Object.keys(b).length && names.every((name) => isEqual(Reflect.get(a, name), Reflect.get(b, name)))
+  )
 }
 
 function working(): HTMLElement {

@@ -51,6 +51,19 @@ describe('the transcript', () => {
     expect(next.at(-1)).toMatchObject({ runId: 'r3', answers: ['a3'] })
   })
 
+  it('shows a message that has not changed as the same entry, and one that has as another', () => {
+    const question = userMessage('u1', 'r1', 'add')
+    const show = (more: Partial<Conversation>) =>
+      toEntries({ ...EMPTY_CONVERSATION, messages: [question, answer], ...more })
+    const [asked, said] = show({ open: new Set(['a2']), runId: 'r1' })
+    expect(show({})[0]).toBe(asked)
+    expect(said).toMatchObject({ streaming: true })
+    const [, done] = show({})
+    expect(done).toMatchObject({ streaming: false })
+    expect(show({})[1]).toBe(done)
+    expect(show({ messages: [question, { ...answer, content: 'Three.' }] })[1]).toMatchObject({ text: 'Three.' })
+  })
+
   it('tells a call that is written, runs, failed, or was left without a result', () => {
     const on = { status: 'processing' as const, runId: 'r1' }
     expect(talk([asking], { ...on, open: new Set(['c1']) })[1]).toMatchObject({ state: 'writing' })
