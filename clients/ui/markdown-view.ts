@@ -3,10 +3,10 @@ import { lexMarkdown, renderBlock } from './markdown.ts'
 
 /** Characters of unfinished text up to which it is rendered in every frame; a frame has room for about this much. */
 const EVERY_FRAME_CHARS = 4_000
-/** Milliseconds between renderings of a longer unfinished block. */
+/** Milliseconds from the start of one rendering of a longer unfinished block to the next, at least. */
 const SLOW_RENDER_MS = 120
-/** So many times as long as a rendering took is waited before the next: a person still has the page. */
-const REST_FACTOR = 4
+/** As many times as long as such a rendering took, the next one waits: the page has to stay free for who types. */
+const RESTS_PER_RENDERING = 5
 
 /**
  * Markdown that grows. Blocks that are complete are rendered once; only the last one is rendered again as text arrives, so
@@ -25,7 +25,7 @@ export class MarkdownView {
   /** Elements of them. */
   #settledElements = 0
   #renderedAt = 0
-  /** Milliseconds that the last rendering took. */
+  /** Milliseconds that the last rendering of a longer block took. */
   #tookMs = 0
   #timer: ReturnType<typeof setTimeout> | undefined
 
@@ -38,9 +38,9 @@ export class MarkdownView {
     this.#text = text
     this.#done = done
     clearTimeout(this.#timer)
-    const wait = this.#renderedAt + Math.max(SLOW_RENDER_MS, this.#tookMs * REST_FACTOR) - performance.now()
-    const isLong = text.length - this.#settledChars > EVERY_FRAME_CHARS
-    if (isLong && !done && wait > 0) this.#timer = setTimeout(() => this.#render(), wait)
+    const pause = Math.max(SLOW_RENDER_MS, this.#tookMs * RESTS_PER_RENDERING)
+    const wait = this.#renderedAt + pause - performance.now()
+    if (this.#isLong && !done && wait > 0) this.#timer = setTimeout(() => this.#render(), wait)
     else this.#render()
   }
 
@@ -57,7 +57,13 @@ export class MarkdownView {
       return elements
     })
     patchChildren(this.element, wanted, from)
-    this.#tookMs = performance.now() - this.#renderedAt
+    // Asked for its height, the browser lays it out now: of long code that is most of the work.
+    if (this.#isLong && this.element.offsetHeight >= 0) this.#tookMs = performance.now() - this.#renderedAt
+  }
+
+  /** Of the text that is not settled. */
+  get #isLong(): boolean {
+    return this.#text.length - this.#settledChars > EVERY_FRAME_CHARS
   }
 
   #settle(raw: string, elements: number): void {

@@ -178,4 +178,26 @@ describe('Markdown that grows', () => {
     view.set('Another', true)
     expect(view.element.textContent).toBe('Another')
   })
+
+  it('rests after a rendering of a long block as many times as long as that took', () => {
+    vi.useFakeTimers()
+    const view = new MarkdownView()
+    // What it takes to lay it out.
+    vi.spyOn(view.element, 'offsetHeight', 'get').mockImplementation(() => {
+      vi.advanceTimersByTime(400)
+      return 1
+    })
+    let text = `\`\`\`\n${'const a = 1\n'.repeat(1000)}`
+    const seen = new Set<number>()
+    for (let frame = 0; frame < 600; frame++) {
+      text += 'const b = 2\n'
+      view.set(text, false)
+      vi.advanceTimersByTime(16)
+      seen.add(view.element.textContent.length)
+    }
+    expect(seen.size).toBeLessThan(8)
+    view.set(text, true)
+    expect(view.element.textContent.match(/const b = 2/g)).toHaveLength(600)
+    vi.useRealTimers()
+  })
 })
