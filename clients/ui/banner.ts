@@ -1,5 +1,5 @@
 import { textButton } from './buttons.ts'
-import { el, setText } from './dom.ts'
+import { el, setAttribute, setText } from './dom.ts'
 import type { Notice, Remedy } from './wording.ts'
 
 const MS_PER_SECOND = 1000
@@ -12,7 +12,7 @@ const LABELS = {
 
 export type Remedies = Readonly<Partial<Record<Remedy, () => void>>>
 
-/** What happened to the connection and what is done about it. The countdown is for eyes only: it would never stop talking. */
+/** What happened to the connection and what is done about it; no higher than nothing when all is well. The countdown is for eyes only: it would never stop talking. */
 export class Banner {
   readonly #remedies: Remedies
   readonly #text = el('span', { class: 'banner-text', role: 'status' })
@@ -20,7 +20,7 @@ export class Banner {
   readonly #buttons = el('span', { class: 'button-row' })
   readonly element = el(
     'div',
-    { class: 'banner', hidden: true },
+    { class: 'banner' },
     el('span', { class: 'banner-words' }, this.#text, this.#countdown),
     this.#buttons,
   )
@@ -33,17 +33,15 @@ export class Banner {
 
   update(notice: Notice | undefined): void {
     if (JSON.stringify(notice) === JSON.stringify(this.#notice)) return
-    const before = this.#notice
+    const before = this.#notice?.remedies ?? []
+    const { tone, text = '', remedies = [] } = notice ?? {}
     this.#notice = notice
     clearInterval(this.#timer)
-    this.element.hidden = notice === undefined
-    if (notice === undefined) return
-    this.element.dataset['tone'] = notice.tone
-    setText(this.#text, notice.text)
-    if (before?.remedies.join() !== notice.remedies.join())
-      this.#buttons.replaceChildren(...this.#offer(notice.remedies))
+    setAttribute(this.element, 'data-tone', tone)
+    setText(this.#text, text)
+    if (before.join() !== remedies.join()) this.#buttons.replaceChildren(...this.#offer(remedies))
     this.#count()
-    if (typeof notice.attempt === 'object') this.#timer = setInterval(() => this.#count(), MS_PER_SECOND)
+    if (typeof notice?.attempt === 'object') this.#timer = setInterval(() => this.#count(), MS_PER_SECOND)
   }
 
   dispose(): void {

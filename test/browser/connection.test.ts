@@ -22,6 +22,10 @@ describeWith('chromium', 'the page and its connection', () => {
   it('says that the server is gone, keeps what is written, and finds everything after the restart', async () => {
     const anna = await Visitor.arrive(browser, server.url)
     await anna.sees('Ready')
+    // Screen readers read out what changes in what was there before.
+    const words = anna.banner.getByRole('status')
+    expect(await words.evaluate((each) => each.checkVisibility() && each.textContent)).toBe('')
+    expect(await anna.banner.isVisible()).toBe(false)
     await anna.say('remember the number 42')
     await anna.reads('number 42')
     await anna.say('count from 1 to 1000')
