@@ -146,4 +146,20 @@ describeWith('chromium', 'the places of things on the page', () => {
     expect(Number.parseFloat(edge)).toBeGreaterThan(0)
     await anna.leaveContent()
   })
+
+  it('show that an answer is on its way, where one writes, and what stops it where the system chooses the colours', async () => {
+    const anna = await arrive({ forcedColors: 'active' })
+    const style = (part: Locator, name: string): Promise<string> =>
+      part.first().evaluate((each, which) => getComputedStyle(each).getPropertyValue(which), name)
+    await anna.say('stall')
+    const dot = anna.page.locator('.working i')
+    await dot.first().waitFor()
+    const paper = await style(anna.page.locator('body'), 'background-color')
+    expect(await style(dot, 'background-color')).not.toBe(paper)
+    expect(Number.parseFloat(await style(anna.stop, 'border-top-width'))).toBeGreaterThan(0)
+    await anna.composer.press('ArrowUp')
+    await anna.page.getByRole('textbox', { name: 'Edit message' }).waitFor()
+    expect(await style(anna.page.locator('.editor'), 'outline-style')).toBe('solid')
+    await anna.leaveContent()
+  })
 })
