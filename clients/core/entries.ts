@@ -43,6 +43,8 @@ export type EndEntry = {
   /** `unfinished`: of an earlier run a snapshot says no more, neither that somebody stopped it nor that it broke off. */
   readonly end: RunEnd | { readonly outcome: 'unfinished' }
   readonly isLast: boolean
+  /** A call of it waits for a person or a page: it is not over. */
+  readonly waits: boolean
   /** When its last message began, ISO 8601. */
   readonly at?: string
   /** Ids of the answers above, for copying. */
@@ -204,6 +206,7 @@ function endOf(run: Run, answers: readonly string[], conversation: Conversation,
     runId: run.id,
     end: endIn(conversation.ends, run.id) ?? { outcome: interrupted ? 'unfinished' : 'success' },
     isLast,
+    waits: conversation.pending.some(({ runId }) => runId === run.id),
     ...(at === undefined ? {} : { at }),
     answers,
   }

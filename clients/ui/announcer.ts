@@ -2,6 +2,7 @@ import type { Conversation } from '../core/conversation.ts'
 import type { Entry } from '../core/entries.ts'
 import { el } from './dom.ts'
 import { renderMarkdown } from './markdown.ts'
+import { endText } from './wording.ts'
 
 /** Characters of an answer that are read out unasked; the rest is in the transcript. */
 const SPOKEN_CHARS = 600
@@ -22,8 +23,8 @@ export class Announcer {
       entry.kind === 'tool' && !this.#asked.has(entry.id) ? [`Allow ${entry.name} to be called?`] : [],
     )
     this.#asked = new Set(questions.map(({ id }) => id))
-    const words = [...answer, ...fresh]
-    if (words.length > 0) this.#say(words.join(' '))
+    const words = [...answer, ...fresh].join(' ').trim()
+    if (words !== '') this.#say(words)
   }
 
   #say(text: string): void {
@@ -39,8 +40,8 @@ function spoken(entries: readonly Entry[], runId: string): string {
   const outcome = end?.kind === 'end' ? end.end.outcome : 'success'
   const words = answer.length > SPOKEN_CHARS ? `${answer.slice(0, SPOKEN_CHARS)}…` : answer
   if (outcome === 'cancelled') return `Answer stopped. ${words}`
-  if (outcome !== 'success') return `The answer failed. ${words}`
-  return `Assistant: ${words}`
+  if (end?.kind === 'end' && outcome !== 'success') return `The answer failed. ${endText(end)} ${words}`
+  return words === '' ? '' : `Assistant: ${words}`
 }
 
 /** Markdown as it is said: without its signs. Blocks that are left out would not be read anyway. */

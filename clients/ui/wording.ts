@@ -65,10 +65,10 @@ function refusal({ code, message }: Refused): Notice {
 }
 
 /** What became of a run, where that is worth a word. */
-export function endText({ end, answers }: EndEntry): string {
+export function endText({ end, answers, waits }: EndEntry): string {
   switch (end.outcome) {
     case 'success':
-      return answers.length === 0 ? 'There is no answer.' : ''
+      return answers.length === 0 && !waits ? 'There is no answer.' : ''
     case 'cancelled':
       return 'Stopped.'
     case 'interrupted':

@@ -151,6 +151,9 @@ describeWith('chromium', 'the page without a mouse', () => {
     const [, marked] = await anna.page.evaluate((): string[] => Reflect.get(globalThis, 'spoken'))
     expect(marked).toMatch(/^Assistant: A heading Some bold and italic text/)
     expect(marked).not.toMatch(/[#*|`]/)
+    await anna.say('fail')
+    const last = () => anna.page.evaluate((): string | undefined => Reflect.get(globalThis, 'spoken').at(-1))
+    await expect.poll(last).toMatch(/^The answer failed\. The model could not answer/)
     const nameless = await anna.page
       .locator('button, a, input, select, textarea')
       .evaluateAll((elements) =>

@@ -51,6 +51,12 @@ describe('the transcript', () => {
     expect(next.at(-1)).toMatchObject({ runId: 'r3', answers: ['a3'] })
   })
 
+  it('does not take a run for over whose call waits for a person', () => {
+    const pending = [{ toolCallId: 'c1', toolName: 'calculate', runId: 'r1', kind: 'approval' as const }]
+    expect(talk([asking], { pending }).at(-1)).toMatchObject({ kind: 'end', answers: [], waits: true })
+    expect(talk([asking]).at(-1)).toMatchObject({ kind: 'end', waits: false })
+  })
+
   it('shows a message that has not changed as the same entry, and one that has as another', () => {
     const question = userMessage('u1', 'r1', 'add')
     const show = (more: Partial<Conversation>) =>

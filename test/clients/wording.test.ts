@@ -44,11 +44,12 @@ describe('what is said about the connection', () => {
 })
 
 describe('what is said at the end of a run', () => {
-  const end = { kind: 'end' as const, id: 'end:r1', runId: 'r1', isLast: true, answers: ['a1'] }
+  const end = { kind: 'end' as const, id: 'end:r1', runId: 'r1', isLast: true, waits: false, answers: ['a1'] }
 
   it('is nothing after an answer, and the reason where there is none', () => {
     expect(endText({ ...end, end: { outcome: 'success' } })).toBe('')
     expect(endText({ ...end, answers: [], end: { outcome: 'success' } })).not.toBe('')
+    expect(endText({ ...end, answers: [], waits: true, end: { outcome: 'success' } })).toBe('')
     expect(endText({ ...end, end: { outcome: 'cancelled' } })).toBe('Stopped.')
     expect(endText({ ...end, end: { outcome: 'unfinished' } })).toBe('Not finished.')
     expect(endText({ ...end, end: { outcome: 'error', message: 'The model is overloaded' } })).toBe(
