@@ -5,7 +5,7 @@ import type { ConnectorOptions } from '../core/connector.ts'
 import type { ClientTools } from '../core/tool-runner.ts'
 import { iconButton } from '../ui/buttons.ts'
 import { Chat } from '../ui/chat.ts'
-import { el } from '../ui/dom.ts'
+import { el, setAttribute } from '../ui/dom.ts'
 import { icon } from '../ui/icons.ts'
 import { hasKeyboard, isComposing } from '../ui/keys.ts'
 import { SessionNotes } from '../ui/session-notes.ts'
@@ -117,8 +117,15 @@ export class ParleyChatElement extends HTMLElement {
       this.#launcher.focus()
       return
     }
+    // Where it covers the page, the style sheet leaves no button to close it by.
+    setAttribute(this.#panel, 'aria-modal', !this.#launcher.checkVisibility())
     this.#session ??= this.#resume()
     this.#focus(this.#session)
+  }
+
+  #focusFirst(): void {
+    const buttons = [...(this.#panel?.querySelectorAll('button') ?? [])]
+    buttons.find((button) => button.checkVisibility())?.focus()
   }
 
   /** Where there is a keyboard one can write at once; elsewhere it would jump up over the chat. */
@@ -172,7 +179,11 @@ export class ParleyChatElement extends HTMLElement {
       remedies: { 'new-chat': startOver },
       notes,
     })
-    this.#panel?.replaceChildren(chat.element)
+    this.#panel?.replaceChildren(
+      edge(() => chat.focus()),
+      chat.element,
+      edge(() => this.#focusFirst()),
+    )
     client.connect()
     return { client, chat }
   }
@@ -189,6 +200,11 @@ export class ParleyChatElement extends HTMLElement {
     this.#session = this.#start(browserEnvironment.randomId())
     this.#focus(this.#session)
   }
+}
+
+/** An end of the panel, only there while it covers the page: who goes on with Tab stays in what can be seen. */
+function edge(turn: () => void): HTMLElement {
+  return el('span', { class: 'edge', tabindex: 0, 'aria-hidden': true, onfocus: turn })
 }
 
 /** An Escape that nothing in the panel, nor an input method, had a use for; what took one may have gone away with it. */

@@ -123,4 +123,28 @@ describeWith('chromium', 'the widget on another site', () => {
     expect(await anna.banner.getByRole('button').allInnerTexts()).toEqual(['Try now'])
     await anna.leave()
   })
+
+  it.each([
+    ['that covers the page', 320, true],
+    ['beside the page', 1100, false],
+  ])('keeps the focus of a keyboard in a panel %s', async (_name, width, stays) => {
+    const anna = await Visitor.arrive(browser, allowed, { viewport: { width, height: 640 } })
+    await anna.page.getByRole('button', { name: 'Open Help' }).press('Enter')
+    await anna.sees('Ready')
+    const panel = anna.page.getByRole('dialog')
+    expect(await panel.getAttribute('aria-modal')).toBe(String(stays))
+    for (const key of ['Tab', 'Shift+Tab']) {
+      const places = new Set<string | undefined>()
+      for (let press = 0; press < 20; press++) {
+        await anna.page.keyboard.press(key)
+        places.add(await anna.page.evaluate(() => document.activeElement?.tagName))
+      }
+      expect([...places].every((place) => place === 'PARLEY-CHAT')).toBe(stays)
+    }
+    await anna.composer.press('Escape')
+    expect(await anna.page.getByRole('button', { name: 'Open Help' }).evaluate((each) => each.matches(':focus'))).toBe(
+      true,
+    )
+    await anna.leaveContent()
+  })
 })
