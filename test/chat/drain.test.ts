@@ -172,4 +172,19 @@ describe('I12: a drain', () => {
     await rig.pass(10_000)
     await expect(drained).resolves.toBeUndefined()
   })
+
+  it('is the end: what other processes do is not asked about any more', async () => {
+    const { rig, id, client, stream } = await begin()
+    stream.stop()
+    await client.end()
+    const other = rig.fork()
+    const drained = rig.chat.drain(0)
+    await rig.pass(10_000)
+    await drained
+    const loads = vi.spyOn(rig.store, 'load')
+    const follower = await other.ready(id)
+    await follower.say('m2')
+    await other.pass(2000)
+    expect(loads).not.toHaveBeenCalled()
+  })
 })

@@ -111,6 +111,44 @@ describe('a session whose run another living process has on', () => {
     await watcher.end()
   })
 
+  it('is looked at by one question at a time, however long the store takes', async () => {
+    const { other } = await begin()
+    const { promise } = deferred<LoadedSession | undefined>()
+    const loads = vi.spyOn(other.store, 'load').mockReturnValue(promise)
+    await other.pass(5000)
+    expect(loads).toHaveBeenCalledTimes(1)
+  })
+
+  it('is read once for all that was heard of it while a command held it', async () => {
+    const { rig, client, id, other, stream } = await begin()
+    stream.stop()
+    await client.end()
+    await rig.pass(10)
+    rig.store.hold()
+    const acked = client.say('m2')
+    await turns()
+    const loads = vi.spyOn(rig.store, 'load')
+    for (const title of ['One', 'Two', 'Three']) await other.chat.directory.rename({ app: 'default' }, id, title)
+    await turns()
+    rig.store.release()
+    await acked
+    await turns()
+    expect(loads).toHaveBeenCalledTimes(1)
+    expect(client.last('session.updated')?.title).toBe('Three')
+  })
+
+  it('goes on being followed when it could not be read again: who comes then sees it, too', async () => {
+    const { client, other, id, runId, watcher, stream } = await begin()
+    vi.spyOn(other.store, 'history').mockRejectedValueOnce(new ParleyError('store_unavailable'))
+    await client.ask({ type: 'session.update', title: 'Mine' })
+    await turns()
+    const late = await other.ready(id)
+    expect(late.last('session.ready')).toMatchObject({ status: 'processing', runId })
+    stream.stop()
+    await other.pass(2000)
+    for (const each of [watcher, late]) expect(statuses(each)).toMatchObject({ status: 'idle', lastRun: { runId } })
+  })
+
   it('P-62: what the store could not be asked about is told when it can be, though nothing more happens', async () => {
     const { rig, other, watcher, runId, stream } = await begin()
     vi.spyOn(other.store, 'history').mockRejectedValueOnce(new ParleyError('store_unavailable'))

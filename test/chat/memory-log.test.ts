@@ -4,6 +4,7 @@ import { MemoryEventLog } from '../../src/chat/log/memory-log.ts'
 import type { LogBounds, LogEntry, SessionLog } from '../../src/ports/event-log.ts'
 import type { Event } from '../../src/protocol/events.ts'
 import { MAX_DELTA_UNITS } from '../../src/protocol/limits.ts'
+import { collectGarbage } from '../support/collect-garbage.ts'
 
 const BOUNDS: LogBounds = { runEntries: 20, runBytes: 100_000, idleEntries: 10, idleBytes: 50_000, idleMs: 60_000 }
 const text = (delta: string, messageId = 'a'): Event => ({ type: 'TEXT_MESSAGE_CONTENT', messageId, delta })
@@ -182,5 +183,20 @@ describe('the log in memory', () => {
       ),
       { numRuns: 30, seed: 1 },
     )
+  })
+
+  it('I7: keeps no room to grow in for an item that something follows', async () => {
+    const [items, deltas, length] = [2000, 20, 30]
+    const { logs, log } = open({ runEntries: Number.MAX_SAFE_INTEGER, runBytes: Number.MAX_SAFE_INTEGER })
+    await collectGarbage()
+    const before = process.memoryUsage().arrayBuffers
+    for (let item = 0; item < items; item++)
+      log.append([...Array.from({ length: deltas }, () => text('x'.repeat(length), `${item}`)), end(`${item}`)], 1)
+    await collectGarbage()
+    const taken = (process.memoryUsage().arrayBuffers - before) / (items * deltas)
+    // Its characters, and the number that says where they end.
+    expect(taken).toBeGreaterThan(length)
+    expect(taken).toBeLessThan(1.1 * (length + 4))
+    expect(logs.size.entries).toBe(items * (deltas + 1))
   })
 })

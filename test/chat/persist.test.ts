@@ -4,7 +4,7 @@ import { Draft } from '../../src/chat/run/draft.ts'
 import type { Tool } from '../../src/ports/tool.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 import { ChatRig, ECHO, type RigOptions, SlowTool, stopClock } from '../support/chat-rig.ts'
-import { turns } from '../support/turns.ts'
+import { deferred, turns } from '../support/turns.ts'
 
 async function begin(options: RigOptions = {}) {
   const rig = new ChatRig(options)
@@ -172,6 +172,51 @@ describe('I3: persist, then publish', () => {
     const saved = await talk(30)
     expect(Math.max(...saved)).toBe(1)
     expect(saved.filter((count) => count > 0).length).toBeGreaterThanOrEqual(5)
+  })
+
+  it('waits for one that is on, however long it takes, and then saves what was said meanwhile though no more is', async () => {
+    stopClock()
+    const { rig, id, stream } = await begin({ settings: { checkpointMs: 1000 } })
+    const commit = rig.store.commit.bind(rig.store)
+    const stores = deferred()
+    const commits = vi.spyOn(rig.store, 'commit').mockImplementationOnce(async (...write) => {
+      await stores.promise
+      return commit(...write)
+    })
+    stream.say('half ')
+    await rig.pass(1100)
+    for (let nth = 0; nth < 4; nth++) {
+      stream.say(`${nth}`)
+      await rig.pass(1000)
+    }
+    expect(commits).toHaveBeenCalledTimes(1)
+    stores.resolve()
+    await rig.pass(1100)
+    expect((await rig.stored(id)).at(-1)?.content).toBe('half 0123')
+  })
+
+  it('saves nothing where the model told only what it takes', async () => {
+    stopClock()
+    const { rig, stream } = await begin({ settings: { checkpointMs: 1000 } })
+    const before = rig.store.commits.length
+    stream.emit({
+      type: 'usage',
+      usage: { provider: 'puppet', model: 'p', inputTokens: 10, outputTokens: 0, totalTokens: 10 },
+    })
+    await rig.pass(3000)
+    expect(rig.store.commits).toHaveLength(before)
+  })
+
+  it('saves an answer with a call that is being written once, however long its model is silent then', async () => {
+    stopClock()
+    const { rig, stream } = await begin({ settings: { checkpointMs: 1000 } })
+    stream
+      .say('half ')
+      .emit({ type: 'tool.start', id: 't1', name: 'echo' }, { type: 'tool.args', id: 't1', delta: '{' })
+    await rig.pass(1100)
+    const saved = rig.store.commits.length
+    await rig.pass(5000)
+    expect(rig.store.commits).toHaveLength(saved)
   })
 
   it('saves nothing more of a run that has ended before the turn of its checkpoint', async () => {

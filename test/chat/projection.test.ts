@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest'
 import type { Conversation, Follower, Sender, Told } from '../../src/ports/conversations.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 import { ANYONE, ChatRig, stopClock } from '../support/chat-rig.ts'
+import { collectGarbage } from '../support/collect-garbage.ts'
 import { createDeafStore } from '../support/deaf-store.ts'
 import { turns } from '../support/turns.ts'
 
@@ -233,6 +234,57 @@ describe('a follower', () => {
     await (await rig.chat.conversations.open(id, OWNER)).update({ title: 'Secret' })
     await turns()
     expect([listener.end?.code, listener.heard]).toEqual(['unauthorized', []])
+  })
+
+  it('is told a title that is set again once', async () => {
+    const rig = new ChatRig()
+    const [id, listener] = [randomUUID(), new Listener()]
+    const conversation = await rig.chat.conversations.open(id, OWNER)
+    rig.chat.conversations.follow(id, listener)
+    await turns()
+    for (const title of ['Named', 'Named', 'Anew']) await conversation.update({ title })
+    expect(listener.heard).toEqual([
+      { kind: 'title', title: 'Named' },
+      { kind: 'title', title: 'Anew' },
+    ])
+  })
+
+  it('I4: that left while it was being let in does not count as one who watches', async () => {
+    stopClock()
+    const rig = new ChatRig({ app: { stopAfterDisconnectMs: 1000 } })
+    const [id, listener, admits] = [randomUUID(), new Listener(), opening()]
+    vi.spyOn(listener, 'admit').mockReturnValue(admits.promise)
+    const client = await rig.ready(id)
+    await client.say('m1')
+    const stream = await rig.model.request(0)
+    const leave = rig.chat.conversations.follow(id, listener)
+    await turns()
+    leave()
+    admits.resolve()
+    await turns()
+    client.cut()
+    await rig.pass(1100)
+    expect(stream.signal.aborted).toBe(true)
+  })
+
+  it('I7: that has left is not kept, and what it waited for is not asked for any more', async () => {
+    const rig = new ChatRig()
+    const [known, unknown] = [randomUUID(), randomUUID()]
+    await rig.chat.conversations.open(known, OWNER)
+    const left = async (id: string): Promise<WeakRef<Listener>> => {
+      const listener = new Listener()
+      const leave = rig.chat.conversations.follow(id, listener)
+      await turns()
+      leave()
+      return new WeakRef(listener)
+    }
+    const gone = [await left(known), await left(unknown)]
+    await collectGarbage()
+    expect(gone.map((listener) => listener.deref())).toEqual([undefined, undefined])
+    const loads = vi.spyOn(rig.store, 'load')
+    await (await rig.fork().chat.conversations.open(unknown, OWNER)).make()
+    await turns()
+    expect(loads).not.toHaveBeenCalled()
   })
 
   it('hears of a session that another process makes', async () => {

@@ -36,6 +36,33 @@ async function expectOneEnd(rig: ChatRig, client: FakeSocket, runStatus: string)
 
 const CANCELLED = { type: 'RUN_FINISHED', outcome: { type: 'cancelled' } }
 
+describe('the time to the first word of an answer', () => {
+  it('is measured once for each request, also where much comes in one millisecond', async () => {
+    stopClock()
+    const { rig, client, stream } = await begin({ tools: [ECHO] })
+    await rig.pass(2000)
+    stream.say('one').say('two').call('t1', 'echo', {})
+    await turns()
+    stream.stop('tools')
+    const next = await rig.model.request(1)
+    await rig.pass(1000)
+    next.say('three').stop()
+    await client.end()
+    const seconds = rig.observed.filter(({ metric }) => metric === 'run_first_event_seconds').map(({ value }) => value)
+    expect(seconds).toEqual([2, 1])
+  })
+
+  it('is measured once where that is no time at all', async () => {
+    stopClock()
+    const { rig, client, stream } = await begin()
+    stream.say('one')
+    await turns()
+    stream.say('two').stop()
+    await client.end()
+    expect(rig.observed.filter(({ metric }) => metric === 'run_first_event_seconds')).toHaveLength(1)
+  })
+})
+
 describe('I1: a run ends once', () => {
   it('when the model has answered, with its events in order and the status behind the terminal', async () => {
     const { rig, client, stream, runId } = await begin()

@@ -183,6 +183,19 @@ describe('the title', () => {
     expect(title).toMatch(/^A \uFFFD very very/)
   })
 
+  it('by a model that talks on is what a title may be long: the rest is not waited for', async () => {
+    const { rig, client } = await open(titles)
+    rig.model.title = undefined
+    await client.say('m1')
+    ;(await rig.model.request(0)).say('x').stop()
+    await client.end()
+    await turns()
+    rig.model.titleStreams[0]?.say('y'.repeat(201))
+    await turns()
+    expect(rig.model.titleStreams[0]?.left).toBe(true)
+    expect(client.last('session.updated')?.title).toBe('y'.repeat(200))
+  })
+
   it('is not asked for again when the model had none to give', async () => {
     const { rig, id, client } = await open(titles)
     rig.model.title = ' '

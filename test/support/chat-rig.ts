@@ -108,6 +108,7 @@ export class ChatRig {
   readonly sockets: FakeSocket[] = []
   readonly logged: { readonly level: string; readonly event: string; readonly cause?: unknown }[] = []
   readonly counted: { readonly metric: string; readonly label: string | undefined }[] = []
+  readonly observed: { readonly metric: string; readonly value: number }[] = []
   /** What metrics would show now. */
   readonly gauges = new Map<string, () => number>()
   /** Places that are held now, as long as the test takes no part in it. */
@@ -240,7 +241,7 @@ export class ChatRig {
     return {
       log: (level, event, _fields, cause) => void this.logged.push({ level, event, cause }),
       count: (metric, _by, label) => void this.counted.push({ metric, label }),
-      observe: () => {},
+      observe: (metric, value) => void this.observed.push({ metric, value }),
       gauge: (metric, read) => void this.gauges.set(metric, read),
     }
   }
