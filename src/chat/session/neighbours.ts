@@ -80,7 +80,7 @@ export class Neighbours {
   /** It may have been read before the change, and somebody is about to use it. */
   #changedWhileRead(id: string): void {
     const session = this.#sessions.find(id)
-    if (session !== undefined && !session.retired) this.#renew(session)
+    if (session !== undefined) this.#renew(session)
   }
 
   #renew(session: Session): void {
