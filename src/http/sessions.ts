@@ -100,7 +100,7 @@ async function list(c: HttpContext, { access, sessions }: SessionParts): Promise
   const principal = await admit(c, access, app, 'read')
   const owner = askedOwner(principal, app, user)
   const place = before === undefined || beforeId === undefined ? before : { updatedAt: before, id: beforeId }
-  const found = mayList(principal) ? await sessions.list(owner, limit, place) : []
+  const found = mayList(principal) ? await sessions.list(owner, limit, { before: place }) : []
   return json({ sessions: found.map(toJson) })
 }
 

@@ -1,4 +1,4 @@
-import type { Owner, SessionPlace, SessionSummary } from './store.ts'
+import type { Owner, SessionChoice, SessionSummary } from './store.ts'
 
 /** Whose the sessions are that somebody makes in `app`; of a session's row, whose it is. */
 export function ownerOf({ account, user }: Pick<Owner, 'account' | 'user'>, app: string): Owner {
@@ -17,14 +17,8 @@ export const MAX_USER_SESSIONS = 10_000
 
 /** What HTTP does with sessions; the same rules and the same memory tier as the socket's commands. */
 export interface SessionDirectory {
-  /** Newest first; of an owner without account and user only those bound to `wallet`, an address: without it empty. `proven`: by a proof only. */
-  list(
-    owner: Owner,
-    limit: number,
-    before?: SessionPlace | number,
-    wallet?: string,
-    proven?: boolean,
-  ): Promise<readonly SessionSummary[]>
+  /** Newest first; of an owner without account and user only those bound to a wallet: without one empty. */
+  list(owner: Owner, limit: number, which?: SessionChoice): Promise<readonly SessionSummary[]>
   /** Throws `session_not_found` for a missing and a foreign session alike. */
   rename(owner: Owner, sessionId: string, title: string): Promise<void>
   /** Stops its run, closes its connections (4404) and removes it from memory and store. Throws `session_not_found`. */

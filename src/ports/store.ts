@@ -161,6 +161,12 @@ export type HistoryPage = { readonly messages: readonly MessageRow[]; readonly h
 
 /** Where a list of sessions goes on: `updatedAt` of the last one in milliseconds since 1970, and its id. */
 export type SessionPlace = { readonly updatedAt: number; readonly id: string }
+/** Of an owner's sessions: a time leaves out all of that moment; `wallet`: bound to this address, `proven`: by a proof. */
+export type SessionChoice = {
+  readonly before?: SessionPlace | number | undefined
+  readonly wallet?: string | undefined
+  readonly proven?: boolean
+}
 export type SessionSummary = {
   readonly id: string
   readonly title?: string
@@ -194,14 +200,8 @@ export interface SessionStore {
   runMessages(runs: readonly RunRef[]): Promise<ReadonlyMap<string, readonly MessageRow[]>>
   /** Resolves once the process `node` will hear, by its change feed, that this run is to be stopped. */
   cancelElsewhere(node: string, run: RunRef): Promise<void>
-  /** Newest first, of one moment the greater id; a time as `before` leaves out all of that moment. Where `wallet` is given, those only that are bound to this address, and by a proof where `proven` says so. */
-  list(
-    owner: Owner,
-    limit: number,
-    before?: SessionPlace | number,
-    wallet?: string,
-    proven?: boolean,
-  ): Promise<readonly SessionSummary[]>
+  /** Newest first, of one moment the greater id. */
+  list(owner: Owner, limit: number, which?: SessionChoice): Promise<readonly SessionSummary[]>
   /** Removes the session and all that hangs on it; false when there was none, or it is not as in `only`. No write that is still under way brings it back. */
   delete(sessionId: string, only?: Pick<SessionRow, 'createdAt' | 'updatedAt'>): Promise<boolean>
   /** Resolves when the store answers, and takes what waits to be saved. */

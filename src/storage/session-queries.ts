@@ -1,6 +1,6 @@
 import type { PendingQuery, Sql } from 'postgres'
 import type { SessionQuery } from '../ports/admin-store.ts'
-import type { HistoryQuery, Owner, RunRef, SessionPlace } from '../ports/store.ts'
+import type { HistoryQuery, Owner, RunRef, SessionChoice, SessionPlace } from '../ports/store.ts'
 import { lockName } from './node-lock.ts'
 import {
   listed,
@@ -143,9 +143,7 @@ export function selectSummaries(
   sql: Sql,
   owner: Owner,
   limit: number,
-  before?: SessionPlace | number,
-  wallet?: string,
-  proven = false,
+  { before, wallet, proven = false }: SessionChoice = {},
 ): PendingQuery<SummaryRecord[]> {
   // `is not distinct from` uses no index.
   const same = (column: string, value: string | undefined) =>

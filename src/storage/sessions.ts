@@ -72,8 +72,8 @@ export function createSessionStore({
       })
     },
     commit: (write, options) => commits.commit(write, options),
-    async list(owner, limit, before, wallet, proven) {
-      const records = await pool.query((sql) => selectSummaries(sql, owner, limit, before, wallet, proven))
+    async list(owner, limit, which) {
+      const records = await pool.query((sql) => selectSummaries(sql, owner, limit, which))
       return records.map(toSummary)
     },
     async delete(sessionId, only) {

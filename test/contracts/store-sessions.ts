@@ -79,7 +79,7 @@ export function sessionRules(make: MakeStore): void {
       ]
       for (const row of [bound, other, free]) await store().commit({ sessionId: row.id, session: row }, SOON)
       const list = async (address: string) =>
-        (await store().list({ app: bound.app, account }, 9, undefined, address)).map(({ id }) => id)
+        (await store().list({ app: bound.app, account }, 9, { wallet: address })).map(({ id }) => id)
       expect(await list('0xAbC')).toEqual([bound.id])
       expect(await list('0xabc')).toEqual([])
     })
@@ -174,7 +174,7 @@ export function sessionRules(make: MakeStore): void {
         { id: rows[1]?.id, title: 't1', status: 'idle', updatedAt: NOW - 1 },
         { id: rows[2]?.id, title: 't2', status: 'idle', updatedAt: NOW - 2 },
       ])
-      expect((await store().list(owner, 2, NOW - 2)).map(({ id }) => id)).toEqual([rows[0]?.id])
+      expect((await store().list(owner, 2, { before: NOW - 2 })).map(({ id }) => id)).toEqual([rows[0]?.id])
       expect(await store().list({ app: 'shop', account: owner.account }, 9)).toHaveLength(1)
     })
 
@@ -185,7 +185,7 @@ export function sessionRules(make: MakeStore): void {
       const seen: string[] = []
       for (let page = await store().list(owner, 2); page.length > 0; ) {
         seen.push(...page.map(({ id }) => id))
-        page = await store().list(owner, 2, page.at(-1))
+        page = await store().list(owner, 2, { before: page.at(-1) })
       }
       const ids = (some: typeof rows) => some.map(({ id }) => id).toSorted((a, b) => (a < b ? 1 : -1))
       expect(seen).toEqual([...ids(rows.slice(0, 5)), ...ids(rows.slice(5))])

@@ -9,7 +9,7 @@ import { createHttp } from '../../src/http/app.ts'
 import type { Conversations } from '../../src/ports/conversations.ts'
 import type { ExportLine } from '../../src/ports/privacy.ts'
 import type { SessionDirectory, UserDeletion, UserOwner } from '../../src/ports/sessions.ts'
-import type { Owner, SessionPlace, SessionSummary } from '../../src/ports/store.ts'
+import type { Owner, SessionChoice, SessionPlace, SessionSummary } from '../../src/ports/store.ts'
 import type { Peer } from '../../src/ports/transport.ts'
 import { ParleyError } from '../../src/protocol/errors.ts'
 import { type Gate, type GateOptions, openGate } from '../access/fakes.ts'
@@ -27,7 +27,7 @@ export class FakeDirectory implements SessionDirectory {
     this.held.set(id, { id, owner, status: 'idle', updatedAt: 1000, ...(title === undefined ? {} : { title }) })
   }
 
-  async list(owner: Owner, limit: number, before?: SessionPlace | number): Promise<readonly SessionSummary[]> {
+  async list(owner: Owner, limit: number, { before }: SessionChoice = {}): Promise<readonly SessionSummary[]> {
     if (this.broken !== undefined) throw this.broken
     this.listed.push({ owner, limit, before })
     return [...this.held.values()].filter((held) => isSame(held.owner, owner)).slice(0, limit)

@@ -10,6 +10,7 @@ import type {
   OpenRun,
   Owner,
   RunRef,
+  SessionChoice,
   SessionPlace,
   SessionRow,
   SessionStore,
@@ -221,9 +222,7 @@ export class MemoryStore extends MemoryKeys implements SessionStore, UsageStore,
   async list(
     owner: Owner,
     limit: number,
-    before: SessionPlace | number = Number.POSITIVE_INFINITY,
-    wallet?: string,
-    proven = false,
+    { before = Number.POSITIVE_INFINITY, wallet, proven = false }: SessionChoice = {},
   ): Promise<readonly SessionSummary[]> {
     await this.#answer()
     const own = [...this.#world.sessions.values()].flatMap(({ session }) =>

@@ -1,5 +1,5 @@
 import { MAX_USER_SESSIONS, type SessionDirectory, type UserDeletion, type UserOwner } from '../../ports/sessions.ts'
-import type { Owner, SessionPlace, SessionSummary } from '../../ports/store.ts'
+import type { Owner, SessionChoice, SessionSummary } from '../../ports/store.ts'
 import { ParleyError } from '../../protocol/errors.ts'
 import type { Core } from '../core.ts'
 import { changeRecord, renew } from './renew.ts'
@@ -22,15 +22,9 @@ export class Directory implements SessionDirectory {
     this.#sessions = sessions
   }
 
-  async list(
-    owner: Owner,
-    limit: number,
-    before?: SessionPlace | number,
-    wallet?: string,
-    proven?: boolean,
-  ): Promise<readonly SessionSummary[]> {
-    if (owner.account === undefined && owner.user === undefined && wallet === undefined) return []
-    return this.#core.store.list(owner, limit, before, wallet, proven)
+  async list(owner: Owner, limit: number, which: SessionChoice = {}): Promise<readonly SessionSummary[]> {
+    if (owner.account === undefined && owner.user === undefined && which.wallet === undefined) return []
+    return this.#core.store.list(owner, limit, which)
   }
 
   async rename(owner: Owner, sessionId: string, title: string): Promise<void> {

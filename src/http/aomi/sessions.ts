@@ -40,7 +40,7 @@ export async function listSessions(c: HttpContext, aomi: Aomi): Promise<Response
     if (proven !== undefined) return json(proven.map(toListed))
   }
   const owner = await listOwner(c, aomi, app, wallet)
-  const found = owner === undefined ? [] : await aomi.sessions.list(owner, limit, undefined, wallet)
+  const found = owner === undefined ? [] : await aomi.sessions.list(owner, limit, { wallet })
   return json(found.map(toListed))
 }
 
@@ -123,7 +123,7 @@ async function provenList(
   const bound = session?.record.wallet
   if (session === undefined || bound?.proven !== true) return undefined
   if (bound.address.toLowerCase() !== wallet.toLowerCase()) return undefined
-  return aomi.sessions.list(session.owner, limit, undefined, bound.address, true)
+  return aomi.sessions.list(session.owner, limit, { wallet: bound.address, proven: true })
 }
 
 /** Whose list it is; undefined: there is none. A wallet alone opens what no key made, whoever names it. */
