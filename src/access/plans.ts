@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { RateLimiterMemory } from 'rate-limiter-flexible'
-import type { AccountStore, Plan, Standing } from '../ports/accounts.ts'
+import { type AccountStore, NO_PLAN, type Plan, type Standing } from '../ports/accounts.ts'
 import type { Change, ChangeFeed } from '../ports/store.ts'
 import type { Telemetry } from '../ports/telemetry.ts'
 import { ParleyError } from '../protocol/errors.ts'
@@ -9,8 +9,6 @@ import { ParleyError } from '../protocol/errors.ts'
 const MAX_ACCOUNTS = 50_000
 /** Windows begin with an account's first charge and are as long as the plans' words say, in seconds. */
 const SECONDS = { minute: 60, hour: 3600 } as const
-/** `PARLEY_DEFAULT_PLAN`, and what an account may be given: no plan limits it. */
-const NO_PLAN = 'none'
 
 export type PlanSettings = {
   readonly plans: ReadonlyMap<string, Plan>

@@ -1,11 +1,10 @@
 import * as v from 'valibot'
+import { DEFAULT_ACCOUNT } from '../ports/accounts.ts'
 import type { KeyWish } from '../ports/admin.ts'
 import type { Scope } from '../ports/keys.ts'
 import { ParleyError } from '../protocol/errors.ts'
 import { AppIdSchema } from '../protocol/ids.ts'
 
-/** The account of keys when nobody names one: a server of one owner needs no more. */
-export const DEFAULT_ACCOUNT = 'default'
 const SCOPES = ['read', 'write', 'delete', 'admin', 'operator'] as const
 /** What a chat needs. A publishable key is everybody's: it never gets more than this. */
 const CHAT_SCOPES: readonly Scope[] = ['read', 'write', 'delete']

@@ -1,5 +1,4 @@
-/** An account with it is limited by no plan. */
-export const NO_PLAN = 'none'
+import { NO_PLAN } from '../ports/accounts.ts'
 /** Takes away what somebody gave: the server's default holds again. */
 export const STANDARD_PLAN = 'default'
 

@@ -1,5 +1,6 @@
-import { NO_PLAN, planWords, STANDARD_PLAN } from '../admin/plan-words.ts'
+import { planWords, STANDARD_PLAN } from '../admin/plan-words.ts'
 import { readConfig } from '../config.ts'
+import { NO_PLAN } from '../ports/accounts.ts'
 import type { AccountRow } from '../ports/admin-store.ts'
 import { AT_HOST } from './admin-of.ts'
 import {

@@ -1,6 +1,7 @@
-import { DEFAULT_ACCOUNT, isName } from '../admin/key-wish.ts'
+import { isName } from '../admin/key-wish.ts'
 import { parseDefinition } from '../apps/definition.ts'
 import { appJsonSchema } from '../apps/json-schema.ts'
+import { DEFAULT_ACCOUNT } from '../ports/accounts.ts'
 import { AT_HOST } from './admin-of.ts'
 import {
   type CliIo,

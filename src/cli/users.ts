@@ -1,4 +1,4 @@
-import { DEFAULT_ACCOUNT } from '../admin/key-wish.ts'
+import { DEFAULT_ACCOUNT } from '../ports/accounts.ts'
 import type { UserOwner } from '../ports/sessions.ts'
 import { AT_HOST } from './admin-of.ts'
 import { type CliConversations, type Command, type OpenStore, readArgs, UsageError, withStore } from './command.ts'

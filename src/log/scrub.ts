@@ -1,3 +1,5 @@
+import { sessionTag } from '../ports/telemetry.ts'
+
 /**
  * What a log line may hold (I11): no key, no address with a password, no whole session id, no text that people or models
  * wrote. Callers keep to that; this is the net below them.
@@ -9,13 +11,11 @@ const MAX_FIELD = 200
 const MAX_CAUSES = 4
 /** Lines of a stack: the rest is the event loop's. */
 const MAX_FRAMES = 12
-/** As many as `sessionTag` keeps. */
-const TAG = 8
 
 const SECRET_NAME =
   /^(?:.*(?:password|secret|authorization|cookie|ticket|token|api_?key)|key|text|content|body|prompt)$/i
 const RESERVED = new Set(['level', 'time', 'msg', 'cause'])
-const UUID = /\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi
+const UUID = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi
 const KEY = /\b(?:sk|pk)[_-][A-Za-z0-9_-]{6,}/g
 const BEARER = /\b(?:bearer|basic)\s+\S+/gi
 const KEY_PROTOCOL = /parley\.(?:key|ticket)\.\S+/g
@@ -41,7 +41,7 @@ export function scrubText(text: string): string {
     .replace(KEY, '[redacted]')
     .replace(BEARER, '[redacted]')
     .replace(URL_PASSWORD, '//[redacted]@')
-    .replace(UUID, (_match, head: string) => head.slice(0, TAG))
+    .replace(UUID, sessionTag)
 }
 
 /** What operators see of a throw. A message may quote SQL, a provider's body or a person's words: it is never kept. */

@@ -1,3 +1,8 @@
+/** The account of keys and Apps when nobody names one: a server of one owner needs no more. */
+export const DEFAULT_ACCOUNT = 'default'
+/** In the place of a plan's name: no plan limits the account. */
+export const NO_PLAN = 'none'
+
 /** How much an account may do: what starts an answer or changes something counts, what only reads does not. */
 export type Plan = { readonly perHour: number; readonly perMinute: number }
 

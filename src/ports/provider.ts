@@ -10,6 +10,9 @@ export type ToolSpec = {
   readonly parameters: Readonly<Record<string, unknown>>
 }
 
+/** How the request for a conversation's title begins: by it the scripted model knows one. */
+export const TITLE_PROMPT = 'Title this conversation:'
+
 /** History as a model gets it: no empty text, every tool call followed by its results. */
 export type ModelMessage =
   | { readonly role: 'user'; readonly content: string }

@@ -1,4 +1,4 @@
-import type { ModelMessage, ModelRequest, StopReason } from '../ports/provider.ts'
+import { type ModelMessage, type ModelRequest, type StopReason, TITLE_PROMPT } from '../ports/provider.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
 import * as says from './scripted-texts.ts'
 import { answerResults, type PlannedCall, planCalls } from './scripted-tools.ts'
@@ -13,8 +13,6 @@ export type Step =
   | { readonly step: 'stall' }
   | { readonly step: 'stop'; readonly reason: StopReason }
 
-/** How a request for a title begins; its text after that is the conversation's first message. */
-const TITLE_PROMPT = 'Title this conversation:'
 const TITLE_WORDS = 5
 
 /**

@@ -1,3 +1,4 @@
+import { SEARCH_DOCUMENTS } from '../ports/documents.ts'
 import type { ModelMessage } from '../ports/provider.ts'
 import type { StoredToolCall } from '../ports/store.ts'
 
@@ -10,7 +11,6 @@ const CLOCK = 'current_time'
 const UNITS = 'unit_converter'
 const DATES = 'date_calculator'
 const RANDOM = 'random'
-const DOCUMENTS = 'search_documents'
 
 /** Numbers that "add up" writes out: about 700 characters of arguments. More are summed as Gauss did. */
 export const MAX_SUMMANDS = 200
@@ -93,7 +93,7 @@ function planOthers(text: string): PlannedCall[] {
     calls.push(call(RANDOM, { kind: 'integer', min: Number(number[1] ?? 1), max: Number(number[2] ?? 100) }))
   if (UUID.test(text)) calls.push(call(RANDOM, { kind: 'uuid' }))
   const [, query] = LOOK_UP.exec(text) ?? []
-  if (query !== undefined) calls.push(call(DOCUMENTS, { query }))
+  if (query !== undefined) calls.push(call(SEARCH_DOCUMENTS, { query }))
   return calls
 }
 

@@ -1,3 +1,4 @@
+import { DEFAULT_ACCOUNT } from '../ports/accounts.ts'
 import type { AppRow, AppStore } from '../ports/store.ts'
 import { notify, recordChange } from './changes.ts'
 import type { Pool } from './connection.ts'
@@ -9,9 +10,6 @@ export type AppRecord = {
   readonly updated_at: Time
   readonly account: string
 }
-
-/** Of Apps that nobody gave to an account. */
-const DEFAULT_ACCOUNT = 'default'
 
 export function createAppStore(pool: Pool): AppStore {
   return {

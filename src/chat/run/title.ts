@@ -1,4 +1,4 @@
-import { ProviderUnavailable } from '../../ports/provider.ts'
+import { ProviderUnavailable, TITLE_PROMPT } from '../../ports/provider.ts'
 import { MAX_TITLE_LENGTH } from '../../protocol/limits.ts'
 import { toStorable } from '../../protocol/text.ts'
 import { ownKeys } from '../calls/own-secrets.ts'
@@ -10,8 +10,6 @@ const FIRST_WORDS_LENGTH = 60
 /** Characters of the message that the model reads for a title. */
 const EXCERPT_LENGTH = 2000
 const TITLE_TOKENS = 64
-/** The scripted model knows it, too. */
-const TITLE_PROMPT = 'Title this conversation:'
 const TITLE_SYSTEM =
   'You name conversations. Answer with a title of two to six words and nothing else: no quotes, no full stop.'
 
