@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { AppLimits } from '../ports/apps.ts'
-import { told } from './told.ts'
+import { between, told } from './fields.ts'
 
 /** Above it a limit is a slip of the hand; tokens are counted in larger numbers. */
 const MAX_COUNT = 1_000_000
@@ -8,7 +8,7 @@ const MAX_TOKENS_PER_DAY = 1e12
 /** Sends that wait in one session: each is text in memory. */
 const MAX_QUEUED_SENDS = 1000
 
-const Count = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_COUNT))
+const Count = between(1, MAX_COUNT)
 
 /** What an App may take of the server, in the place of the server's own figures. */
 export const AppLimitsSchema = v.strictObject({
@@ -17,17 +17,9 @@ export const AppLimitsSchema = v.strictObject({
     told('Connections to one session; one whose line is down, else the oldest, is closed for a new one.', Count),
   ),
   runsAtOnce: v.optional(told('Answers under way at once, in one process.', Count)),
-  queuedSends: v.optional(
-    told(
-      'Messages of one session that wait; 0: none does.',
-      v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_QUEUED_SENDS)),
-    ),
-  ),
+  queuedSends: v.optional(told('Messages of one session that wait; 0: none does.', between(0, MAX_QUEUED_SENDS))),
   tokensPerDay: v.optional(
-    told(
-      'Tokens, input and output, from midnight to midnight UTC.',
-      v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_TOKENS_PER_DAY)),
-    ),
+    told('Tokens, input and output, from midnight to midnight UTC.', between(1, MAX_TOKENS_PER_DAY)),
   ),
 })
 

@@ -7,9 +7,9 @@ import { MAX_NAME_LENGTH } from '../protocol/limits.ts'
 import { StorableText } from '../protocol/messages.ts'
 import { WALLET_PARAMETERS } from '../protocol/wallet-calls.ts'
 import { AppLimitsSchema } from './app-limits.ts'
+import { between, ToolName, told } from './fields.ts'
 import { buildHttpTool, HttpToolsSchema, httpToolFaults } from './http-tools.ts'
 import { buildMcpServer, McpSchema, mcpFaults } from './mcp.ts'
-import { told } from './told.ts'
 
 /** Characters: about 16,000 words, more than any model follows. */
 const MAX_PREAMBLE = 100_000
@@ -31,7 +31,6 @@ const ModelName = v.pipe(
   v.string(),
   v.regex(/^[a-z0-9-]{1,40}\/[A-Za-z0-9._:/@-]{1,160}$/, 'must be provider/model, such as anthropic/claude-sonnet-5-5'),
 )
-const ToolName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -'))
 /** UTF-16 units of a client tool's arguments schema as JSON: providers refuse larger ones. */
 const MAX_SCHEMA = 32_768
 const MAX_DESCRIPTION = 4096
@@ -64,7 +63,7 @@ const ClientTool = v.strictObject({
 const ToolEntry = v.union([ToolName, v.variant('type', [ServerTool, ClientTool])])
 const nameOfTool = (tool: v.InferOutput<typeof ToolEntry>): string => (typeof tool === 'string' ? tool : tool.name)
 
-const Tokens = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_TOKENS))
+const Tokens = between(1, MAX_TOKENS)
 
 const ModelSchema = v.strictObject({
   default: told('The model that answers, as provider/model.', ModelName),
@@ -122,17 +121,14 @@ export const DefinitionSchema = v.strictObject({
   stopAfterDisconnectMs: v.optional(
     told(
       'Milliseconds after which a running answer that nobody watches is stopped; absent: it runs to its end.',
-      v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_GRACE_MS)),
+      between(0, MAX_GRACE_MS),
     ),
   ),
   retention: v.optional(
     told(
       'How long conversations are kept; absent: for good.',
       v.strictObject({
-        days: told(
-          'Sessions that nobody wrote to for so many days are deleted.',
-          v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_RETENTION_DAYS)),
-        ),
+        days: told('Sessions that nobody wrote to for so many days are deleted.', between(1, MAX_RETENTION_DAYS)),
       }),
     ),
   ),

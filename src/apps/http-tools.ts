@@ -3,9 +3,9 @@ import type { HttpTool } from '../ports/apps.ts'
 import { SEARCH_DOCUMENTS } from '../ports/documents.ts'
 import { StorableText } from '../protocol/messages.ts'
 import { closeSchema, compileArguments } from './arguments.ts'
+import { between, MAX_URL, ToolName, told } from './fields.ts'
 import { buildHeaders, HeadersSchema, headerFaults } from './headers.ts'
 import { parseUrl, urlFault } from './templates.ts'
-import { told } from './told.ts'
 
 /** Of one App: models choose badly among many. */
 const MAX_HTTP_TOOLS = 32
@@ -13,7 +13,6 @@ const MAX_HTTP_TOOLS = 32
 const MAX_SCHEMA_OBJECTS = 1000
 /** Characters: what a model is told of a tool, with every request. */
 const MAX_DESCRIPTION = 2000
-const MAX_URL = 2000
 /** Characters, and members one within another. */
 const MAX_POINTER = 500
 /** Milliseconds. A person waits; services that take longer than a minute need another way than a tool call. */
@@ -22,14 +21,12 @@ const [MIN_TIMEOUT_MS, MAX_TIMEOUT_MS, DEFAULT_TIMEOUT_MS] = [100, 60_000, 10_00
 const [MIN_BYTES, MAX_BYTES, DEFAULT_BYTES] = [100, 4_194_304, 262_144]
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
-const Name = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ -'))
-const between = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max))
 
 /** One entry of `httpTools` in a definition file. */
 export const HttpToolsSchema = v.pipe(
   v.array(
     v.strictObject({
-      name: told('No other tool of the App has it.', Name),
+      name: told('No other tool of the App has it.', ToolName),
       description: told(
         'What the model reads to choose it.',
         v.pipe(StorableText, v.trim(), v.minLength(1), v.maxLength(MAX_DESCRIPTION)),

@@ -1,12 +1,11 @@
 import * as v from 'valibot'
 import type { McpServer } from '../ports/apps.ts'
+import { between, MAX_URL, told } from './fields.ts'
 import { buildHeaders, HeadersSchema, headerFaults } from './headers.ts'
 import { urlFault } from './templates.ts'
-import { told } from './told.ts'
 
 /** Of one App: each is asked for its tools when an answer begins. */
 const MAX_SERVERS = 8
-const MAX_URL = 2000
 /** Tools that may be named of one server, and characters of a name, as the protocol advises. */
 const [MAX_NAMED, MAX_TOOL_NAME] = [128, 128]
 /** Milliseconds of one call. */
@@ -14,7 +13,6 @@ const [MIN_TIMEOUT_MS, MAX_TIMEOUT_MS, DEFAULT_TIMEOUT_MS] = [100, 300_000, 30_0
 /** Bytes of one answer. The result that a model gets has a smaller bound of its own. */
 const [MIN_BYTES, MAX_BYTES, DEFAULT_BYTES] = [1000, 1_048_576, 262_144]
 
-const between = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max))
 /** Without `_`, which ends it in the names of tools: `a_b_c` is of the server `a`, and of no other. */
 const Name = v.pipe(v.string(), v.regex(/^[a-z][a-z0-9-]{0,23}$/, 'must be 1 to 24 of a-z 0-9 -, a letter first'))
 /** As the operator's configuration has it: a name, nothing that could be a path or a command. */
