@@ -1,5 +1,6 @@
 import { type IncomingMessage, ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Writable } from 'node:stream'
 import type { HeaderPair } from '../ports/plain-headers.ts'
 import type { Peer } from '../ports/transport.ts'
 import { RequestBody } from './http-body.ts'
@@ -8,12 +9,25 @@ import type { ResponseHead, ResponseSink } from './http-response.ts'
 import type { Exchange } from './http-serve.ts'
 
 export function headFromNode(req: IncomingMessage, peer: Peer): RequestHead {
-  const headers: HeaderPair[] = []
-  // Names and values alternate; the parsed `headers` would have lost duplicates.
-  for (let at = 0; at + 1 < req.rawHeaders.length; at += 2) {
-    headers.push([(req.rawHeaders[at] ?? '').toLowerCase(), req.rawHeaders[at + 1] ?? ''])
-  }
-  return { method: req.method ?? 'GET', target: req.url ?? '/', headers, peer }
+  return { method: req.method ?? 'GET', target: req.url ?? '/', headers: pairsOf(req.rawHeaders), peer }
+}
+
+/** Of names and values in turns; the parsed `headers` would have lost duplicates. */
+export function pairsOf(raw: readonly string[]): HeaderPair[] {
+  const pairs: HeaderPair[] = []
+  for (let at = 0; at + 1 < raw.length; at += 2) pairs.push([(raw[at] ?? '').toLowerCase(), raw[at + 1] ?? ''])
+  return pairs
+}
+
+/** Resolves when the peer has taken enough, or has left. */
+export function drained(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stream.off('drain', done).off('close', done)
+      resolve()
+    }
+    stream.on('drain', done).on('close', done)
+  })
 }
 
 export type NodeBounds = {
@@ -117,14 +131,7 @@ class NodeSink implements ResponseSink {
   }
 
   writable(): Promise<void> {
-    if (this.#gone || !this.#res.writableNeedDrain) return Promise.resolve()
-    return new Promise((resolve) => {
-      const done = () => {
-        this.#res.off('drain', done).off('close', done)
-        resolve()
-      }
-      this.#res.on('drain', done).on('close', done)
-    })
+    return this.#gone || !this.#res.writableNeedDrain ? Promise.resolve() : drained(this.#res)
   }
 
   finish(): void {

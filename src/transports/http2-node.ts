@@ -6,10 +6,10 @@ import {
   Http2ServerRequest,
   Http2ServerResponse,
 } from 'node:http2'
-import type { HeaderPair } from '../ports/plain-headers.ts'
 import type { Peer, TransportOptions } from '../ports/transport.ts'
 import { readCertificate } from './certificate.ts'
 import { RequestBody } from './http-body.ts'
+import { drained, pairsOf } from './http-node.ts'
 import { headerOf, type RequestHead } from './http-request.ts'
 import type { ResponseHead, ResponseSink } from './http-response.ts'
 import type { Exchange } from './http-serve.ts'
@@ -49,11 +49,7 @@ export function createHttp2Server(
 }
 
 function headFromHttp2(req: Http2ServerRequest, peer: Peer): RequestHead {
-  const headers: HeaderPair[] = []
-  for (let at = 0; at + 1 < req.rawHeaders.length; at += 2) {
-    const name = (req.rawHeaders[at] ?? '').toLowerCase()
-    if (!name.startsWith(':')) headers.push([name, req.rawHeaders[at + 1] ?? ''])
-  }
+  const headers = pairsOf(req.rawHeaders).filter(([name]) => !name.startsWith(':'))
   const { authority } = req
   if (authority !== '' && !headers.some(([name]) => name === 'host')) headers.push(['host', authority])
   return { method: req.method, target: req.url, headers, peer }
@@ -205,14 +201,7 @@ class Http2Sink implements ResponseSink {
   #drained(): Promise<void> {
     // The response itself does not know: node's compatibility layer has no such field.
     const { stream } = this.#res
-    if (this.#gone || !stream.writableNeedDrain) return Promise.resolve()
-    return new Promise((resolve) => {
-      const done = (): void => {
-        stream.off('drain', done).off('close', done)
-        resolve()
-      }
-      stream.on('drain', done).on('close', done)
-    })
+    return this.#gone || !stream.writableNeedDrain ? Promise.resolve() : drained(stream)
   }
 
   /** Not with the connection: others of its streams may be read. A reset alone would wait for what lies before it. */
