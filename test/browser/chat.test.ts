@@ -120,7 +120,7 @@ describeWith('chromium', 'the chat page', () => {
     await anna.say('fail')
     const again = anna.page.getByRole('button', { name: 'Try again' })
     await again.waitFor()
-    await anna.page.getByText('The model could not answer').waitFor()
+    await anna.page.locator('.end-note', { hasText: 'The model could not answer' }).waitFor()
     await again.click()
     await anna.sees('Answering…')
     await anna.sees('Ready')

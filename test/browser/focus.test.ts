@@ -172,7 +172,7 @@ describeWith('chromium', 'the focus', () => {
     await anna.say('fail')
     await button('Try again').dblclick()
     await anna.sees('Answering…')
-    await anna.page.getByText('The model could not answer').waitFor()
+    await anna.page.locator('.end-note', { hasText: 'The model could not answer' }).waitFor()
     await anna.sees('Ready')
     expect(await anna.page.locator('.fault').isVisible()).toBe(false)
   })

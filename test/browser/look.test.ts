@@ -109,7 +109,7 @@ describeWith('chromium', 'the page to the eye', () => {
     await anna.reads('A quotation at the end')
     await anna.sees('Ready')
     await anna.say('fail')
-    await anna.page.getByText('The model could not answer').waitFor()
+    await anna.page.locator('.end-note', { hasText: 'The model could not answer' }).waitFor()
     for (const fold of await anna.page.locator('summary').all()) await fold.click()
     expect(await faintParts(anna.page)).toEqual([])
     const overflow = await anna.page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
