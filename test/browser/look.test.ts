@@ -47,6 +47,10 @@ async function faintParts(page: Page): Promise<string[]> {
         const contrast = contrastOf(getComputedStyle(element).borderTopColor, element.parentElement)
         return contrast >= leastOfEdges ? [] : [`edge of ${element.className} ${contrast.toFixed(2)}`]
       })
+      const hints = [...document.querySelectorAll<HTMLInputElement>('[placeholder]')].flatMap((field) => {
+        const contrast = contrastOf(getComputedStyle(field, '::placeholder').color, field)
+        return contrast >= least ? [] : [`hint "${field.placeholder}" ${contrast.toFixed(2)}`]
+      })
       const texts = [...document.querySelectorAll<HTMLElement>('body *')].flatMap((element) => {
         const text = [...element.childNodes].filter(
           (node) => node.nodeType === Node.TEXT_NODE && node.textContent?.trim(),
@@ -56,7 +60,7 @@ async function faintParts(page: Page): Promise<string[]> {
         const contrast = contrastOf(getComputedStyle(element).color, element)
         return contrast >= least ? [] : [`${element.className} "${element.textContent}" ${contrast.toFixed(2)}`]
       })
-      return [...edges, ...texts]
+      return [...edges, ...hints, ...texts]
     },
     [MIN_CONTRAST, MIN_EDGE_CONTRAST] as const,
   )
@@ -115,6 +119,15 @@ describeWith('chromium', 'the page to the eye', () => {
     const overflow = await anna.page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
     expect(overflow).toBeLessThanOrEqual(0)
     expect(await countColours(browser, await anna.page.screenshot())).toBeGreaterThan(MIN_COLOURS)
+    await anna.leaveContent()
+  })
+
+  it.each(['light', 'dark'] as const)('has a dialog that is readable, hints and all: %s', async (colorScheme) => {
+    const anna = await Visitor.arrive(browser, server.url, { colorScheme })
+    await anna.sees('Ready')
+    await anna.page.getByRole('button', { name: 'App and key' }).click()
+    await anna.page.getByRole('dialog').waitFor()
+    expect(await faintParts(anna.page)).toEqual([])
     await anna.leaveContent()
   })
 
