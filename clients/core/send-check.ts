@@ -10,10 +10,19 @@ export function checkSend(send: PendingSend, { limits, queue, sends }: Conversat
   const frame = JSON.stringify(toCommand(send))
   if (!fitsUtf8(send.text, limits.messageBytes) || !fitsUtf8(frame, limits.frameBytes))
     return fail('message_too_large', `The message is too long: ${kibibytes(limits.messageBytes)} KiB at most`)
-  const waiting = queue.length + sends.filter((each) => each.behind && each.delivery.state !== 'failed').length
-  if (send.behind && waiting >= limits.queuedSends)
+  const waiting = send.behind
+    ? queue.length + sends.filter((each) => each.behind && each.delivery.state !== 'failed').length
+    : sends.filter(isOnItsWay).length - STARTS
+  if (send.policy === 'enqueue' && waiting >= limits.queuedSends)
     return fail('queue_full', `${limits.queuedSends} messages are waiting already; wait for an answer or remove one`)
   return undefined
+}
+
+/** Of those that are on their way to a session at rest one starts, the others wait for their turn. */
+const STARTS = 1
+
+function isOnItsWay({ delivery }: PendingSend): boolean {
+  return delivery.state === 'waiting' || delivery.state === 'sending'
 }
 
 const BYTES_PER_KIBIBYTE = 1024

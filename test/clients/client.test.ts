@@ -517,6 +517,18 @@ describe('a send', () => {
     expect(socket.commands('message.send')).toHaveLength(10)
   })
 
+  it('that would be one too many for the queue once there is a connection is refused here (P-52)', async () => {
+    const client = clientWith()
+    await connected(client)
+    environment.socket.cut(1006)
+    for (let n = 0; n < 11; n++) expect(client.send(`offline ${n}`)).toEqual({ ok: true })
+    expect(client.send('too many')).toMatchObject({ ok: false, code: 'queue_full' })
+    expect(client.edit('u1', 'better')).toEqual({ ok: true })
+    await settle(600)
+    const socket = await connected(client)
+    expect(socket.commands('message.send')).toHaveLength(12)
+  })
+
   it('that edits names what it replaces and stops what runs (P-53, P-54)', async () => {
     const client = clientWith()
     const socket = await connected(client)
