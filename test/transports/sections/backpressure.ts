@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { SendResult } from '../../../src/ports/transport.ts'
+import type { SendResult, Socket } from '../../../src/ports/transport.ts'
 import { OPTIONS, type Opened, type Rig } from '../rig.ts'
 
 const FRAME = 'x'.repeat(64 * 1024)
+const LITTLE = FRAME.slice(0, 1024)
 /** More than the buffers of two kernels and the limit hold together. */
 const PLENTY = 2000
 const GROUP = 'g'
@@ -47,18 +48,32 @@ export function backpressure(rig: () => Rig): void {
       expect(await opened.client.next()).toBe('again')
     })
 
-    it('is told of as drained also where little waits', async () => {
+    it.each([
+      ['little waits', (socket: Socket) => void socket.send(LITTLE)],
+      ['what waits was said together', (socket: Socket) => socket.together(() => void socket.send(LITTLE))],
+    ])('is told of as drained also where %s', async (_what, say) => {
       const { client, socket, peer } = await rig().open()
       client.pause()
-      const frame = FRAME.slice(0, 1024)
       for (let sent = 0; sent < PLENTY * 64 && socket.buffered() === 0; sent++) {
-        socket.send(frame)
+        say(socket)
         await new Promise(setImmediate)
       }
       expect(socket.buffered()).toBeGreaterThan(0)
-      expect(socket.buffered()).toBeLessThan(4 * frame.length)
+      expect(socket.buffered()).toBeLessThan(4 * LITTLE.length)
       client.resume()
       await peer.when(() => peer.drains > 0 && socket.buffered() === 0)
+    })
+
+    it('I7: is asked for no more signs of life than its buffer holds, and not closed for those that it misses', async () => {
+      const opened = await rig().open()
+      await fill(opened)
+      const waiting = opened.socket.buffered()
+      for (let nth = 0; nth < 1000; nth++) opened.socket.ping()
+      expect(opened.socket.buffered()).toBe(waiting)
+      opened.client.resume()
+      await opened.peer.when(() => opened.socket.buffered() === 0)
+      opened.client.send('still here')
+      await opened.peer.when(() => opened.peer.texts.length === 1)
     })
 
     it('lives on when a send was dropped', async () => {

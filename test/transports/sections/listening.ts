@@ -37,6 +37,16 @@ export function listening(rig: () => Rig, traits: ListenTraits): void {
       holder.close()
     })
 
+    it('that is given up ends a peer whose handshake is not decided yet', async () => {
+      rig().verdict = () => new Promise(() => undefined)
+      const raw = await RawPeer.connect(rig().port)
+      raw.write(handshake('/ws'))
+      await expect.poll(() => rig().requests.length).toBe(1)
+      await rig().transport.close()
+      await raw.ended
+      raw.socket.destroy()
+    })
+
     it('can be taken again at once after close, with connections still winding down', async () => {
       const port = await freePort()
       for (const answer of ['old', 'new']) {
