@@ -1,4 +1,5 @@
 import { NO_PLAN } from '../ports/accounts.ts'
+
 /** Takes away what somebody gave: the server's default holds again. */
 export const STANDARD_PLAN = 'default'
 
