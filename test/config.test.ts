@@ -1,9 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { isWebOrigin } from '../src/admin/key-wish.ts'
 import { DEFAULT_SETTINGS } from '../src/chat/settings.ts'
 import { ConfigError, configMarkdown, configTable, readConfig, unknownNames } from '../src/config.ts'
@@ -18,9 +17,12 @@ function faults(env: Record<string, string>): readonly string[] {
   return []
 }
 
-async function fileOf(content: unknown): Promise<string> {
-  const path = join(await mkdtemp(join(tmpdir(), 'parley-config-')), 'mcp.json')
-  await writeFile(path, JSON.stringify(content))
+const folder = mkdtempSync(join(tmpdir(), 'parley-config-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function fileOf(content: unknown): string {
+  const path = join(folder, `${crypto.randomUUID()}.json`)
+  writeFileSync(path, JSON.stringify(content))
   return path
 }
 
@@ -95,7 +97,7 @@ describe('the configuration', () => {
   })
 
   it('I11: has the programs of MCP servers with no more of the environment than they are given', async () => {
-    const path = await fileOf({
+    const path = fileOf({
       files: { command: 'node', args: ['a.js'], env: { MODE: 'x' }, inherit: ['API_TOKEN'], apps: ['shop'] },
       bare: { command: '/bin/cat' },
     })
@@ -125,7 +127,7 @@ describe('the configuration', () => {
     [{ files: { command: 'a', env: { 'A=B': 'c' } } }, 'is no name of a variable'],
     ['text', 'an object of programs'],
   ])('refuses programs of MCP servers such as %j', async (content, fault) => {
-    const path = await fileOf(content)
+    const path = fileOf(content)
     const said = faults({ PARLEY_MCP_SERVERS: path, DATABASE_URL: 'postgres://localhost/hunter2' }).join()
     expect(said).toContain(fault)
     expect(said).not.toContain('hunter2')
@@ -255,13 +257,11 @@ describe('plans', () => {
     expect([...readConfig({}).access.plans.keys()]).toEqual(['free', 'starter', 'standard', 'pro'])
     expect(readConfig({}).access.plans.get('starter')).toEqual({ perHour: 500, perMinute: 50 })
     const text = '{"gold": {"perHour": 9, "perMinute": 3}}'
-    const file = join(mkdtempSync(join(tmpdir(), 'parley-plans-')), 'plans.json')
-    writeFileSync(file, text)
+    const file = fileOf(JSON.parse(text))
     for (const PARLEY_PLANS of [text, file]) {
       const { plans, defaultPlan } = readConfig({ PARLEY_PLANS, PARLEY_DEFAULT_PLAN: 'gold' }).access
       expect([[...plans], defaultPlan]).toEqual([[['gold', { perHour: 9, perMinute: 3 }]], 'gold'])
     }
-    rmSync(dirname(file), { recursive: true })
   })
 
   it.each([

@@ -1,5 +1,7 @@
-import { writeFile } from 'node:fs/promises'
-import { afterEach, expect, it } from 'vitest'
+import { rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, expect, it } from 'vitest'
 import { LiveClient } from '../support/live-server.ts'
 import { ParleyProcess } from '../support/parley-process.ts'
 import { programOf, serveWorld } from '../tools/mcp/rig.ts'
@@ -8,8 +10,11 @@ import { programOf, serveWorld } from '../tools/mcp/rig.ts'
 const SLOW_MS = 60_000
 const TOKEN = 'tok-hunter2-0123456789'
 
+const PROGRAMS = join(tmpdir(), `parley-mcp-${crypto.randomUUID()}.json`)
+
 let server: ParleyProcess | undefined
 afterEach(() => server?.dispose(), SLOW_MS)
+afterAll(() => rm(PROGRAMS))
 
 async function put(running: ParleyProcess, mcp: readonly object[]): Promise<void> {
   const app = { id: 'default', name: 'Shop', preamble: '', model: { default: 'scripted/demo' }, mcp }
@@ -33,11 +38,10 @@ it(
   "I11: an App's MCP servers, at an address and as the operator's program, are called; the log and the client see no secret",
   async () => {
     const world = await serveWorld()
-    const programs = new URL(`file:///tmp/parley-mcp-${crypto.randomUUID()}.json`)
     const { command, args } = programOf()
-    await writeFile(programs, JSON.stringify({ world: { command, args, inherit: ['MCP_TOKEN'] } }))
+    await writeFile(PROGRAMS, JSON.stringify({ world: { command, args, inherit: ['MCP_TOKEN'] } }))
     server = await ParleyProcess.start({
-      PARLEY_MCP_SERVERS: programs.pathname,
+      PARLEY_MCP_SERVERS: PROGRAMS,
       PARLEY_TOOL_HOSTS: `127.0.0.1:${world.port}`,
       PARLEY_TOOL_SECRETS: 'MCP_TOKEN',
       MCP_TOKEN: TOKEN,
