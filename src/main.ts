@@ -4,6 +4,7 @@ import { QuietProofs } from './access/quiet-proofs.ts'
 import { tuneCollector } from './collector.ts'
 import { type Config, ConfigError, readConfig, unknownNames } from './config.ts'
 import { Log } from './log.ts'
+import { OpenFiles } from './open-files.ts'
 import type { Provider, Providers } from './ports/provider.ts'
 import type { Telemetry } from './ports/telemetry.ts'
 import type { TlsFiles, TransportOptions } from './ports/transport.ts'
@@ -77,12 +78,14 @@ async function listen(config: Config, log: Log, { storage, transport, providers 
   const port = await server.listen(config.server.port)
   const tls = tlsOf(config)
   const certificate = tls && new CertificateWatch(tls, log)
+  const files = new OpenFiles(log)
   const { host } = config.server
   const url = `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`
   let closing: Promise<void> | undefined
   const closeAll = async (drainMs: number): Promise<void> => {
     certificate?.close()
     await server.close(drainMs)
+    files.close()
     await proofs.close()
     await storage.close()
     await log.flush()

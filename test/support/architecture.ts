@@ -47,8 +47,9 @@ const ROOMS: Readonly<Record<string, Room>> = {
   'log.ts': { rooms: [...CONTRACT, 'log'], packages: ['pino'], builtins: 'all' },
   log: { rooms: CONTRACT, packages: ['prom-client'], builtins: 'all' },
   'collector.ts': { rooms: [], packages: [], builtins: 'all' },
+  'open-files.ts': { rooms: CONTRACT, packages: [], builtins: 'all' },
   'main.ts': {
-    rooms: [...ASSEMBLED, ...ADAPTERS, 'server.ts', 'config.ts', 'log.ts', 'collector.ts'],
+    rooms: [...ASSEMBLED, ...ADAPTERS, 'server.ts', 'config.ts', 'log.ts', 'collector.ts', 'open-files.ts'],
     packages: [],
     builtins: 'all',
   },
