@@ -69,14 +69,15 @@ function scenariosOf(options: Options): readonly Scenario[] {
 
 function chosen(options: Options): readonly Scenario[] {
   const all = scenariosOf(options)
+  const there = all.map((scenario) => scenario.name)
+  // Not all of a group can be done to a server that runs already.
   const names = (options.names.length === 0 ? ['all'] : options.names).flatMap((name) =>
-    name === 'all' ? all.map((scenario) => scenario.name) : (GROUPS[name] ?? [name]),
+    name === 'all' ? there : (GROUPS[name]?.filter((member) => there.includes(member)) ?? [name]),
   )
   return [...new Set(names)].map((name) => {
     const found = all.find((scenario) => scenario.name === name)
     if (found !== undefined) return found
-    const known = all.map((scenario) => scenario.name).join(', ')
-    throw new BenchError(`no scenario ${name}${options.outside ? ' with --url' : ''}: ${known}`)
+    throw new BenchError(`no scenario ${name}${options.outside ? ' with --url' : ''}: ${there.join(', ')}`)
   })
 }
 
