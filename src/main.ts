@@ -1,13 +1,14 @@
 import { basename, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { QuietProofs } from './access/quiet-proofs.ts'
-import { tuneCollector } from './collector.ts'
 import { type Config, ConfigError, readConfig, unknownNames } from './config.ts'
 import { Log } from './log.ts'
-import { OpenFiles } from './open-files.ts'
 import type { Provider, Providers } from './ports/provider.ts'
 import type { Telemetry } from './ports/telemetry.ts'
 import type { TlsFiles, TransportOptions } from './ports/transport.ts'
+import { tuneCollector } from './process/collector.ts'
+import { endWhenBroken, outliveReaders, signals } from './process/ends.ts'
+import { OpenFiles } from './process/open-files.ts'
 import { ParleyError } from './protocol/errors.ts'
 import { MAX_READABLE_FRAME_BYTES } from './protocol/limits.ts'
 import { createAnthropic } from './providers/anthropic.ts'
@@ -34,6 +35,8 @@ export type Running = {
   readonly lines: readonly string[]
   /** Drains, saves, closes the store and, last, the embedded database (I12). Asked again with 0: the drain waits no longer. */
   close(drainMs?: number): Promise<void>
+  /** Writes why the process ends, behind all lines of the log before it. */
+  lastWord(thrown: unknown): Promise<void>
 }
 
 /** Starts everything that `config` names. What was started is stopped again when a later part fails. */
@@ -97,6 +100,10 @@ async function listen(config: Config, log: Log, { storage, transport, providers 
       if (closing !== undefined && drainMs === 0) server.hurry()
       closing ??= closeAll(drainMs)
       return closing
+    },
+    lastWord: (thrown) => {
+      log.log('error', 'process ends', {}, thrown)
+      return log.flush()
     },
   }
 }
@@ -187,11 +194,6 @@ function providerLines({ anthropicApiKey, anthropicBaseUrl, openaiApiKey, openai
   return names.length === 0 ? [] : [`  providers  ${names.join(', ')}`]
 }
 
-/** Who reads our lines may leave (`| head`): that must end neither the server nor its drain. */
-function outliveReaders(): void {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
-}
-
 /** `npm start` and `parley serve`: runs until a signal; a second signal ends the wait for running answers. */
 export async function serve(env: NodeJS.ProcessEnv, say: (line: string) => void): Promise<void> {
   outliveReaders()
@@ -201,20 +203,13 @@ export async function serve(env: NodeJS.ProcessEnv, say: (line: string) => void)
   // The first waits for the start, so that nothing is left behind; who gives a second has waited long enough.
   const hurry = second.then(() => Promise.reject(new Error('told to stop twice')))
   const running = await Promise.race([start(config), hurry])
+  endWhenBroken((thrown) => running.lastWord(thrown))
   for (const line of running.lines) say(line)
   for (const name of unknownNames(env)) say(`  note       ${name} is not a setting of Parley`)
   await first
   say('Parley is stopping: running answers may end, a second signal stops them')
   void second.then(() => running.close(0))
   await running.close()
-}
-
-/** Resolve with the first and the second signal that asks the process to end. */
-function signals(): readonly [Promise<void>, Promise<void>] {
-  const wake: (() => void)[] = []
-  const next = () => new Promise<void>((resolve) => void wake.push(resolve))
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => wake.shift()?.())
-  return [next(), next()]
 }
 
 /** The sentence for people; the cause's own words stay inside, as they may quote an address with its password. */

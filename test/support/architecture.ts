@@ -46,10 +46,9 @@ const ROOMS: Readonly<Record<string, Room>> = {
   config: { rooms: CONTRACT, packages: ['valibot', 'ipaddr.js'], builtins: 'all' },
   'log.ts': { rooms: [...CONTRACT, 'log'], packages: ['pino'], builtins: 'all' },
   log: { rooms: CONTRACT, packages: ['prom-client'], builtins: 'all' },
-  'collector.ts': { rooms: [], packages: [], builtins: 'all' },
-  'open-files.ts': { rooms: CONTRACT, packages: [], builtins: 'all' },
+  process: { rooms: CONTRACT, packages: [], builtins: 'all' },
   'main.ts': {
-    rooms: [...ASSEMBLED, ...ADAPTERS, 'server.ts', 'config.ts', 'log.ts', 'collector.ts', 'open-files.ts'],
+    rooms: [...ASSEMBLED, ...ADAPTERS, 'server.ts', 'config.ts', 'log.ts', 'process'],
     packages: [],
     builtins: 'all',
   },

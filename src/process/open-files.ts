@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { devNull } from 'node:os'
-import type { Telemetry } from './ports/telemetry.ts'
+import type { Telemetry } from '../ports/telemetry.ts'
 
 const LOOK_MS = 1000
 /** Of the limit: from here on they are few, and there are enough again below the second. */

@@ -1,8 +1,8 @@
 import { closeSync, openSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { OpenFiles, type OpenFilesOptions } from '../src/open-files.ts'
-import type { Telemetry } from '../src/ports/telemetry.ts'
+import type { Telemetry } from '../../src/ports/telemetry.ts'
+import { OpenFiles, type OpenFilesOptions } from '../../src/process/open-files.ts'
 
 const SECOND_MS = 1000
 
