@@ -8,7 +8,7 @@ import type { Telemetry } from './ports/telemetry.ts'
 import type { TlsFiles, TransportOptions } from './ports/transport.ts'
 import { tuneCollector } from './process/collector.ts'
 import { endWhenBroken, outliveReaders, signals } from './process/ends.ts'
-import { OpenFiles } from './process/open-files.ts'
+import { OpenFiles, roomForConnections } from './process/open-files.ts'
 import { ParleyError } from './protocol/errors.ts'
 import { MAX_READABLE_FRAME_BYTES } from './protocol/limits.ts'
 import { createAnthropic } from './providers/anthropic.ts'
@@ -154,7 +154,7 @@ function serverSettings(config: Config): ServerSettings {
     metricsPublic: server.metrics === 'public',
     walletList: access.walletList,
     access,
-    chat: { ...chat, log },
+    chat: { ...chat, log, connections: server.connections ?? roomForConnections() },
     models: {
       default: models.default,
       others: models.others,

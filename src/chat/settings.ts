@@ -17,6 +17,8 @@ export type ChatSettings = {
   readonly behindBytes: number
   readonly outboxBytes: number
   readonly queuedSends: number
+  /** Of this process; undefined: no bound. */
+  readonly connections?: number | undefined
   readonly connectionsPerSession: number
   readonly commandsPerSecond: number
   readonly commandBurst: number

@@ -92,6 +92,7 @@ const server = v.object({
     'A slow phone sends headers in 2s; uws: always 10s',
   ),
   headerBytes: row('PARLEY_HEADER_SIZE', size('8KiB', '1MiB'), '256KiB', 'Clients that put a message in the query'),
+  connections: optional('PARLEY_CONNECTIONS', count(1, 1e7), 'see below', 'WebSockets of this process, then HTTP 503'),
   bodyBytes: row('PARLEY_BODY_SIZE', size('16KiB', '64MiB'), '1MiB', 'Far above the longest message of a client'),
 })
 

@@ -1,4 +1,5 @@
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
+import { open, readdir, stat } from 'node:fs/promises'
 import { devNull } from 'node:os'
 import type { Telemetry } from '../ports/telemetry.ts'
 
@@ -6,6 +7,10 @@ const LOOK_MS = 1000
 /** Of the limit: from here on they are few, and there are enough again below the second. */
 const FEW = 0.9
 const ENOUGH = 0.8
+/** Of the limit, what WebSockets may take: HTTP, the database and models have the rest. */
+const FOR_CONNECTIONS = 0.75
+
+const FILES = '/proc/self/fd'
 
 type Supply = 'enough' | 'few' | 'none'
 const BY_SUPPLY = {
@@ -17,8 +22,8 @@ const BY_SUPPLY = {
 export type OpenFilesOptions = {
   /** Most files, sockets among them, that this process may have open; undefined where the system does not say. */
   readonly limit?: number | undefined
-  /** A number below which all are taken; undefined when none is left. */
-  readonly lowestFree?: () => number | undefined
+  /** How many it has; undefined when it can open no other. */
+  readonly count?: () => Promise<number | undefined>
 }
 
 /**
@@ -28,47 +33,61 @@ export type OpenFilesOptions = {
 export class OpenFiles {
   readonly #telemetry: Telemetry
   readonly #limit: number | undefined
-  readonly #lowestFree: () => number | undefined
+  readonly #count: () => Promise<number | undefined>
   readonly #timer: NodeJS.Timeout
   #supply: Supply = 'enough'
 
-  constructor(
-    telemetry: Telemetry,
-    { limit = limitOfOpenFiles(), lowestFree = lowestFreeNumber }: OpenFilesOptions = {},
-  ) {
+  constructor(telemetry: Telemetry, { limit = limitOfOpenFiles(), count = countOpenFiles }: OpenFilesOptions = {}) {
     this.#telemetry = telemetry
     this.#limit = limit
-    this.#lowestFree = lowestFree
-    this.#timer = setInterval(() => this.#look(), LOOK_MS).unref()
+    this.#count = count
+    this.#timer = setInterval(() => void this.#look(), LOOK_MS).unref()
   }
 
   close(): void {
     clearInterval(this.#timer)
   }
 
-  #look(): void {
-    const free = this.#lowestFree()
-    const now = this.#supplyAt(free)
+  async #look(): Promise<void> {
+    const count = await this.#count()
+    const now = this.#supplyAt(count)
     if (now === this.#supply) return
     this.#supply = now
     const [level, event] = BY_SUPPLY[now]
-    this.#telemetry.log(level, event, { open: free, limit: this.#limit })
+    this.#telemetry.log(level, event, { open: count, limit: this.#limit })
   }
 
-  #supplyAt(free: number | undefined): Supply {
-    if (free === undefined) return 'none'
-    const share = free / (this.#limit ?? Number.POSITIVE_INFINITY)
+  #supplyAt(count: number | undefined): Supply {
+    const share = count === undefined ? 1 : count / (this.#limit ?? Number.POSITIVE_INFINITY)
+    if (share >= 1) return 'none'
     if (share >= FEW) return 'few'
     return share < ENOUGH ? 'enough' : this.#supply === 'enough' ? 'enough' : 'few'
   }
 }
 
-/** The kernel gives the lowest number that is free. */
-function lowestFreeNumber(): number | undefined {
+/** As many WebSockets as leave files for all else; undefined where the system does not say. */
+export function roomForConnections(limit = limitOfOpenFiles()): number | undefined {
+  return limit && Math.floor(limit * FOR_CONNECTIONS)
+}
+
+/** Never rejects. */
+async function countOpenFiles(): Promise<number | undefined> {
   try {
-    const number = openSync(devNull, 'r')
-    closeSync(number)
-    return number
+    // Linux says the number as the folder's size, from 6.2 on.
+    const { size } = await stat(FILES)
+    return size > 0 ? size : (await readdir(FILES)).length
+  } catch {
+    return countByOpening()
+  }
+}
+
+/** Where there is no such folder, or no room to read it: all that can be told is whether another one can be opened. */
+async function countByOpening(): Promise<number | undefined> {
+  try {
+    const file = await open(devNull)
+    const { fd } = file
+    await file.close()
+    return fd
   } catch {
     return undefined
   }

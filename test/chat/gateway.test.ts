@@ -115,6 +115,41 @@ describe('a handshake', () => {
     expect(await rig.handshake(ID)).toMatchObject({ accept: false, refusal: { status: 429 } })
   })
 
+  it('I7 P-20: is refused before its key is looked at while the process has as many connections as it may', async () => {
+    let known = true
+    const identify: RigOptions['identify'] = async () => {
+      if (known) return ANYONE
+      throw new ParleyError('unauthorized')
+    }
+    const rig = new ChatRig({ settings: { connections: 2 }, identify })
+    const [first] = [await rig.ready(ID), await rig.ready(randomUUID())]
+    known = false
+    expect(await rig.handshake(ID)).toMatchObject({ accept: false, refusal: { status: 503 } })
+    expect(await refusal(rig, { query: `session=${ID}` })).toMatchObject({
+      ...coded(503, 'overloaded'),
+      retryAfter: '5',
+    })
+    first.cut()
+    await expect.poll(() => refusal(rig, { query: `session=${ID}` })).toMatchObject(coded(401, 'unauthorized'))
+  })
+
+  it('I7: counts those that are being judged among the connections, too', async () => {
+    let decide = (): void => undefined
+    const decided = new Promise<void>((resolve) => {
+      decide = resolve
+    })
+    const identify: RigOptions['identify'] = async () => {
+      await decided
+      throw new ParleyError('unauthorized')
+    }
+    const rig = new ChatRig({ settings: { connections: 1 }, identify })
+    const first = refusal(rig, { query: `session=${ID}` })
+    expect(await refusal(rig, { query: `session=${ID}` })).toMatchObject(coded(503, 'overloaded'))
+    decide()
+    expect(await first).toMatchObject(coded(401, 'unauthorized'))
+    expect(await refusal(rig, { query: `session=${ID}` })).toMatchObject(coded(401, 'unauthorized'))
+  })
+
   it('P-18: selects parley.v1 and nothing else, and only where it was offered', async () => {
     const rig = new ChatRig()
     const offered = { 'sec-websocket-protocol': `parley.v1, parley.session.${ID}, parley.key.pk_live_a_b` }

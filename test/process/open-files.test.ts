@@ -1,13 +1,13 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, readdirSync } from 'node:fs'
 import { devNull } from 'node:os'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Telemetry } from '../../src/ports/telemetry.ts'
-import { OpenFiles, type OpenFilesOptions } from '../../src/process/open-files.ts'
+import { OpenFiles, type OpenFilesOptions, roomForConnections } from '../../src/process/open-files.ts'
 
 const SECOND_MS = 1000
 
 beforeEach(() => {
-  vi.useFakeTimers()
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
 })
 afterEach(() => {
   vi.useRealTimers()
@@ -16,17 +16,17 @@ afterEach(() => {
 function watch(options: OpenFilesOptions) {
   const log = vi.fn<Telemetry['log']>()
   const made = new OpenFiles({ log, gauge: () => undefined, count: () => undefined, observe: () => undefined }, options)
-  return { made, look: () => vi.advanceTimersByTime(SECOND_MS), said: () => log.mock.calls.splice(0) }
+  return { made, look: () => vi.advanceTimersByTimeAsync(SECOND_MS), said: () => log.mock.calls.splice(0) }
 }
 
 describe('open files', () => {
-  it('are told of once when nine tenths of them are taken, when none is left, and when there are enough again', () => {
-    let free: number | undefined = 89
-    const { made, look, said } = watch({ limit: 100, lowestFree: () => free })
+  it('are told of once when nine tenths of them are taken, when none is left, and when there are enough again', async () => {
+    let count: number | undefined = 0
+    const { made, look, said } = watch({ limit: 100, count: async () => count })
     const told: unknown[] = []
-    for (const next of [89, 90, 95, undefined, undefined, 92, 85, 80, 79, 85]) {
-      free = next
-      look()
+    for (const next of [89, 90, 95, undefined, 100, 92, 85, 80, 79, 85]) {
+      count = next
+      await look()
       told.push(said().map(([level, event, fields]) => [level, event, fields?.['open']]))
     }
     expect(told).toEqual([
@@ -42,28 +42,33 @@ describe('open files', () => {
       [],
     ])
     made.close()
-    free = undefined
-    look()
+    count = undefined
+    await look()
     expect(said()).toEqual([])
   })
 
-  it('are counted as the kernel counts them', () => {
-    const first = openSync(devNull, 'r')
-    closeSync(first)
-    const { made, look, said } = watch({ limit: first + 30 })
-    look()
-    expect(said()).toEqual([])
-    const held = Array.from({ length: 29 }, () => openSync(devNull, 'r'))
-    look()
-    for (const number of held) closeSync(number)
-    expect(said().map(([, event]) => event)).toEqual(['open files near their limit'])
+  it('are counted as the kernel counts them, also where those that were opened first are closed again', async () => {
+    const held = Array.from({ length: 200 }, () => openSync(devNull, 'r'))
+    const { made, look, said } = watch({ limit: readdirSync('/proc/self/fd').length })
+    for (const file of held.splice(0, 10)) closeSync(file)
+    await look()
+    await expect.poll(() => said().map(([, event]) => event)).toEqual(['open files near their limit'])
+    for (const file of held) closeSync(file)
+    await look()
+    await expect.poll(() => said().map(([, event]) => event)).toEqual(['open files below their limit'])
     made.close()
   })
 
-  it('are no matter while this process has plenty', () => {
+  it('are no matter while this process has plenty', async () => {
     const { made, look, said } = watch({})
-    look()
+    await look()
+    await new Promise(setImmediate)
     expect(said()).toEqual([])
     made.close()
+  })
+
+  it('leave a quarter for all that is no WebSocket', () => {
+    expect(roomForConnections(1024)).toBe(768)
+    expect(roomForConnections()).toBeGreaterThan(100)
   })
 })

@@ -44,10 +44,19 @@ type Form = {
 export async function handshake(hub: Hub, request: HandshakeRequest): Promise<HandshakeVerdict> {
   const offered = readProtocols(request.header('sec-websocket-protocol'))
   try {
-    const handler = await open(hub, readForm(request, offered))
+    const handler = await arrive(hub, readForm(request, offered))
     return offered.speaksParley ? { accept: true, handler, protocol: PROTOCOL_VERSION } : { accept: true, handler }
   } catch (thrown) {
     return refuse(hub, toParleyError(thrown), request, offered)
+  }
+}
+
+async function arrive(hub: Hub, form: Form): Promise<SocketHandler> {
+  hub.beginArrival()
+  try {
+    return await open(hub, form)
+  } finally {
+    hub.endArrival()
   }
 }
 

@@ -7,6 +7,9 @@ import type { Attached, ConnectionHost } from './attached.ts'
 import type { Watcher } from './audience.ts'
 import type { Caller } from './caller.ts'
 
+const FULL = 'The server has as many connections as it may'
+/** When whoever found it full may look again. */
+const FULL_RETRY_MS = 5000
 /** Milliseconds between looks at all connections: pings are due and the dead are found within this. */
 const HEARTBEAT_SWEEP_MS = 1000
 const PING_FRAME = encodeControl({ type: 'ping' })
@@ -21,6 +24,7 @@ export class Hub implements ConnectionHost {
   readonly sessions: Sessions
   readonly #connections = new Set<Attached>()
   readonly #timer: NodeJS.Timeout
+  #arriving = 0
 
   constructor(core: Core, sessions: Sessions) {
     this.core = core
@@ -31,6 +35,21 @@ export class Hub implements ConnectionHost {
 
   get size(): number {
     return this.#connections.size
+  }
+
+  /**
+   * A handshake is being judged, and may become a connection. Throws `overloaded` where the process has as many as it may, before anybody
+   * is asked who it is: those who are there, the database and models need what files are left.
+   */
+  beginArrival(): void {
+    const { connections: most = Number.POSITIVE_INFINITY } = this.core.settings
+    if (this.size + this.#arriving >= most)
+      throw new ParleyError('overloaded', { message: FULL, retryAfterMs: FULL_RETRY_MS })
+    this.#arriving++
+  }
+
+  endArrival(): void {
+    this.#arriving--
   }
 
   /** Bytes that wait in this process for all its peers. */
