@@ -48,8 +48,13 @@ export class ParleyProcess {
 
   static async start(env: Readonly<Record<string, string>> = {}): Promise<ParleyProcess> {
     const server = new ParleyProcess(await freePort(), await mkdtemp(join(tmpdir(), 'parley-browser-')), env)
-    await server.start()
-    return server
+    try {
+      await server.start()
+      return server
+    } catch (thrown) {
+      await server.dispose()
+      throw thrown
+    }
   }
 
   /** Another process on the same store, as in a rolling restart; to be disposed of before this one. */
