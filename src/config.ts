@@ -85,7 +85,7 @@ export function configTable(): ConfigRow[] {
 
 const DERIVED = [
   'Units: `ms`, `s`, `m`, `h`, `d`; `B`, `KiB`, `MiB`, `GiB`. An empty value counts as absent.',
-  '`PARLEY_CONNECTIONS`: three quarters of the files that the process may have open (`ulimit -n`), where the system says how many; else no bound.',
+  '`PARLEY_CONNECTIONS`: the files that the process may have open (`ulimit -n`) but a quarter, 2,000 at most; no bound where the system does not say how many.',
   '`PARLEY_DEFAULT_APP`: on, unless `HOST` lets other machines in while a real model is set up.',
   `\`PARLEY_MODEL\`: ${ANTHROPIC_MODEL} with an \`ANTHROPIC_API_KEY\`, else ${OPENAI_MODEL} with an \`OPENAI_API_KEY\` or \`OPENAI_BASE_URL\`, else ${DEMO_MODEL}.`,
   '`PARLEY_PLANS`: `free` 100 an hour and 10 a minute, `starter` 500 and 50, `standard` 2,000 and 100, `pro` 10,000 and 500.',

@@ -7,8 +7,8 @@ const LOOK_MS = 1000
 /** Of the limit: from here on they are few, and there are enough again below the second. */
 const FEW = 0.9
 const ENOUGH = 0.8
-/** Of the limit, what WebSockets may take: HTTP, the database and models have the rest. */
-const FOR_CONNECTIONS = 0.75
+/** What WebSockets leave of the limit, for HTTP, the database, models and MCP servers: the last two take 1,200 at most. */
+const [REST_SHARE, REST_MOST] = [0.25, 2000]
 
 const FILES = '/proc/self/fd'
 
@@ -67,7 +67,7 @@ export class OpenFiles {
 
 /** As many WebSockets as leave files for all else; undefined where the system does not say. */
 export function roomForConnections(limit = limitOfOpenFiles()): number | undefined {
-  return limit && Math.floor(limit * FOR_CONNECTIONS)
+  return limit && limit - Math.min(REST_MOST, Math.ceil(limit * REST_SHARE))
 }
 
 /** Never rejects. */

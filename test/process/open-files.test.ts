@@ -67,8 +67,8 @@ describe('open files', () => {
     made.close()
   })
 
-  it('leave a quarter for all that is no WebSocket', () => {
-    expect(roomForConnections(1024)).toBe(768)
+  it('leave a quarter for all that is no WebSocket, 2,000 at most', () => {
+    expect([256, 1024, 20_000].map((limit) => roomForConnections(limit))).toEqual([192, 768, 18_000])
     expect(roomForConnections()).toBeGreaterThan(100)
   })
 })
