@@ -57,6 +57,8 @@ with --url:
   --rate N         numbers per second of its model, 20 by default: a quarter of its PARLEY_SCRIPTED_RATE
   --allow-remote   load another machine than this one: only what is yours`
 
+/** What Parley says to a handshake beyond its `PARLEY_CONNECTIONS`. */
+const SERVER_FULL = 'as many connections as it may'
 /** Above this share of its core the load side may be what limits the figures. */
 const LOAD_SIDE_FULL = 0.8
 
@@ -197,10 +199,13 @@ async function run(): Promise<void> {
     isOutside = options.outside !== undefined
     await main(options)
   } catch (error) {
-    // What a server says that is not ours is no fault of the bench: in a line. All else with its stack.
-    if (!(error instanceof BenchError) && !isOutside) throw error
-    const [line] = (error instanceof Error ? error.message : String(error)).split('\n')
-    console.error(`bench: ${line?.replace(/^Error: /, '')}`)
+    const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n')
+    const isFull = line.includes(SERVER_FULL)
+    // What a server says that is not ours, and what the machine does not allow, is no fault of the bench: in a line. All else with its stack.
+    if (!(error instanceof BenchError) && !isOutside && !isFull) throw error
+    console.error(
+      `bench: ${line.replace(/^Error: /, '')}${isFull ? ': its limit of open files (ulimit -n) is too low' : ''}`,
+    )
     process.exitCode = 1
   }
 }
