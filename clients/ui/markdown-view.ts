@@ -57,6 +57,7 @@ export class MarkdownView {
       return elements
     })
     patchChildren(this.element, wanted, from)
+    this.#tookMs = 0
     // Asked for its height, the browser lays it out now: of long code that is most of the work.
     if (this.#isLong && this.element.offsetHeight >= 0) this.#tookMs = performance.now() - this.#renderedAt
   }

@@ -77,6 +77,24 @@ describe('Markdown that grows and takes long', () => {
     vi.useRealTimers()
   })
 
+  it('waits for a block no longer because of the one before it', () => {
+    vi.useFakeTimers()
+    let now = 10_000
+    vi.spyOn(performance, 'now').mockImplementation(() => now)
+    purified.onPurify = () => (now += 1000)
+    const view = new MarkdownView()
+    const first = `${'a'.repeat(5000)}\n\n`
+    view.set(first, false)
+    purified.onPurify = () => {}
+    now += 10_000
+    view.set(`${first}b`, false)
+    purified.count = 0
+    view.set(`${first}${'b'.repeat(5000)}`, false)
+    vi.advanceTimersByTime(120)
+    expect(purified.count).toBe(1)
+    vi.useRealTimers()
+  })
+
   it('takes an element with very many new children whole, which dir="auto" would make slow one by one', () => {
     const paragraph = (count: number): Element => {
       const element = document.createElement('p')
