@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config'
 import { checkServices } from './test/support/services.ts'
 
-checkServices(['chromium'])
+// Its servers choose their transport themselves.
+checkServices(['chromium', 'uws'])
 
 export default defineConfig({
   test: {

@@ -1,7 +1,7 @@
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config'
 import { checkServices } from './test/support/services.ts'
 
-checkServices(['postgres'])
+checkServices(['postgres', 'uws'])
 
 /** What must not share a process with other files. */
 const APART = [

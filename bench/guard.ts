@@ -6,8 +6,9 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Start } from './contenders/contender.ts'
 import { startParley } from './contenders/contender-parley.ts'
-import { startRelay } from './contenders/contender-relay.ts'
+import { requireUws, startRelay } from './contenders/contender-relay.ts'
 import { Monitor } from './rig/monitor.ts'
+import { BenchError } from './rig/options.ts'
 import { moveToCore, OTHER_CORE } from './rig/processes.ts'
 import { Progress } from './rig/progress.ts'
 import { Rig } from './rig/rig.ts'
@@ -62,6 +63,7 @@ async function isWithin(rig: Rig, floor: Floor): Promise<boolean> {
 }
 
 async function main(): Promise<boolean> {
+  requireUws()
   moveToCore(process.pid, OTHER_CORE)
   const rig = await Rig.start({
     outDir: dirname(fileURLToPath(import.meta.url)),
@@ -78,4 +80,10 @@ async function main(): Promise<boolean> {
   }
 }
 
-process.exit((await main()) ? 0 : 1)
+try {
+  process.exit((await main()) ? 0 : 1)
+} catch (error) {
+  if (!(error instanceof BenchError)) throw error
+  console.error(`bench:guard: ${error.message}`)
+  process.exitCode = 1
+}

@@ -4,8 +4,8 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Contender, Start } from './contenders/contender.ts'
 import { greet, outside } from './contenders/contender-outside.ts'
-import { startParley } from './contenders/contender-parley.ts'
-import { startRelay } from './contenders/contender-relay.ts'
+import { startParley, TRANSPORT } from './contenders/contender-parley.ts'
+import { requireUws, startRelay } from './contenders/contender-relay.ts'
 import { htmlOf } from './report/html-report.ts'
 import { linesOf, type Report, type ReportedScenario, type Results, tableOf } from './report/report.ts'
 import { Monitor } from './rig/monitor.ts'
@@ -153,6 +153,7 @@ async function main(options: Options): Promise<void> {
       options.outside,
       scenarios.some(({ name }) => name !== 'connect'),
     )
+  else if (options.only !== 'parley' || TRANSPORT === 'uws') requireUws()
   const rig = await startRig(options)
   const measured: Record<string, ReportedScenario> = {}
   const machine = `Node ${process.version}, Linux ${release()}, ${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}`

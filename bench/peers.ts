@@ -4,6 +4,7 @@ import { cpus, release } from 'node:os'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { starterOf } from './contenders/contender-peer.ts'
+import { requireUws } from './contenders/contender-relay.ts'
 import { installPeers } from './contenders/peer-install.ts'
 import { NOT_ASKED, type Peer } from './contenders/peer-list.ts'
 import { beside, type PeerReport, type PeerRun, peerTable, rowsOf } from './report/peer-report.ts'
@@ -60,6 +61,8 @@ async function takeOne(rig: Rig, scenario: PeerScenario, peer: Peer, title: stri
 async function main(options: PeerOptions): Promise<void> {
   if (options.help) return console.log(HELP)
   const scenarios = chosen(options)
+  // R and Parley have no file.
+  if (options.peers.some(({ file }) => file === undefined)) requireUws()
   if (options.peers.some(({ file }) => file !== undefined)) installPeers()
   moveToCore(process.pid, OTHER_CORE)
   const outDir = dirname(fileURLToPath(import.meta.url))

@@ -1,7 +1,16 @@
 import { join } from 'node:path'
 import { freePort } from '../../test/support/free-port.ts'
+import { findUws, NO_UWS } from '../../test/support/transports.ts'
+import { BenchError } from '../rig/options.ts'
 import { SERVER_CORE, startNode, stopProcess } from '../rig/processes.ts'
 import { type Start, untilAnswers } from './contender.ts'
+
+/** Throws BenchError where R, and Parley as it is measured beside it, cannot run. */
+export function requireUws(): void {
+  if (findUws() !== undefined) return
+  const alone = 'PARLEY_TRANSPORT=ws npm run bench -- full --only parley measures Parley on ws'
+  throw new BenchError(`${NO_UWS}, and R is made of it: take Node 20 or 22 and npm ci; ${alone}`)
+}
 
 /** Starts R. */
 export const startRelay: Start = async (place) => {

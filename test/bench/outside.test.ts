@@ -37,7 +37,7 @@ describe('a server that somebody else started', () => {
 
   beforeAll(async () => {
     database = await createTestDatabase()
-    server = await LiveServer.start({ transport: 'uws', database: database.connection })
+    server = await LiveServer.start({ transport: 'auto', database: database.connection })
   })
 
   afterAll(async () => {

@@ -3,10 +3,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Message } from '../../src/protocol/messages.ts'
 import { createAnthropic } from '../../src/providers/anthropic.ts'
 import { type AgUiReplay, chunksOf, replayInAgUi } from '../support/ag-ui.ts'
-import { type LiveClient, LiveServer, TRANSPORTS, type TransportName } from '../support/live-server.ts'
+import { type LiveClient, LiveServer } from '../support/live-server.ts'
 import { httpError, MessagesApi, stream } from '../support/messages-api.ts'
 import { answer, type Step, text, thinking, toolUse } from '../support/messages-api-events.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { TRANSPORTS, type TransportName } from '../support/transports.ts'
 
 /** An answer that stops in the middle of its last block until `until` settles. */
 function heldBeforeEnd(steps: readonly Step[], until: Promise<unknown>, fromEnd: number): Step[] {

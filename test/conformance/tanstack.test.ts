@@ -12,6 +12,7 @@ import { BUILTIN_TOOLS } from '../../src/tools/builtin.ts'
 import { chooseTransport } from '../../src/transports/choose.ts'
 import { ACCESS } from '../support/access-settings.ts'
 import { createMemoryStore, type MemoryStore } from '../support/memory-store.ts'
+import { TRANSPORTS, type TransportName } from '../support/transports.ts'
 
 type Connection = ReturnType<typeof webSocket>
 type StreamChunk = ReturnType<Connection['joinRun']> extends AsyncIterable<infer Chunk> ? Chunk : never
@@ -28,7 +29,7 @@ const TRANSPORT_OPTIONS: TransportOptions = {
   maxBodyBytes: MIB,
 }
 
-async function serve(name: 'ws' | 'uws', store: MemoryStore, chat: Partial<ChatSettings> = {}): Promise<number> {
+async function serve(name: TransportName, store: MemoryStore, chat: Partial<ChatSettings> = {}): Promise<number> {
   const chosen = await chooseTransport(name)
   const server = createServer({
     store,
@@ -139,7 +140,7 @@ function oneTo(last: number): number[] {
   return Array.from({ length: last }, (_, index) => index + 1)
 }
 
-describe.each(['ws', 'uws'] as const)("TanStack AI's client over %s", (transport) => {
+describe.each(TRANSPORTS)("TanStack AI's client over %s", (transport) => {
   async function open(protocols?: string[]) {
     const store = createMemoryStore()
     const port = await serve(transport, store, { checkpointMs: 20 })

@@ -1,4 +1,5 @@
-import { type FaultOptions, type Findings, TRANSPORTS, type TransportName } from './fault.ts'
+import { TRANSPORTS, type TransportName } from '../support/transports.ts'
+import { type FaultOptions, type Findings } from './fault.ts'
 import { Databases, type OwnDatabase } from './own-database.ts'
 import { WatchedServer } from './watched-server.ts'
 

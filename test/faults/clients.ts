@@ -1,9 +1,10 @@
 import { ParleyProcess } from '../support/parley-process.ts'
+import { TRANSPORTS } from '../support/transports.ts'
 import { playCursors } from './clients-cursors.ts'
 import { playHalfOpen } from './clients-half-open.ts'
 import { playRound, playTabs, type Stage } from './clients-round.ts'
 import { playStorm } from './clients-storm.ts'
-import { type Fault, type FaultOptions, TRANSPORTS } from './fault.ts'
+import { type Fault, type FaultOptions } from './fault.ts'
 import { onBothTalks } from './talk.ts'
 
 /** Model rounds in all. */

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Dice } from '../support/dice.ts'
 import { ParleyProcess } from '../support/parley-process.ts'
+import { TRANSPORTS } from '../support/transports.ts'
 import { judge, portOf, type Stage } from './clients-round.ts'
 import { FaultSession } from './clients-session.ts'
-import { type Fault, type FaultOptions, TRANSPORTS } from './fault.ts'
+import { type Fault, type FaultOptions } from './fault.ts'
 import { onBothTalks } from './talk.ts'
 
 /** Kills in all. */

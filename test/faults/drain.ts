@@ -1,13 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Dice } from '../support/dice.ts'
 import { ParleyProcess } from '../support/parley-process.ts'
+import { TRANSPORTS } from '../support/transports.ts'
 import { isAck } from './clients-journal.ts'
 import type { Peer } from './clients-peer.ts'
 import { judge, portOf, type Stage } from './clients-round.ts'
 import { FaultSession } from './clients-session.ts'
 import { Balancer } from './drain-balancer.ts'
 import { IdleCrowd, watchReadiness } from './drain-watch.ts'
-import { type Fault, type FaultOptions, TRANSPORTS } from './fault.ts'
+import { type Fault, type FaultOptions } from './fault.ts'
 import { onBothTalks } from './talk.ts'
 
 /** Deploys in all, on each transport: by turns in place and rolling. */

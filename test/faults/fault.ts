@@ -1,5 +1,4 @@
-export const TRANSPORTS = ['ws', 'uws'] as const
-export type TransportName = (typeof TRANSPORTS)[number]
+import type { TransportName } from '../support/transports.ts'
 
 /** How much of a fault is asked for: `short` is what every change is held against, `full` what a release is. */
 export type Size = 'short' | 'full'

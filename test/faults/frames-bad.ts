@@ -1,7 +1,7 @@
 import { COMMANDS } from '../protocol/samples.ts'
 import type { Dice } from '../support/dice.ts'
+import type { TransportName } from '../support/transports.ts'
 import { clientFrame, OPCODE } from '../transports/raw-peer.ts'
-import type { TransportName } from './fault.ts'
 
 const KIB = 1024
 /** Bytes: the limits of P-11, and a little to both sides of them. */

@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util'
+import { findUws, NO_UWS, TRANSPORTS, type TransportName } from '../support/transports.ts'
 import { clients } from './clients.ts'
 import { crash } from './crash.ts'
 import { drain } from './drain.ts'
-import { type Fault, type FaultOptions, type Findings, TRANSPORTS, type TransportName } from './fault.ts'
+import { type Fault, type FaultOptions, type Findings } from './fault.ts'
 import { floods } from './floods.ts'
 import { frames } from './frames.ts'
 import { slow } from './slow.ts'
@@ -48,7 +49,7 @@ function whole(name: string, text: string): number {
 function transportOf(name: string | undefined): TransportName | undefined {
   if (name === undefined) return undefined
   const known = TRANSPORTS.find((each) => each === name)
-  if (known === undefined) throw new Error(`no transport ${name}\n${HELP}`)
+  if (known === undefined) throw new Error(`no transport ${name} here\n${HELP}`)
   return known
 }
 
@@ -80,6 +81,7 @@ async function main(): Promise<boolean> {
     return true
   }
   const faults = chosen()
+  if (findUws() === undefined) console.log(`Not run: what is played on uws (${NO_UWS}). To run: Node 20 or 22`)
   const options: FaultOptions = {
     seed: whole('seed', given.seed),
     size: given.short ? 'short' : 'full',

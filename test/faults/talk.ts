@@ -1,9 +1,10 @@
 import { MessagesApi } from '../support/messages-api.ts'
+import { TRANSPORTS, type TransportName } from '../support/transports.ts'
 import { allSettled } from './both-transports.ts'
 import { Figures } from './clients-figures.ts'
 import type { Stage } from './clients-round.ts'
 import { Oracle } from './clients-script.ts'
-import { type FaultOptions, type Findings, TRANSPORTS, type TransportName } from './fault.ts'
+import { type FaultOptions, type Findings } from './fault.ts'
 import { Databases } from './own-database.ts'
 
 /** What `uws` runs with: a log so small that in every answer it merges, and after it keeps little. */

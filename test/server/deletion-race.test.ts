@@ -21,7 +21,7 @@ const servers: LiveServer[] = []
 beforeAll(async () => {
   database = await createTestDatabase()
   const chat = { checkpointMs: 10 }
-  for (const transport of ['ws', 'uws'] as const)
+  for (const transport of ['ws', 'auto'] as const)
     servers.push(await LiveServer.start({ transport, database: database.connection, chat }))
   cli = await openPostgres({ connection: database.connection, telemetry: new Recorder(), visitor: true })
 })

@@ -2,9 +2,10 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ERRORS } from '../../src/protocol/errors.ts'
 import { ChatRig } from '../support/chat-rig.ts'
-import { type LiveClient, LiveServer, TRANSPORTS } from '../support/live-server.ts'
+import { type LiveClient, LiveServer } from '../support/live-server.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { SocketClient } from '../support/socket-client.ts'
+import { TRANSPORTS } from '../support/transports.ts'
 import { deferred, turns } from '../support/turns.ts'
 
 /** Connections that misbehave one after the other, and how many of them at once. */

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AomiClient } from '../support/aomi-client.ts'
 import { KeyedApp, type KeyedClient } from '../support/keyed-app.ts'
-import { LiveServer, TRANSPORTS } from '../support/live-server.ts'
+import { LiveServer } from '../support/live-server.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { HandshakeRefused } from '../support/socket-client.ts'
+import { TRANSPORTS } from '../support/transports.ts'
 
 const DAY = 86_400_000
 const OVER = { type: 'error', code: 'rate_limit_exceeded', retryable: true, retryAfterMs: expect.any(Number) }

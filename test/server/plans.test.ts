@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { mintKey } from '../../src/access/keys.ts'
 import { AomiClient } from '../support/aomi-client.ts'
 import { KeyedApp } from '../support/keyed-app.ts'
-import { LiveServer, TRANSPORTS } from '../support/live-server.ts'
+import { LiveServer } from '../support/live-server.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { TRANSPORTS } from '../support/transports.ts'
 
 const PLANS = new Map([
   ['tiny', { perHour: 100, perMinute: 3 }],

@@ -33,7 +33,7 @@ const place = (nth: number): LiveServer => {
 beforeAll(async () => {
   database = await createTestDatabase()
   const telemetry = new Log({ level: 'debug', destination: { write: (line) => void lines.push(line) } })
-  for (const transport of ['ws', 'uws'] as const)
+  for (const transport of ['ws', 'auto'] as const)
     servers.push(
       await LiveServer.start({
         transport,

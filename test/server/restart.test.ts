@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Message } from '../../src/protocol/messages.ts'
-import { type LiveClient, LiveServer, TRANSPORTS } from '../support/live-server.ts'
+import { type LiveClient, LiveServer } from '../support/live-server.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+import { TRANSPORTS } from '../support/transports.ts'
 
 /** What a client that comes anew is shown. */
 async function shown(client: LiveClient): Promise<readonly Message[]> {

@@ -45,7 +45,7 @@ async function makeKey(scopes: readonly ('read' | 'write' | 'delete')[] = ['read
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  for (const transport of ['ws', 'uws'] as const)
+  for (const transport of ['ws', 'auto'] as const)
     servers.push(await LiveServer.start({ transport, database: database.connection }))
   const definition = { id: APP, name: 'Shop', preamble: '', model: { default: 'scripted/demo' } }
   await place(0).store.putApp({ id: APP, definition, updatedAt: Date.now() })

@@ -19,12 +19,11 @@ import type { MakeHttpTool } from '../../src/tools/registry.ts'
 import { chooseTransport } from '../../src/transports/choose.ts'
 import { ACCESS } from './access-settings.ts'
 import { SocketClient } from './socket-client.ts'
-
-export const TRANSPORTS = ['ws', 'uws'] as const
-export type TransportName = (typeof TRANSPORTS)[number]
+import type { TransportName } from './transports.ts'
 
 export type LiveOptions = {
-  readonly transport: TransportName
+  /** `auto`: uws where it is there. */
+  readonly transport: TransportName | 'auto'
   readonly database: Connection
   /** Default: the scripted model, as fast as it can, counting at its own pace. */
   readonly providers?: readonly Provider[]

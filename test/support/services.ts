@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import { describe } from 'vitest'
+import { findUws, NO_UWS } from './transports.ts'
 
 /**
- * What a suite may need beyond the npm packages. Embedded Postgres and both transports are npm packages: every `npm test`
+ * What a suite may need beyond the npm packages that every Node can load. Embedded Postgres and `ws` are such: every `npm test`
  * runs them. Suites that take a database take it from the run's global setup; with `PARLEY_TEST_DATABASE_URL` that is the
  * given server, so the same suites run there.
  */
@@ -16,6 +17,11 @@ const SERVICES = {
     what: 'the browser suites',
     how: 'npm run test:browser with Chromium at /usr/bin/chromium or at CHROMIUM_PATH',
     find: findChromium,
+  },
+  uws: {
+    what: `the suites on the uws transport (${NO_UWS})`,
+    how: 'npm ci && npm test with Node 20 or 22',
+    find: findUws,
   },
 } as const
 
@@ -37,7 +43,7 @@ function required(): ReadonlySet<string> {
   return new Set(names)
 }
 
-/** The address of the Postgres server, or the path of Chromium; undefined when the run has none. */
+/** The address of the Postgres server, or the path of the others; undefined when the run has none. */
 export function findService(service: Service): string | undefined {
   return SERVICES[service].find()
 }

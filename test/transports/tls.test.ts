@@ -8,8 +8,8 @@ import { text } from 'node:stream/consumers'
 import { afterAll, describe, expect, it } from 'vitest'
 import { chooseTransport } from '../../src/transports/choose.ts'
 import { makeCertificate } from '../support/certificate.ts'
-import { TRANSPORTS } from '../support/live-server.ts'
 import { SocketClient } from '../support/socket-client.ts'
+import { TRANSPORTS } from '../support/transports.ts'
 import { OPTIONS, useRig } from './rig.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'parley-tls-'))

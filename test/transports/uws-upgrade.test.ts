@@ -1,7 +1,8 @@
 import type { TemplatedApp } from 'uWebSockets.js'
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { loadUws, type UwsLibrary } from '../../src/transports/load-uws.ts'
 import { createUwsTransport } from '../../src/transports/uws.ts'
+import { describeWith } from '../support/services.ts'
 import { useRig } from './rig.ts'
 
 /** What the library calls from an upgrade until the end of its cork. */
@@ -30,7 +31,7 @@ function listening(library: UwsLibrary): UwsLibrary {
   return { ...library, App: (...options) => watched(library.App(...options)) }
 }
 
-describe('an upgrade on uws', () => {
+describeWith('uws', 'an upgrade on uws', () => {
   const rig = useRig(async (handlers, options, telemetry) =>
     createUwsTransport(listening(await loadUws(options.maxHeaderBytes)), handlers, options, telemetry),
   )

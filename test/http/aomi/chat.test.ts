@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { AomiClient, addKeyedApp, linesOf, snapshotOf } from '../../support/aomi-client.ts'
 import { EventStream } from '../../support/event-stream.ts'
-import { LiveServer, TRANSPORTS } from '../../support/live-server.ts'
+import { LiveServer } from '../../support/live-server.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
 import { PuppetProvider } from '../../support/puppet-provider.ts'
+import { TRANSPORTS } from '../../support/transports.ts'
 
 /** Above the 16 KiB of a request line and headers that Node lets in by itself. */
 const LONG_MESSAGE = 'ä'.repeat(8500)

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { AomiClient, addKeyedApp, linesOf, snapshotOf } from '../../support/aomi-client.ts'
-import { LiveServer, TRANSPORTS } from '../../support/live-server.ts'
+import { LiveServer } from '../../support/live-server.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
+import { TRANSPORTS } from '../../support/transports.ts'
 
 const JSON_BODY = { 'content-type': 'application/json' }
 const WALLET = '0x742d35Cc6634C0532925a3b844Bc9e7595f2bD68'

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createHttpTools } from '../../../src/tools/http/http-tool.ts'
 import { AomiClient, addKeyedApp } from '../../support/aomi-client.ts'
-import { LiveServer, TRANSPORTS } from '../../support/live-server.ts'
+import { LiveServer } from '../../support/live-server.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
+import { TRANSPORTS } from '../../support/transports.ts'
 import { json, type Service, serve } from '../../tools/http/service.ts'
 
 const TRANSACTIONS = [{ to: '0xdead', value: '1000', data: '0x', label: 'pay', chain_id: 1 }]

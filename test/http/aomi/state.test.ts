@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AomiClient, linesOf, snapshotOf } from '../../support/aomi-client.ts'
-import { LiveServer, TRANSPORTS } from '../../support/live-server.ts'
+import { LiveServer } from '../../support/live-server.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
+import { TRANSPORTS } from '../../support/transports.ts'
 
 const WALLET = { address: '0x742d35Cc6634C0532925a3b844Bc9e7595f2bD68', chain_id: 1, is_connected: true }
 

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { AomiClient, snapshotOf } from '../../support/aomi-client.ts'
-import { LiveServer, TRANSPORTS } from '../../support/live-server.ts'
+import { LiveServer } from '../../support/live-server.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
+import { TRANSPORTS } from '../../support/transports.ts'
 
 /** Of the page. */
 const SITE = 'https://shop.example'

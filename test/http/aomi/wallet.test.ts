@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { offerProtocols } from '../../../src/protocol/handshake.ts'
 import { AomiClient, type AomiSnapshot, addKeyedApp, linesOf, snapshotOf } from '../../support/aomi-client.ts'
-import { LiveServer, TRANSPORTS } from '../../support/live-server.ts'
+import { LiveServer } from '../../support/live-server.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
 import { SocketClient } from '../../support/socket-client.ts'
+import { TRANSPORTS } from '../../support/transports.ts'
 
 const TO = `0x${'a'.repeat(40)}`
 const TYPED_DATA = { types: { Mail: [] }, primaryType: 'Mail', domain: { name: 'Shop' }, message: { text: 'hi' } }
