@@ -10,7 +10,8 @@ const APART = [
   'test/clients/markdown.test.ts',
   // uWebSockets.js takes the limit of a request's head once, when it is loaded; these load it with another than the server's.
   'test/transports/**/*.test.ts',
-  // They measure memory, or wait for the collector to take something.
+  // They measure memory or count open files, or wait for the collector to take something.
+  'test/process/open-files.test.ts',
   'test/chat/huge-results.test.ts',
   'test/documents/pdf.test.ts',
   'test/providers/anthropic-{cuts,release}.test.ts',

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Sql } from 'postgres'
+import type { Telemetry } from '../ports/telemetry.ts'
 import { allOrNone, type Connection, connectOnce, discard, reach } from './connection.ts'
 import { requireOwnSession } from './own-session.ts'
 
@@ -13,12 +14,18 @@ const ENCODING = 'UTF8'
 
 type Step = { readonly version: number; readonly text: string }
 export type Migration = { readonly from: number; readonly to: number }
+type Tell = Telemetry['log']
 
 /**
  * Brings the schema to this release's version. Processes that start at the same time do it once. Rejects, and changes
  * nothing, when the database is newer; a step that fails leaves the version before it.
+ * @param tell hears what may take its time: each step of a database that is in use, and the wait for another process
  */
-export async function migrate(connection: Connection, steps: readonly Step[] = readSteps()): Promise<Migration> {
+export async function migrate(
+  connection: Connection,
+  steps: readonly Step[] = readSteps(),
+  tell: Tell = () => undefined,
+): Promise<Migration> {
   const sql = connectOnce(connection)
   try {
     await reach(sql)
@@ -26,8 +33,8 @@ export async function migrate(connection: Connection, steps: readonly Step[] = r
     if ('url' in connection) await requireOwnSession(connection, sql)
     // A step may build an index over everything; and the lock is held for as long as another process migrates.
     await sql`set statement_timeout = 0`
-    await sql`select pg_advisory_lock(${LOCK}::bigint)`
-    return await apply(sql, steps)
+    await takeTurn(sql, tell)
+    return await apply(sql, steps, tell)
   } finally {
     await discard(sql)
   }
@@ -65,12 +72,21 @@ export function newerSchema(found: number, known: number): Error {
   )
 }
 
-async function apply(sql: Sql, steps: readonly Step[]): Promise<Migration> {
+async function takeTurn(sql: Sql, tell: Tell): Promise<void> {
+  const [row] = await sql<{ taken: boolean }[]>`select pg_try_advisory_lock(${LOCK}::bigint) as taken`
+  if (row?.taken) return
+  tell('info', 'schema waits')
+  await sql`select pg_advisory_lock(${LOCK}::bigint)`
+}
+
+async function apply(sql: Sql, steps: readonly Step[], tell: Tell): Promise<Migration> {
   const from = await readVersion(sql)
   const latest = steps.at(-1)?.version ?? 0
   if (from > latest) throw newerSchema(from, latest)
   for (const { version, text } of steps) {
     if (version <= from) continue
+    // A new database has them all in a moment.
+    if (from > 0) tell('info', 'schema step', { version, latest })
     await allOrNone(sql, async () => {
       await sql.unsafe(text)
       await sql`delete from schema_version`

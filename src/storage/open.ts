@@ -29,7 +29,7 @@ export type OpenedStorage = {
 export async function openStorage(options: StorageOptions, telemetry: Telemetry): Promise<OpenedStorage> {
   const place = await choosePlace(options, telemetry)
   try {
-    await migrate(place.connection)
+    await migrate(place.connection, undefined, (...entry) => telemetry.log(...entry))
     const { connection } = place
     const { poolSize, visitor } = options
     const store = await openPostgres({ connection, telemetry, poolSize, visitor, shared: place.shared })

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { afterEach, expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
+import type { Telemetry } from '../../src/ports/telemetry.ts'
 import { connect } from '../../src/storage/connection.ts'
 import { migrate, readSteps } from '../../src/storage/migrate.ts'
 import { createTestDatabase, type TestDatabase, withDatabase } from '../support/postgres.ts'
@@ -51,6 +52,32 @@ it('steps are taken from where the database is, in order', async () => {
   expect(await migrate(database.connection, steps)).toEqual({ from: 1, to: 3 })
   expect((await readCatalog(database.sql)).filter((line) => line.startsWith('column a'))).toHaveLength(2)
   expect(await versions(database)).toEqual([3])
+})
+
+it('the steps of a database in use are told of before they are taken, those of a new one are not', async () => {
+  const database = await empty()
+  const told: unknown[] = []
+  const tell: Telemetry['log'] = (level, event, fields) => void told.push([level, event, fields])
+  const steps = readSteps()
+  await migrate(database.connection, steps, tell)
+  expect(told).toEqual([])
+  const next = { version: latest + 1, text: 'create table a (x integer); select 1 / 0' }
+  await expect(migrate(database.connection, [...steps, next], tell)).rejects.toMatchObject({ code: '22012' })
+  expect(told).toEqual([['info', 'schema step', { version: latest + 1, latest: latest + 1 }]])
+})
+
+it('who waits for another process says so', async () => {
+  const database = await empty()
+  const told = vi.fn<Telemetry['log']>()
+  const slow = { version: 1, text: 'create table schema_version (version integer not null); select pg_sleep(1)' }
+  const first = migrate(database.connection, [slow])
+  const held = () =>
+    database.sql`select 1 from pg_locks l join pg_database d on d.oid = l.database
+      where l.locktype = 'advisory' and d.datname = current_database()`
+  await expect.poll(held).not.toEqual([])
+  expect(await migrate(database.connection, [slow], told)).toEqual({ from: 1, to: 1 })
+  expect(told.mock.calls).toEqual([['info', 'schema waits']])
+  await first
 })
 
 it.each(['LATIN1', 'SQL_ASCII'])('a database in %s is refused with what to do, and left alone', async (encoding) => {
