@@ -171,7 +171,8 @@ class UwsTransport implements Transport {
     const decision = await decide(this.#handlers, head, this.#isDraining, this.#telemetry)
     if (waiting.gone) return
     if ('accept' in decision) this.#enter({ res, waiting, head, context, verdict: decision })
-    else await sendResponse(decision, new UwsSink(res, this.#isDraining), head.method)
+    // The last on its connection, as with `ws`.
+    else await sendResponse(decision, new UwsSink(res, () => true), head.method)
   }
 
   /**

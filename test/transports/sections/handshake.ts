@@ -107,6 +107,15 @@ export function handshakes(rig: () => Rig): void {
       expect(refused.headers['content-length']).toBe(String(REFUSAL.body.length))
     })
 
+    it('that is refused ends its connection: who is one too many holds no file', async () => {
+      rig().verdict = async () => ({ accept: false, refusal: REFUSAL })
+      const raw = await RawPeer.connect(rig().port)
+      raw.write(handshake('/ws'))
+      expect(await raw.until(REFUSAL.body)).toMatch(/^HTTP\/1.1 401 [\s\S]*connection: close\r\n/i)
+      await raw.ended
+      raw.socket.destroy()
+    })
+
     it('opens nothing when the peer leaves while the verdict is awaited', async () => {
       for (const leave of [(raw: RawPeer) => raw.socket.resetAndDestroy(), (raw: RawPeer) => raw.socket.end()]) {
         const verdict = slow()
