@@ -8,7 +8,7 @@ const BAD_REQUEST = 400
 const UNPROCESSABLE = 422
 
 /** DeepSeek, Kimi, Groq and Mistral have no code for it: only the field's name in a message says what is amiss. */
-const OF_THOUGHTS = /\breasoning_content\b|[.'"`]reasoning\b/
+const OF_THOUGHTS = /\b(?:reasoning_content|reasoning_details|extra_content)\b|[.'"`]reasoning\b/
 
 /** Those that miss a thought name it as well as those that refuse one. */
 const NEXT_THOUGHTS = { kept: 'always', always: 'never', never: 'kept' } as const

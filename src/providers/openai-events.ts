@@ -1,8 +1,7 @@
-import { GrowingText } from '../ports/growing-text.ts'
 import { type ModelEvent, type ModelRequest, ProviderUnavailable, type StopReason } from '../ports/provider.ts'
 import type { ProviderBlocks } from '../ports/store.ts'
 import { ParleyError } from '../protocol/errors.ts'
-import { OPENAI, type ThoughtName, toBlocks } from './openai-thoughts.ts'
+import { KeptThoughts, OPENAI, type ThoughtName } from './openai-thoughts.ts'
 import { CallIds } from './upstream-call-ids.ts'
 import { readTokens } from './upstream-tokens.ts'
 
@@ -38,12 +37,16 @@ type Delta = {
   /** The two names that servers have for it. Some send both, with the same text. */
   readonly reasoning_content?: unknown
   readonly reasoning?: unknown
+  /** OpenRouter's: the same and more, such as signatures. */
+  readonly reasoning_details?: unknown
   readonly tool_calls?: readonly CallDelta[] | null
 }
 type CallDelta = {
   readonly index?: number | null
   readonly id?: string | null
   readonly function?: { readonly name?: string | null; readonly arguments?: unknown } | null
+  /** Gemini's: the signature of what was thought before the call. */
+  readonly extra_content?: unknown
 }
 type ApiUsage = {
   readonly prompt_tokens?: unknown
@@ -65,8 +68,7 @@ export class OpenAiEvents {
   readonly #ids: CallIds
   readonly #calls: OpenCall[] = []
   #reasoning = false
-  readonly #thought = new GrowingText()
-  #thoughtName: ThoughtName | undefined
+  readonly #kept = new KeptThoughts()
   /** This answer follows the results of calls, as part of one that called tools. */
   readonly #calledBefore: boolean
   #refused = false
@@ -116,18 +118,19 @@ export class OpenAiEvents {
     const content = checked(delta.reasoning_content)
     if (content === '') this.#think('reasoning', checked(delta.reasoning))
     else this.#think('reasoning_content', content)
+    this.#kept.detail(delta.reasoning_details)
     this.#say(checked(delta.content))
     const refusal = checked(delta.refusal)
     if (refusal !== '') this.#refused = true
     this.#say(refusal)
     for (const call of delta.tool_calls ?? []) this.#call(call)
+    if (this.#kept.isTooMuch) throw broken('too much beside what is said')
   }
 
   #think(name: ThoughtName, delta: string): void {
     if (delta === '') return
     this.#reasoning = true
-    this.#thoughtName ??= name
-    this.#thought.append(delta)
+    this.#kept.think(name, delta)
     this.#push({ type: 'reasoning', delta })
   }
 
@@ -145,6 +148,7 @@ export class OpenAiEvents {
 
   #call(delta: CallDelta): void {
     const call = this.#find(delta) ?? this.#begin(delta)
+    this.#kept.extra(call.id, delta.extra_content)
     const args = checked(delta.function?.arguments)
     if (args === '') return
     call.hasArguments = true
@@ -174,10 +178,10 @@ export class OpenAiEvents {
     return call
   }
 
-  /** DeepSeek and Kimi refuse an answer that called tools without what was thought before each part of it; of others they pass over it. */
+  /** DeepSeek, Kimi and Gemini refuse an answer that called tools without what was thought before each part of it; of others they pass over it. */
   #blocks(): ProviderBlocks | undefined {
-    if (this.#thoughtName === undefined || (this.#calls.length === 0 && !this.#calledBefore)) return undefined
-    return toBlocks(this.#thoughtName, this.#thought.toString())
+    if (this.#calls.length === 0 && !this.#calledBefore) return undefined
+    return this.#kept.toBlocks(this.#model, new Map(this.#calls.map(({ given, id }) => [given, id])))
   }
 
   /** Some servers end an answer that calls tools with `stop`; a reason that is newer than this code is an end. */

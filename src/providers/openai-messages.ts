@@ -6,9 +6,9 @@ import type {
   ChatCompletionMessageParam,
 } from 'openai/resources/chat/completions'
 import type { ModelMessage, ModelRequest, ToolSpec } from '../ports/provider.ts'
-import type { ProviderBlocks, StoredToolCall } from '../ports/store.ts'
+import type { StoredToolCall } from '../ports/store.ts'
 import { isBlank } from '../protocol/text.ts'
-import { NO_THOUGHTS, type Thoughts, thoughtsIn } from './openai-thoughts.ts'
+import { keptIn, NO_THOUGHTS, type Thoughts } from './openai-thoughts.ts'
 import { toCallId } from './upstream-call-ids.ts'
 
 /** What a model of this API has to be asked in its own way. */
@@ -36,7 +36,7 @@ export function toRequestBody(request: ModelRequest, dialect: Dialect): ChatComp
     stream: true,
     stream_options: { include_usage: true },
     [dialect.limit]: maxOutputTokens,
-    messages: [...preamble, ...toMessages(request.messages, dialect)],
+    messages: [...preamble, ...toMessages(request, dialect)],
     ...(tools.length === 0 ? {} : { tools: tools.map(toTool) }),
     ...(tools.length > 0 && dialect.toolsWithoutReasoning && { reasoning_effort: 'none' as const }),
   }
@@ -50,10 +50,10 @@ function toTool({ name, description, parameters }: ToolSpec): ChatCompletionFunc
  * Blocks of other providers stay behind, they are not of this API. The chat templates of many open models refuse two
  * messages of one role in a row, so those become one; a message that says nothing is left out.
  */
-function toMessages(messages: readonly ModelMessage[], dialect: Dialect): ChatCompletionMessageParam[] {
+function toMessages({ model, messages }: ModelRequest, dialect: Dialect): ChatCompletionMessageParam[] {
   const out: ChatCompletionMessageParam[] = []
   for (const message of messages) {
-    const next = toMessage(message, dialect)
+    const next = toMessage(message, model, dialect)
     const joined = next && join(out.at(-1), next)
     if (joined !== undefined) out[out.length - 1] = joined
     else if (next !== undefined) out.push(next)
@@ -61,14 +61,15 @@ function toMessages(messages: readonly ModelMessage[], dialect: Dialect): ChatCo
   return out
 }
 
-function toMessage(message: ModelMessage, dialect: Dialect): ChatCompletionMessageParam | undefined {
+function toMessage(message: ModelMessage, model: string, dialect: Dialect): ChatCompletionMessageParam | undefined {
   const said = !isBlank(message.content)
   switch (message.role) {
     case 'user':
       return said ? { role: 'user', content: message.content } : undefined
     case 'assistant': {
-      const calls = message.toolCalls.map(toCall)
-      const thoughts = toThoughts(message.blocks, dialect)
+      const kept = dialect.thoughts === 'never' ? {} : keptIn(message.blocks, model)
+      const calls = message.toolCalls.map((call) => toCall(call, kept.extras?.[call.id]))
+      const thoughts = dialect.thoughts === 'always' ? withThoughts(kept.thoughts) : kept.thoughts
       if (calls.length === 0) return said ? { role: 'assistant', content: message.content, ...thoughts } : undefined
       return { role: 'assistant', content: said ? message.content : null, tool_calls: calls, ...thoughts }
     }
@@ -80,15 +81,8 @@ function toMessage(message: ModelMessage, dialect: Dialect): ChatCompletionMessa
   }
 }
 
-function toThoughts(blocks: ProviderBlocks | undefined, dialect: Dialect): Thoughts | undefined {
-  switch (dialect.thoughts) {
-    case 'kept':
-      return thoughtsIn(blocks)
-    case 'always':
-      return thoughtsIn(blocks) ?? NO_THOUGHTS
-    case 'never':
-      return undefined
-  }
+function withThoughts(kept: Thoughts = {}): Thoughts {
+  return 'reasoning_content' in kept || 'reasoning' in kept ? kept : { ...kept, ...NO_THOUGHTS }
 }
 
 /** Both as one message, where they may be. An assistant's goes on in the next one only before it has called a tool. */
@@ -107,6 +101,10 @@ function both(...messages: readonly Said[]): string {
   return messages.flatMap(({ content }) => (typeof content === 'string' ? [content] : [])).join(PARAGRAPH)
 }
 
-function toCall({ id, name, arguments: args }: StoredToolCall): ChatCompletionMessageFunctionToolCall {
-  return { id: toCallId(id), type: 'function', function: { name, arguments: isBlank(args) ? '{}' : args } }
+function toCall(
+  { id, name, arguments: args }: StoredToolCall,
+  extra: unknown,
+): ChatCompletionMessageFunctionToolCall & { readonly extra_content?: unknown } {
+  const call = { name, arguments: isBlank(args) ? '{}' : args }
+  return { id: toCallId(id), type: 'function', function: call, ...(extra !== undefined && { extra_content: extra }) }
 }
