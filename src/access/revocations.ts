@@ -54,7 +54,7 @@ export class Revocations {
   }
 
   #onChange(change: Change): void {
-    if (change.kind === 'session' || change.kind === 'cancel' || change.kind === 'account') return
+    if (change.kind !== 'key' && change.kind !== 'app' && change.kind !== 'everything') return
     this.#verdicts.changed()
     if (change.kind === 'everything') this.#unreadAll = true
     else if (change.kind === 'key') this.#unread.add(change.id)

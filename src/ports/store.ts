@@ -198,8 +198,8 @@ export interface SessionStore {
   commit(write: SessionWrite, options: CommitOptions): Promise<void>
   /** What is stored of each run, by session id, in its order; those without any are absent. One query for all. */
   runMessages(runs: readonly RunRef[]): Promise<ReadonlyMap<string, readonly MessageRow[]>>
-  /** Resolves once the process `node` will hear, by its change feed, that this run is to be stopped. */
-  cancelElsewhere(node: string, run: RunRef): Promise<void>
+  /** Resolves once the processes that have these runs on will hear this of them, by their change feeds. */
+  tellElsewhere(word: RunWord, runs: readonly (RunRef & { readonly node: string })[]): Promise<void>
   /** Newest first, of one moment the greater id. */
   list(owner: Owner, limit: number, which?: SessionChoice): Promise<readonly SessionSummary[]>
   /** Removes the session and all that hangs on it; false when there was none, or it is not as in `only`. No write that is still under way brings it back. */
@@ -229,13 +229,13 @@ export interface AppStore {
   deleteApp(id: string): Promise<boolean>
 }
 
-/** A run of a session. */
+/** A run of a session, and what the process that has it on is told of it: a person stopped it, or watches it elsewhere. */
 export type RunRef = { readonly sessionId: string; readonly runId: string }
+export type RunWord = 'cancel' | 'watched'
 
 /** What another process (or the command line) changed. `everything`: notices may have been lost; re-read what is cached. */
 export type Change =
-  /** To the process that has the run on: a person stopped it. */
-  | ({ readonly kind: 'cancel' } & RunRef)
+  | ({ readonly kind: RunWord } & RunRef)
   | { readonly kind: 'key'; readonly id: string }
   | { readonly kind: 'app'; readonly id: string }
   /** Its plan. */

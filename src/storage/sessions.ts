@@ -8,7 +8,7 @@ import { storeAway, toFault, toStoreError } from './faults.ts'
 import type { GroupCommit } from './group-commit.ts'
 import type { NodeWatch } from './node-watch.ts'
 import { toMessage, toMillis, toOpenRun, toRun, toSession, toStoredRun } from './rows.ts'
-import { cancelAt } from './session-changes.ts'
+import { toldTo } from './session-changes.ts'
 import {
   type GrowingRecord,
   type LoadedRecord,
@@ -65,10 +65,11 @@ export function createSessionStore({
     },
     runMessages: async (runs) =>
       runs.length === 0 ? new Map() : bySession(await pool.query((sql) => selectRunMessages(sql, runs))),
-    async cancelElsewhere(owner, run) {
+    async tellElsewhere(word, runs) {
       await pool.query((sql) => {
-        const row = sql`select ${cancelAt(owner, run)}::text`
-        return sql`with ${recordChange(sql, 'session', row)} select ${notify(sql)}`
+        const refs = JSON.stringify(runs.map((run) => toldTo(word, run)))
+        const rows = sql`select value from json_array_elements_text(${refs}::text::json)`
+        return sql`with ${recordChange(sql, 'session', rows)} select ${notify(sql)}`
       })
     },
     commit: (write, options) => commits.commit(write, options),

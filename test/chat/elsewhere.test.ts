@@ -192,11 +192,10 @@ describe('a session whose run another living process has on', () => {
     expect(statuses(watcher)).toMatchObject({ status: 'interrupted', lastRun: { runId, outcome: 'cancelled' } })
     await client.say('m2')
     const next = await rig.model.request(1)
-    await other.store.cancelElsewhere(rig.store.node, { sessionId: randomUUID(), runId })
-    await other.store.cancelElsewhere(rig.store.node, {
-      sessionId: client.last('session.ready')?.sessionId ?? '',
-      runId,
-    })
+    await other.store.tellElsewhere('cancel', [{ node: rig.store.node, sessionId: randomUUID(), runId }])
+    await other.store.tellElsewhere('cancel', [
+      { node: rig.store.node, sessionId: client.last('session.ready')?.sessionId ?? '', runId },
+    ])
     await turns()
     expect(next.signal.aborted).toBe(false)
   })
@@ -310,7 +309,7 @@ describe('a session whose run another living process has on', () => {
       await commit(write, options)
       // Stored, and the process that starts it has not heard so.
       if (write.runs?.some((run) => run.id === runId && run.status === 'running'))
-        await other.store.cancelElsewhere(rig.store.node, { sessionId: id, runId })
+        await other.store.tellElsewhere('cancel', [{ node: rig.store.node, sessionId: id, runId }])
     })
     await client.ask({ type: 'run.cancel' })
     await rig.pass(100)
@@ -330,6 +329,41 @@ describe('a session whose run another living process has on', () => {
     await turns()
     expect(client.last('session.updated')).toEqual({ type: 'session.updated', wallet: null })
     expect((await other.store.load(id))?.session).not.toHaveProperty('wallet')
+  })
+})
+
+describe('a run from an App that stops those that nobody watches, while there is another process', () => {
+  const app = { stopAfterDisconnectMs: 5000 }
+
+  /** Time passes for both, in steps shorter than a look. */
+  async function pass({ rig, other }: Awaited<ReturnType<typeof begin>>, ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 500) {
+      await rig.pass(500)
+      await other.pass(0)
+      await turns()
+    }
+  }
+
+  it('I4: goes on while somebody watches it through that one, and ends a grace after they left', async () => {
+    const begun = await begin({ app })
+    begun.client.cut()
+    await pass(begun, 20_000)
+    expect(begun.stream.signal.aborted).toBe(false)
+    begun.watcher.cut()
+    await pass(begun, 4000)
+    expect(begun.stream.signal.aborted).toBe(false)
+    await pass(begun, 4000)
+    expect(begun.stream.signal.aborted).toBe(true)
+  })
+
+  it('I4: has a short grace only where nobody could be heard of', async () => {
+    const begun = await begin({ app: { stopAfterDisconnectMs: 500 } })
+    begun.client.cut()
+    await pass(begun, 10_000)
+    expect(begun.stream.signal.aborted).toBe(false)
+    begun.watcher.cut()
+    await pass(begun, 4500)
+    expect(begun.stream.signal.aborted).toBe(true)
   })
 })
 

@@ -7,7 +7,7 @@ import { PATIENCE } from '../../src/storage/connection.ts'
 import { Health } from '../../src/storage/health.ts'
 import { NodeWatch } from '../../src/storage/node-watch.ts'
 import { openPostgres, type PostgresStorage } from '../../src/storage/postgres.ts'
-import { cancelAt } from '../../src/storage/session-changes.ts'
+import { toldTo } from '../../src/storage/session-changes.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 import { Recorder } from './recorder.ts'
 
@@ -67,7 +67,8 @@ it('I4: tells all that happened since it last read, though it stood still for lo
   paused.subscribe((change) => told.push(change))
   await paused.open()
   const cancel = { kind: 'cancel', sessionId: randomUUID(), runId: 'r1' } as const
-  const asked = database.sql`insert into changes (kind, ref) values ('session', ${cancelAt('ab12', cancel)})`.execute()
+  const asked =
+    database.sql`insert into changes (kind, ref) values ('session', ${toldTo('cancel', { node: 'ab12', ...cancel })})`.execute()
   await nextTurn()
   // As a machine that is paused, or a loop that is blocked.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 700)
@@ -76,9 +77,25 @@ it('I4: tells all that happened since it last read, though it stood still for lo
   await paused.close()
 })
 
+it('I4: tells the process that has a run on what is said of it, and no other', async () => {
+  await listen()
+  const run = { sessionId: randomUUID(), runId: 'r1 of a client' }
+  await store.tellElsewhere('watched', [
+    { node: store.node, ...run },
+    { node: 'ab12', ...run },
+  ])
+  await store.tellElsewhere('cancel', [{ node: store.node, ...run }])
+  await expect
+    .poll(() => changes)
+    .toEqual([
+      { kind: 'watched', ...run },
+      { kind: 'cancel', ...run },
+    ])
+})
+
 it('keeps what was written for a minute, and stops for an hour: a process that stood still has yet to hear of them', async () => {
   await listen()
-  const stop = cancelAt('ab12', { sessionId: randomUUID(), runId: 'r1' })
+  const stop = toldTo('cancel', { node: 'ab12', sessionId: randomUUID(), runId: 'r1' })
   await database.sql`
     insert into changes (kind, ref, at) values ('session', ${`ab12 ${randomUUID()}`}, now() - interval '2 minutes'),
       ('session', ${stop}, now() - interval '2 minutes'), ('session', ${`${stop}2`}, now() - interval '2 hours')`

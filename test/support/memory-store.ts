@@ -10,6 +10,7 @@ import type {
   OpenRun,
   Owner,
   RunRef,
+  RunWord,
   SessionChoice,
   SessionPlace,
   SessionRow,
@@ -214,9 +215,9 @@ export class MemoryStore extends MemoryKeys implements SessionStore, UsageStore,
     return new Map(found.filter(([, rows]) => rows.length > 0))
   }
 
-  async cancelElsewhere(node: string, run: RunRef): Promise<void> {
+  async tellElsewhere(word: RunWord, runs: readonly (RunRef & { readonly node: string })[]): Promise<void> {
     await this.#answer()
-    this.#world.tell({ kind: 'cancel', ...run }, (other) => other === node)
+    for (const { node, ...run } of runs) this.#world.tell({ kind: word, ...run }, (other) => other === node)
   }
 
   async list(

@@ -10,7 +10,7 @@ export async function stopRun(session: Session, runId?: string): Promise<string 
   if (runId !== undefined && runId !== session.runId) return undefined
   if (activity.kind === 'running') return activity.run.stop({ kind: 'cancelled' }) ? activity.run.runId : undefined
   if (activity.kind !== 'elsewhere') return undefined
-  await core.store.cancelElsewhere(activity.node, { sessionId: session.id, runId: activity.runId })
+  await core.store.tellElsewhere('cancel', [{ node: activity.node, sessionId: session.id, runId: activity.runId }])
   core.telemetry.log('info', 'stop sent to another process', { session: sessionTag(session.id), run: activity.runId })
   return activity.runId
 }

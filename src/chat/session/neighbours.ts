@@ -6,6 +6,7 @@ import { startNext } from '../run/run-lifecycle.ts'
 import { renew } from './renew.ts'
 import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
+import { seenElsewhere, WatchedElsewhere } from './watched.ts'
 
 /** Milliseconds between looks at the runs of other processes: as often as those save what was said. */
 const FOLLOW_MS = 1000
@@ -17,6 +18,7 @@ const FOLLOW_MS = 1000
 export class Neighbours {
   readonly #core: Core
   readonly #sessions: Sessions
+  readonly #watchedElsewhere: WatchedElsewhere
   readonly #timer: NodeJS.Timeout
   readonly #unsubscribe: () => void
   /** Those whose renewal waits for its turn. */
@@ -26,6 +28,7 @@ export class Neighbours {
   constructor(core: Core, sessions: Sessions) {
     this.#core = core
     this.#sessions = sessions
+    this.#watchedElsewhere = new WatchedElsewhere(core)
     this.#timer = setInterval(() => void this.#look(), FOLLOW_MS)
     this.#unsubscribe = core.store.subscribe((change) => this.#hear(change))
   }
@@ -38,6 +41,7 @@ export class Neighbours {
   #hear(change: Change): void {
     if (change.kind === 'session') this.#changed(change.id)
     else if (change.kind === 'cancel') this.#cancel(change.sessionId, change.runId)
+    else if (change.kind === 'watched') this.#watched(change.sessionId, change.runId)
     else if (change.kind === 'everything') void this.#changedAll()
   }
 
@@ -66,6 +70,11 @@ export class Neighbours {
     }
     stop()
     if (session?.busy === true) void session.exclusive(async () => stop())
+  }
+
+  #watched(sessionId: string, runId: string): void {
+    const session = this.#sessions.find(sessionId)
+    if (session?.active?.runId === runId) seenElsewhere(session, session.active)
   }
 
   #changed(id: string): void {
@@ -120,6 +129,7 @@ export class Neighbours {
     const runs = followed.flatMap(({ id, runId }) => (runId === undefined ? [] : [{ sessionId: id, runId }]))
     const said = await this.#core.store.runMessages(runs)
     for (const session of followed) showProgress(session, said.get(session.id) ?? [])
+    await this.#watchedElsewhere.tell(followed)
   }
 
   /** Whether its run is still the one that is followed, and its process lives. */

@@ -10,6 +10,7 @@ import type { Run } from '../run/run.ts'
 import { statusAfter, toLastRun } from '../run/run-end.ts'
 import type { RunHost, SessionChange } from '../run/run-plan.ts'
 import { type Activity, NOTHING, NOTHING_QUEUED, type QueuedSend } from './activity.ts'
+import { isDeserted } from './deserted.ts'
 import { orGone } from './gone.ts'
 import { History } from './history.ts'
 import { loadHistory } from './load-history.ts'
@@ -55,8 +56,8 @@ export class Session implements RunHost, Ticking, LogReader {
   #loading: Promise<History> | undefined
   /** How often the store's word was taken over ours. */
   #lives = 0
-  /** When the last watcher left; undefined while there is one, and before the first. */
-  #leftAt: number | undefined
+  /** When the last watcher left, or was heard of elsewhere; undefined while there is one, and before the first. */
+  leftAt: number | undefined
   /** Set when it left memory or its copy is in doubt: whoever holds it must open it anew. */
   retired = false
 
@@ -213,23 +214,20 @@ export class Session implements RunHost, Ticking, LogReader {
   /** Deadlines and checkpoints of the run; sockets that fill leave the audience. */
   tick(time: number): void {
     const run = this.active
-    const grace = run?.plan.app.stopAfterDisconnectMs
-    // Where its App asks for it, a run that nobody watches any more is stopped after a grace (I4); each of a queue has its own.
-    if (run !== undefined && grace !== undefined && this.#leftAt !== undefined)
-      if (time - Math.max(this.#leftAt, run.begunAt) >= grace) run.stop({ kind: 'interrupted' })
+    if (run !== undefined && isDeserted(this.core, run, this.leftAt, time)) run.stop({ kind: 'interrupted' })
     run?.tick(time)
     this.audience.sweep()
   }
 
   attach(watcher: Watcher): void {
     this.watchers = withOne(this.watchers, watcher)
-    this.#leftAt = undefined
+    this.leftAt = undefined
   }
 
   detach(watcher: Watcher): void {
     this.audience.leave(watcher)
     const others = withoutOne(this.watchers, watcher)
-    if (others.length === 0 && this.watchers.length > 0) this.#leftAt = this.core.uptime()
+    if (others.length === 0 && this.watchers.length > 0) this.leftAt = this.core.uptime()
     this.watchers = others
   }
 
