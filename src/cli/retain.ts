@@ -38,7 +38,9 @@ export function retainCommand(open: OpenStore<CliConversations>): Command {
         if (days !== undefined) await confirm(io, `Delete what nobody wrote to for ${days} days?`, values.yes)
         const done = await store.privacy.alone(() => remove(store, io, rules))
         if (done === undefined)
-          throw new ParleyError('conflict', { message: 'A server is applying retention just now; try again later' })
+          throw new ParleyError('conflict', {
+            message: 'A server or another command is applying retention just now; try again later',
+          })
       })
     },
   }

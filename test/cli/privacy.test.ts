@@ -246,12 +246,12 @@ describe('parley retain', () => {
     ])
   })
 
-  it('waits for no server that is at it', async () => {
+  it('waits for no server and no other command that is at it', async () => {
     const { app } = await begin()
     const busy = await store.alone(() => parley(['retain', '--app', app]))
     expect(busy).toMatchObject({
       code: 1,
-      err: ['parley retain: A server is applying retention just now; try again later'],
+      err: ['parley retain: A server or another command is applying retention just now; try again later'],
     })
   })
 })
