@@ -4,6 +4,7 @@ import {
   chownSync,
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -21,6 +22,8 @@ export const EMBEDDED_PORT = 5432
 export const EMBEDDED_USER = 'postgres'
 /** Bytes. A unix socket's path has 108 in the kernel's structure, one of them NUL. */
 const MAX_SOCKET_PATH_BYTES = 107
+/** How the folders begin in which new clusters are made. */
+const ASIDE = 'postgres.init-'
 /** Lines of postmaster.pid, as src/include/utils/pidfile.h numbers them. */
 const PID_LINE = 0
 const DATA_DIR_LINE = 1
@@ -117,12 +120,15 @@ export async function dropStalePid(pgData: string): Promise<void> {
 
 /** A new cluster, made aside and renamed: one that was cut is never taken for whole, and of two that race one wins. */
 export async function makeCluster(runner: Runner, dataDir: string, pgData: string): Promise<void> {
-  const aside = mkdtempSync(join(dataDir, 'postgres.init-'))
+  const aside = mkdtempSync(join(dataDir, ASIDE))
   giveTo(runner, aside)
   const options = ['-U', EMBEDDED_USER, '-A', 'trust', '--locale=C.UTF-8', '--encoding=UTF8']
   try {
     await run(runner, runner.binaries.initdb, ['-D', aside, ...options])
     renameSync(aside, pgData)
+    // Of starts that were killed in the middle; one that is still at its own finds this one whole.
+    for (const name of readdirSync(dataDir))
+      if (name.startsWith(ASIDE)) rmSync(join(dataDir, name), { recursive: true, force: true })
   } catch (cause) {
     rmSync(aside, { recursive: true, force: true })
     if (!existsSync(join(pgData, 'PG_VERSION'))) throw cause

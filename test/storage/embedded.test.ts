@@ -117,6 +117,13 @@ describe('embedded Postgres', LONG, () => {
     expect(readdirSync(dataDir).filter((name) => name.startsWith('postgres.init'))).toEqual([])
   })
 
+  it('leaves nothing of starts that were killed while they made a cluster', async () => {
+    const dataDir = directory()
+    mkdirSync(join(dataDir, 'postgres.init-abc', 'base'), { recursive: true })
+    await start(dataDir)
+    expect(readdirSync(dataDir).filter((name) => name.startsWith('postgres.init'))).toEqual([])
+  })
+
   it('starts where a pid file names a process of another kind', async () => {
     const dataDir = directory()
     await (await start(dataDir)).stop()
