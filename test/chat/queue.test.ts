@@ -184,9 +184,14 @@ describe('the queue', () => {
   })
 
   it('P-80: leaves the status of the last run when its last send is taken out', async () => {
-    const { rig, id, client, stream } = await begin()
+    let isFull = false
+    const takeRun = async () => {
+      if (isFull) throw new ParleyError('rate_limit_exceeded')
+      return () => {}
+    }
+    const { rig, id, client, stream } = await begin({ takeRun })
     const second = await queue(client, 'm2')
-    rig.app = undefined
+    isFull = true
     stream.stop()
     await client.end()
     await turns()
@@ -221,18 +226,25 @@ describe('the queue', () => {
     ])
   })
 
-  it('waits while its App is gone, and goes on with the next send when that is back', async () => {
-    const { rig, client, stream } = await begin()
+  it('ends with an error, each send of it, when its App was deleted, and asks no model', async () => {
+    const { rig, id, client, stream } = await begin()
     await queue(client, 'm2')
+    await queue(client, 'm3')
     rig.app = undefined
     stream.stop()
     await client.end()
     await turns()
+    const ends = client.events.filter(({ type }) => type === 'RUN_ERROR')
+    expect(ends).toMatchObject([{ code: 'app_not_found' }, { code: 'app_not_found' }])
     expect(rig.model.streams).toHaveLength(1)
-    expect(client.last('session.status')).toMatchObject({ status: 'processing', queued: 1 })
+    expect(client.last('session.status')).toMatchObject({
+      status: 'idle',
+      queued: 0,
+      lastRun: { code: 'app_not_found' },
+    })
+    expect((await contents(rig, id)).slice(-2)).toEqual(['text of m2', 'text of m3'])
     rig.app = TEST_APP
-    expect(await client.say('m3')).toMatchObject({ state: 'queued' })
-    expect(await answerAll(rig, 1)).toEqual(['text of m2', 'text of m3'])
+    expect(await client.say('m4')).toMatchObject({ state: 'started' })
   })
 
   it('waits while the store is away, and goes on by itself when that is back', async () => {

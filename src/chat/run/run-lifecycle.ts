@@ -12,7 +12,7 @@ import type { Run } from './run.ts'
 import { endFacts, failedWith, type RunEnd, terminalEvent } from './run-end.ts'
 import { resultEvent } from './run-events.ts'
 import { logFence } from './run-plan.ts'
-import { currentApp, isInHistory, startRun } from './start-run.ts'
+import { deletedApp, isInHistory, startRun } from './start-run.ts'
 import { improveTitle } from './title.ts'
 
 const MS_PER_SECOND = 1000
@@ -212,14 +212,16 @@ async function takeNext(session: Session): Promise<Run | undefined> {
   if (!mayTakeNext(session)) return undefined
   const [next] = session.queue
   if (next === undefined) return settleStatus(session)
-  const app = await currentApp(session)
+  const app = await session.core.apps.get(session.row.app)
   const history = await session.history()
   const { replaces, ...run } = next.run
   // What it was to replace may have left by now.
   const replacing = replaces !== undefined && (await isInHistory(session, history, replaces))
   try {
-    const started = await startRun(session, app, { run: replacing ? next.run : run, message: next.message, history })
+    const start = { run: replacing ? next.run : run, message: next.message, history }
+    const started = await startRun(session, app ?? deletedApp(session.row.app), start)
     session.queue = session.queue.slice(1)
+    if (app === undefined) started.stop(failedWith(new ParleyError('app_not_found')))
     return started
   } catch (thrown) {
     if (!isOutrun(thrown)) throw thrown

@@ -144,6 +144,12 @@ export async function currentApp({ core, row }: Session): Promise<App> {
   return app
 }
 
+/** Of one that was deleted. What waits for it starts only to end: nobody can open the session, but the send and its error stand in history. */
+export function deletedApp(id: string): App {
+  const model = { default: 'none', allowed: [], maxOutputTokens: 1, contextTokens: 1 }
+  return { id, name: id, preamble: '', model, tools: [] }
+}
+
 /** A run that another can take the place of: it is in the window, or in the older part of history that only the store has. */
 export async function isInHistory({ core, id }: Session, history: History, runId: string): Promise<boolean> {
   if (history.holds(runId)) return true
