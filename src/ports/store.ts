@@ -107,10 +107,7 @@ export type SessionWrite = {
    * is, wallet, model, archived and vault stay where they are absent: another process may have set them. `wallet: null` unbinds.
    */
   readonly session?: Omit<SessionRow, 'wallet'> & { readonly wallet?: BoundWallet | null | undefined }
-  /**
-   * `session` is stored already, made at its `createdAt`: all of the write is refused with `conflict` where it was deleted
-   * meanwhile, or made anew. Without it the write makes the session where there is none.
-   */
+  /** `session` is stored, made at its `createdAt`: `conflict` where it was deleted since, or made anew. Without it the write makes one. */
   readonly known?: true
   /** What says `superseded` leaves history, for good; beside `supersedeFromRun` only. */
   readonly runs?: readonly StoredRun[]
@@ -187,8 +184,10 @@ export interface SessionStore {
   history(sessionId: string, query: HistoryQuery): Promise<HistoryPage>
   /** The stored user message of this id with its run, whatever the run's status; for dedupe beyond memory. */
   findSend(sessionId: string, clientMessageId: string): Promise<OpenRun | undefined>
-  /** The stored run of this id, whatever became of it; ids that clients choose must not be used twice. */
+  /** The stored run of this id, whatever became of it. */
   findRun(sessionId: string, runId: string): Promise<StoredRun | undefined>
+  /** A run of this id is stored, or a message that has the id of one of its own: ids that clients choose must not be used twice. */
+  isRunTaken(sessionId: string, runId: string): Promise<boolean>
   /**
    * Resolves once durable. Writes of all sessions share statements; those of one session keep their order. Rejects with
    * `conflict` when the row was refused by a unique index or its fence, or what it belongs to is gone, `store_unavailable` as CommitOptions says,

@@ -77,6 +77,15 @@ export function selectRun(sql: Sql, sessionId: string, runId: string): PendingQu
   return sql<RunRecord[]>`select * from runs where session_id = ${sessionId} and id = ${runId}`
 }
 
+export function selectRunTaken(sql: Sql, sessionId: string, runId: string): PendingQuery<{ taken: boolean }[]> {
+  const prefix = `${runId}-`
+  return sql<{ taken: boolean }[]>`
+    select exists (select from runs where session_id = ${sessionId} and id = ${runId}) or exists (
+      select from messages where session_id = ${sessionId} and starts_with(id, ${prefix}::text)
+        and substr(id, length(${prefix}::text) + 1) ~ '^[0-9]+$'
+    ) as taken`
+}
+
 /** What a run that is on (or was, when its process died) said after message `m` was last written. */
 export const tail = (sql: Sql) => sql`(
   select string_agg(t.text, '' order by t.start) from message_tails t

@@ -16,6 +16,7 @@ import {
   selectHistory,
   selectRun,
   selectRunMessages,
+  selectRunTaken,
   selectSend,
   selectSessions,
   selectSummaries,
@@ -62,6 +63,10 @@ export function createSessionStore({
     async findRun(sessionId, runId) {
       const [record] = await pool.query((sql) => selectRun(sql, sessionId, runId))
       return record && toStoredRun(record)
+    },
+    async isRunTaken(sessionId, runId) {
+      const [record] = await pool.query((sql) => selectRunTaken(sql, sessionId, runId))
+      return record?.taken === true
     },
     runMessages: async (runs) =>
       runs.length === 0 ? new Map() : bySession(await pool.query((sql) => selectRunMessages(sql, runs))),

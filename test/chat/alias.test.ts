@@ -220,6 +220,25 @@ describe('P-103: the id of a run', () => {
     expect(await peer.event('RUN_ERROR', 1)).toMatchObject({ runId: 'run-3', code: 'conflict' })
   })
 
+  it('is taken so also by a message older than what memory holds, and by one that was taken out of the queue', async () => {
+    const { rig, id, peer } = await answered()
+    const native = await rig.ready(id)
+    await native.say('run-2-1')
+    await native.say('run-3-2')
+    const waiting = native.last('session.status')?.queue[0]?.runId ?? ''
+    await native.ask({ type: 'run.cancel', runId: waiting })
+    ;(await rig.model.request(1)).stop()
+    await peer.event('RUN_FINISHED')
+    const again = await connect(rig.crash({ settings: { windowMessages: 1 } }), id, 'run-2')
+    again.turn({ runId: 'run-2', messages: [user('m3')] })
+    again.turn({ runId: 'run-3', messages: [user('m3')] })
+    await again.event('RUN_ERROR', 1)
+    expect(again.chunks).toMatchObject([
+      { runId: 'run-2', code: 'conflict' },
+      { runId: 'run-3', code: 'conflict' },
+    ])
+  })
+
   it('with the same message is the same turn: it is told from its start, and nothing starts', async () => {
     const { rig, id, model } = await answering()
     const other = await connect(rig, id, 'run-1')

@@ -41,6 +41,17 @@ export function historyRules(make: MakeStore): void {
       expect(await store().history(row.id, ALL)).toStrictEqual({ messages: [full, plain], hasMore: false })
     })
 
+    it('tells a run’s id that is taken, by a run or by a message that has the id of one of its own', async () => {
+      const row = session()
+      const first = run(row.id, 'r1', { position: 1 })
+      const messages = ['a-b-12', 'c-', 'd-1x', 'e_1-1'].map((id, index) => ({ ...message(first, index), id }))
+      await store().commit({ sessionId: row.id, session: row, runs: [first], messages }, SOON)
+      const asked = ['r1', 'a-b', 'e_1', 'a', 'b', 'c', 'd', 'e%1', 'r', 'a-b-12']
+      const taken = await Promise.all(asked.map((id) => store().isRunTaken(row.id, id)))
+      expect(asked.filter((_, index) => taken[index])).toEqual(['r1', 'a-b', 'e_1'])
+      expect(await store().isRunTaken(randomUUID(), 'r1')).toBe(false)
+    })
+
     it('is ordered by the position of the run, then the index in it', async () => {
       const { row } = await stored()
       expect(await ids(row.id)).toBe('r1-0 r1-1 r2-0 r2-1 r3-0 r3-1')

@@ -202,6 +202,13 @@ export class MemoryStore extends MemoryKeys implements SessionStore, UsageStore,
     return run && { ...run.row, ...(run.superseded ? { superseded: true } : {}) }
   }
 
+  async isRunTaken(sessionId: string, runId: string): Promise<boolean> {
+    await this.#answer()
+    const stored = this.#world.sessions.get(sessionId)
+    const isIts = (id: string): boolean => id.startsWith(`${runId}-`) && /^\d+$/.test(id.slice(runId.length + 1))
+    return stored !== undefined && (stored.runs.has(runId) || [...stored.messages.keys()].some(isIts))
+  }
+
   get others(): number {
     return this.#world.nodes.size - 1
   }

@@ -71,7 +71,7 @@ export async function assertNewRun(session: Session, runId: string): Promise<voi
   const isOpen = session.active?.runId === runId || isQueued(session, runId)
   const { rows } = await session.history()
   const isKeptFor = [...rows, ...session.queue.map(({ message }) => message)].some(({ id }) => runOfId(id) === runId)
-  if (isOpen || isKeptFor || (session.stored && (await session.core.store.findRun(session.id, runId)) !== undefined))
+  if (isOpen || isKeptFor || (session.stored && (await session.core.store.isRunTaken(session.id, runId))))
     throw new ParleyError('conflict', { message: 'This run id was used before' })
 }
 
