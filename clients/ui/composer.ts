@@ -23,6 +23,9 @@ export type ComposerOptions = {
 const PLACEHOLDER = 'Write a message'
 const PLACEHOLDER_BUSY = 'Write the next message'
 
+/** Milliseconds within which a second click belongs to the first, as most systems have it. */
+const DOUBLE_CLICK_MS = 500
+
 /**
  * Where messages are written: Enter sends, Shift and Enter begins a line, Escape stops the answer, the arrow upwards in the
  * empty field changes the last message.
@@ -40,13 +43,23 @@ export class Composer {
   })
   readonly #send = el(
     'button',
-    { type: 'submit', class: 'round primary', 'aria-label': 'Send', title: 'Send (Enter)' },
+    {
+      type: 'submit',
+      class: 'round primary',
+      'aria-label': 'Send',
+      title: 'Send (Enter)',
+      onclick: ({ timeStamp }) => {
+        this.#clickedAt = timeStamp
+      },
+    },
     icon('send'),
   )
   readonly #stop: HTMLButtonElement
   readonly #fault = el('p', { class: 'fault', role: 'alert', hidden: true })
   readonly #status = el('p', { class: 'status', role: 'status', 'aria-live': 'polite' })
   readonly element: HTMLElement
+  /** Milliseconds, as events have them: when Send was clicked. */
+  #clickedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: ComposerOptions) {
     this.#options = options
@@ -58,7 +71,7 @@ export class Composer {
         'aria-label': 'Stop',
         title: 'Stop (Esc)',
         hidden: true,
-        onclick: options.stop,
+        onclick: (event) => this.#onStop(event),
       },
       icon('stop'),
     )
@@ -131,6 +144,12 @@ export class Composer {
     this.text = ''
     this.#options.onDraft('')
     this.focus()
+  }
+
+  /** Stop takes the place of Send: the second click of a double click there is not meant for it. */
+  #onStop({ timeStamp }: Event): void {
+    if (timeStamp - this.#clickedAt > DOUBLE_CLICK_MS) this.#options.stop()
+    else this.focus()
   }
 
   #onKey(event: KeyboardEvent): void {

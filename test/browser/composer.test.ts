@@ -1,0 +1,39 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { launchChromium } from '../support/chromium.ts'
+import { ParleyProcess } from '../support/parley-process.ts'
+import { describeWith } from '../support/services.ts'
+import { Visitor } from './visitor.ts'
+
+describeWith('chromium', 'the field where messages are written', () => {
+  let server: ParleyProcess
+  let browser: Browser
+  let anna: Visitor
+
+  beforeAll(async () => {
+    server = await ParleyProcess.start({ PARLEY_SCRIPTED_RATE: '200' })
+    browser = await launchChromium()
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await server?.dispose()
+  })
+  beforeEach(async () => {
+    anna = await Visitor.arrive(browser, server.url)
+    anna.page.setDefaultTimeout(15_000)
+    await anna.sees('Ready')
+  })
+  afterEach(async () => {
+    await anna.leaveContent()
+  })
+
+  it('does not stop with the second click on Send what the first has sent', async () => {
+    await anna.composer.fill('count from 1 to 900')
+    await anna.page.getByRole('button', { name: 'Send' }).click()
+    await anna.stop.click()
+    expect(await anna.composer.evaluate((field) => field === document.activeElement)).toBe(true)
+    await anna.reads(/\b25\b/)
+    await anna.stop.click()
+    await anna.page.getByText('Stopped.', { exact: true }).waitFor()
+  })
+})
