@@ -161,6 +161,13 @@ export class Chat {
     return outcome
   }
 
+  /** A message that was being changed is gone: another tab went back behind it. */
+  #keep(text: string): void {
+    this.#composer.add(text)
+    this.#composer.showFault('The message you were changing was replaced. What you wrote is here.')
+    if (holdsFocus(this.#transcript.element)) this.goOn()
+  }
+
   /** A second press of a double click asks for nothing more. */
   async #retry(runId: string): Promise<void> {
     if (this.#retries || this.#client.state.conversation.status === 'processing') return
@@ -173,6 +180,7 @@ export class Chat {
     return {
       retry: (runId) => void this.#retry(runId),
       edit: (messageId, text) => this.#edit(messageId, text),
+      keep: (text) => this.#keep(text),
       decide: (call, approved) =>
         void this.#report(
           call.state === 'asks' ? client.decide(call.callId, approved) : client.declineCall(call.callId),

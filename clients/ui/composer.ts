@@ -127,6 +127,12 @@ export class Composer {
     this.#showSend()
   }
 
+  /** Puts a text above what is written already. */
+  add(text: string): void {
+    this.text = this.text === '' ? text : `${text}\n\n${this.text}`
+    this.#options.onDraft(this.text)
+  }
+
   /** Says what went wrong with what was just asked for; gone with the next key. */
   showFault(message: string): void {
     this.#fault.hidden = message === ''

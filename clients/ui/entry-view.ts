@@ -7,6 +7,8 @@ export interface EntryView<E extends Entry = Entry> {
   update(entry: E, context: EntryContext): void
   /** Opens what it shows for a change; absent where nothing can be changed. */
   startEdit?(): void
+  /** The entry is gone. */
+  leave?(): void
 }
 
 /** What an entry looks like depends on this, too. */
@@ -22,6 +24,8 @@ export interface EntryActions {
   retry(runId: string): void
   /** A failure changes nothing: what was written is still the person's. */
   edit(messageId: string, text: string): Outcome
+  /** What was being written in the place of a message that is gone is not lost. */
+  keep(text: string): void
   /** Lets a tool's call be made, or not. */
   decide(call: ToolEntry, approved: boolean): void
   resend(messageId: string): void

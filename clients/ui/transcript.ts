@@ -19,6 +19,7 @@ type Slot = {
   readonly kind: Entry['kind']
   update(entry: Entry, context: EntryContext): void
   startEdit?(): void
+  leave?(): void
 }
 
 /**
@@ -69,7 +70,11 @@ export class Transcript {
     if (busy !== this.#context.busy || refused !== this.#context.refused) this.#context = { busy, refused }
     const before = this.#scroller.scrollHeight
     const ids = new Set(entries.map((entry) => entry.id))
-    for (const id of this.#slots.keys()) if (!ids.has(id)) this.#slots.delete(id)
+    for (const [id, gone] of this.#slots) {
+      if (ids.has(id)) continue
+      gone.leave?.()
+      this.#slots.delete(id)
+    }
     this.#column.show(entries.map((entry) => this.#show(entry)))
     const firstId = entries[0]?.id
     const wasPrepended = this.#firstId !== undefined && this.#firstId !== firstId && ids.has(this.#firstId)
@@ -165,6 +170,7 @@ function slot<K extends Entry['kind']>(kind: K, view: EntryView<Extract<Entry, {
       view.update(entry, context)
     },
     startEdit: () => view.startEdit?.(),
+    leave: () => view.leave?.(),
   }
 }
 

@@ -65,6 +65,11 @@ export class UserView implements EntryView<UserEntry> {
     this.#note.replaceChildren(el('span', { role: 'alert' }, `Not sent: ${delivery.message}.`), row)
   }
 
+  leave(): void {
+    const written = this.#editor?.querySelector('textarea')?.value ?? ''
+    if (written.trim() !== '' && written !== this.#entry.text) this.#actions.keep(written)
+  }
+
   startEdit(): void {
     if (this.#editor !== undefined) return
     const { id, text } = this.#entry

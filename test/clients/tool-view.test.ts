@@ -7,6 +7,7 @@ import { ToolView } from '../../clients/ui/tool-view.ts'
 
 const NO_ACTIONS: EntryActions = {
   retry: () => undefined,
+  keep: () => undefined,
   edit: () => DONE,
   decide: () => undefined,
   resend: () => undefined,
