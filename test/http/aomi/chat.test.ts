@@ -140,7 +140,7 @@ describe.each(TRANSPORTS)('a chat of Aomi’s client on %s', (transport) => {
 
   it('the stream of a message that was taken out of the queue ends with complete', async () => {
     const client = new AomiClient(server)
-    await snapshotOf(client.chat('count from 1 to 400'))
+    await snapshotOf(client.chat('count from 1 to 1000'))
     const body = JSON.stringify({ text: 'hello' })
     const answer = await client.request('POST', '/api/chat', {}, { 'content-type': 'application/json' }, body)
     await client.interrupt()
