@@ -79,7 +79,8 @@ export class Composer {
       'form',
       { class: 'composer-field' },
       this.#input,
-      el('div', { class: 'composer-buttons' }, this.#stop, this.#send),
+      // The second press of a double click finds Send at rest: it must not take the focus, and what is typed next, from the field.
+      el('div', { class: 'composer-buttons', onmousedown: (event) => event.preventDefault() }, this.#stop, this.#send),
     )
     const hint = el('p', { class: 'hint' }, 'Enter sends, Shift + Enter begins a new line')
     this.element = el(

@@ -37,6 +37,18 @@ describeWith('chromium', 'the field where messages are written', () => {
     await anna.page.getByText('Stopped.', { exact: true }).waitFor()
   })
 
+  it('keeps the focus when the second click of a double click finds Send at rest', async () => {
+    // As with a server that is far away.
+    await anna.page.context().setOffline(true)
+    await anna.banner.filter({ hasText: 'offline' }).waitFor()
+    await anna.composer.fill('count from 1 to 900')
+    await anna.page.getByRole('button', { name: 'Send' }).dblclick()
+    await anna.page.keyboard.type('and on')
+    expect(await anna.composer.inputValue()).toBe('and on')
+    // That it is offline.
+    anna.complaints.length = 0
+  })
+
   it('gets what was being written in a change of a message that another tab replaces', async () => {
     await anna.say('remember the number 5')
     await anna.reads('number 5')
