@@ -10,6 +10,9 @@ function embed(script: HTMLScriptElement): void {
   // It would lie on the first, to the pixel.
   if (document.querySelector(ELEMENT) !== null)
     return warn('this page has the widget already; a second one is left out')
+  // They seem to be part of every frame of the server, which then says nothing that can be read.
+  for (const name in {})
+    warn(`this page adds "${name}" to Object.prototype, enumerably; the chat cannot connect with that`)
   if (customElements.get(ELEMENT) === undefined) customElements.define(ELEMENT, ParleyChatElement)
   const element = document.createElement(ELEMENT)
   const { app, key, tickets, user, title, greeting } = script.dataset

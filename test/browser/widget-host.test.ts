@@ -189,6 +189,12 @@ describeWith('chromium', 'the widget and the page around it', () => {
   it.each([
     ['leaves a second one out', () => shop.script(), 'this page has the widget already', 1],
     ['is not there as a module', () => shop.script(`type="module" ${shop.attributes}`), 'widget.js is not a module', 1],
+    [
+      'cannot connect where the page adds to every object',
+      () => '<script>Object.prototype.extend = () => undefined</script>',
+      'this page adds "extend" to Object.prototype',
+      1,
+    ],
   ])('%s, and tells the page’s author', async (_what, html, words, count) => {
     shop.html = html()
     const anna = await shop.visitor(browser)
