@@ -109,6 +109,6 @@ export interface Transport {
   broadcast(group: string, text: string): void
   /** Refuses new sockets and connections; what is open stays. */
   stopListening(): void
-  /** Cuts what is left. */
+  /** Lets HTTP requests that are being answered end for a second, then cuts what is left. */
   close(): Promise<void>
 }

@@ -14,9 +14,9 @@ import { FRAME_TOO_LARGE, TOO_LARGE_REASON } from './close-codes.ts'
 import { type Accepted, decide } from './handshake.ts'
 import { framingFault, headerOf, isWebSocketUpgrade, missedUpgrade, type RequestHead } from './http-request.ts'
 import { errorResponse, sendResponse } from './http-response.ts'
-import { serveHttp } from './http-serve.ts'
 import { exchangeFromUws, headFromUws, UwsSink } from './http-uws.ts'
 import { loadedHeaderBytes, type UwsLibrary } from './load-uws.ts'
+import { UnderWay } from './under-way.ts'
 import { Closings, type UserData, UwsSocket } from './uws-socket.ts'
 
 /** `ListenOptions` of the library, whose types name what only its binary holds: without it any process may share the port. */
@@ -75,6 +75,7 @@ class UwsTransport implements Transport {
   readonly #app: TemplatedApp
   readonly #secure: boolean
   readonly #closings = new Closings()
+  readonly #underWay = new UnderWay()
   /** Those that were accepted in this turn of the loop. */
   #entrants: Entrant[] = []
   /** The socket that an upgrade has just opened. */
@@ -116,6 +117,7 @@ class UwsTransport implements Transport {
 
   async close(): Promise<void> {
     this.stopListening()
+    await this.#underWay.end()
     this.#closings.stop()
     this.#app.close()
   }
@@ -216,7 +218,7 @@ class UwsTransport implements Transport {
     // The library takes a handshake without a key for an ordinary request.
     const fault = missedUpgrade(head, this.#options.webSocketPath)
     if (fault !== undefined) return void sendResponse(errorResponse(fault), exchange.sink, head.method)
-    void serveHttp(this.#handlers, exchange, this.#telemetry)
+    void this.#underWay.serve(this.#handlers, exchange, this.#telemetry)
   }
 
   /** In a turn of its own: what came right behind finds the answer pending, and the library cuts the connection instead of serving it. */

@@ -22,9 +22,10 @@ import {
   splitTarget,
 } from './http-request.ts'
 import { errorResponse, sendResponse, tooManyHeadersResponse } from './http-response.ts'
-import { type Exchange, serveHttp } from './http-serve.ts'
+import type { Exchange } from './http-serve.ts'
 import { type AnyRequest, type AnyResponse, createHttp2Server, exchangeFromHttp2 } from './http2-node.ts'
 import { Lines } from './lines.ts'
+import { UnderWay } from './under-way.ts'
 import { WaitingPeer } from './waiting-peer.ts'
 import { LinkedWebSocket, type WsShared, WsSocket } from './ws-socket.ts'
 
@@ -63,6 +64,7 @@ class WsTransport implements Transport {
   readonly #telemetry: Telemetry
   readonly #stallMs: number
   readonly #lines: Lines
+  readonly #underWay = new UnderWay()
   readonly #upgrader: InstanceType<typeof WebSocketServer<typeof LinkedWebSocket>>
   readonly #shared: WsShared
   /** Sockets that node has given up and that are not WebSockets: their handshake is decided, or declined. */
@@ -120,6 +122,7 @@ class WsTransport implements Transport {
 
   async close(): Promise<void> {
     this.stopListening()
+    await this.#underWay.end()
     for (const socket of this.#shared.sockets) socket.cut()
     for (const socket of this.#detached) socket.destroy()
     this.#lines.cut()
@@ -183,7 +186,7 @@ class WsTransport implements Transport {
     }
     const fault = missedUpgrade(head, this.#options.webSocketPath)
     if (fault !== undefined) return sendResponse(errorResponse(fault), sink, head.method)
-    await serveHttp(this.#handlers, exchange, this.#telemetry)
+    await this.#underWay.serve(this.#handlers, exchange, this.#telemetry)
   }
 
   #exchange(req: AnyRequest, res: AnyResponse): Exchange | undefined {

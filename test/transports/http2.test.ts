@@ -224,6 +224,14 @@ describe('HTTP/2 on the ws transport with a certificate', () => {
     await once(session, 'close')
   })
 
+  it('a close tells who has nothing under way that the connection ends', async () => {
+    const session = await open()
+    await ask(session, { ':path': '/' })
+    const goaway = once(session, 'goaway')
+    await rig().transport.close()
+    expect((await goaway)[0]).toBe(constants.NGHTTP2_NO_ERROR)
+  })
+
   it('a close cuts what is left', async () => {
     rig().fetch = () => new Promise(() => undefined)
     const session = await open()

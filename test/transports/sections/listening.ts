@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { freePort } from '../../support/free-port.ts'
 import { HandshakeRefused, SocketClient } from '../../support/socket-client.ts'
+import { deferred } from '../../support/turns.ts'
 import { handshake, RawPeer } from '../raw-peer.ts'
 import type { Rig } from '../rig.ts'
 
@@ -11,6 +12,7 @@ export type ListenTraits = {
   readonly pipelined: 'served' | 'cut'
 }
 
+const BIG = 'x'.repeat(300 * 1024)
 const TAKEN = /in use|EADDRINUSE/
 const GET = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
 
@@ -149,6 +151,21 @@ export function listening(rig: () => Rig, traits: ListenTraits): void {
       expect(await pending).toBe('cut')
       await Promise.race([waiting.ended, waiting.closed])
       waiting.socket.destroy()
+    })
+
+    it('lets a request that is being answered end: its answer arrives whole', async () => {
+      const asked = deferred()
+      const ready = deferred<Response>()
+      rig().fetch = () => {
+        asked.resolve()
+        return ready.promise
+      }
+      const pending = fetch(rig().http)
+      await asked.promise
+      const closed = rig().transport.close()
+      ready.resolve(new Response(BIG))
+      expect(await (await pending).text()).toBe(BIG)
+      await closed
     })
 
     it('lets close frames that were sent before it arrive', async () => {
