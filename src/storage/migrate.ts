@@ -33,6 +33,7 @@ export async function migrate(
     if ('url' in connection) await requireOwnSession(connection, sql)
     // A step may build an index over everything; and the lock is held for as long as another process migrates.
     await sql`set statement_timeout = 0`
+    await sql`set lock_timeout = 0`
     await takeTurn(sql, tell)
     return await apply(sql, steps, tell)
   } finally {

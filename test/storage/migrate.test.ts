@@ -66,8 +66,10 @@ it('the steps of a database in use are told of before they are taken, those of a
   expect(told).toEqual([['info', 'schema step', { version: latest + 1, latest: latest + 1 }]])
 })
 
-it('who waits for another process says so', async () => {
+it('who waits for another process says so, and waits longer than the database lets others', async () => {
   const database = await empty()
+  const [{ name } = { name: '' }] = await database.sql<{ name: string }[]>`select current_database() as name`
+  await database.sql.unsafe(`alter database ${name} set lock_timeout = '100ms'`)
   const told = vi.fn<Telemetry['log']>()
   const slow = { version: 1, text: 'create table schema_version (version integer not null); select pg_sleep(1)' }
   const first = migrate(database.connection, [slow])
