@@ -32,10 +32,11 @@ export class ChatHeader {
     this.element = el('header', { class: 'chat-header' }, ...options.before, this.#name, this.#models, ...options.after)
   }
 
-  update({ title, model, models, messages }: Conversation): void {
+  /** @param refused the connection is gone for good: nothing can be changed */
+  update({ title, model, models, messages }: Conversation, refused: boolean): void {
     setText(this.#title, title ?? this.#options.untitled)
-    this.#rename.hidden = messages.length === 0
-    this.#models.hidden = models.length < 2 || this.#options.setModel === undefined
+    this.#rename.hidden = messages.length === 0 || refused
+    this.#models.hidden = refused || models.length < 2 || this.#options.setModel === undefined
     const offered = JSON.stringify([models, model])
     if (offered === this.#offered) return
     this.#offered = offered

@@ -119,14 +119,15 @@ export class Chat {
     const entries = toEntries(conversation).map((entry) => this.#asSeenHere(entry))
     const busy = conversation.status === 'processing'
     const waiting = conversation.sends.filter((send) => send.delivery.state === 'waiting').length
-    this.#header.update(conversation)
+    const refused = connection.phase === 'refused'
+    this.#header.update(conversation, refused)
     this.#banner.update(noticeOf(connection, waiting, navigator.onLine))
     this.#older.hidden = !conversation.hasMore
     this.#older.disabled = loadingOlder
     setText(this.#older, loadingOlder ? 'Loading…' : 'Show earlier messages')
     const isKnown = conversation.model !== undefined
     this.#welcome.update(isKnown && entries.length === 0, conversation.model)
-    this.#transcript.update(entries, { busy, refused: connection.phase === 'refused' })
+    this.#transcript.update(entries, { busy, refused })
     this.#queue.update(conversation.queue, sendsBehind(conversation))
     this.#composer.update({
       busy,

@@ -24,13 +24,13 @@ export class EndView implements EntryView<EndEntry> {
     this.#retry.append(el('span', {}, 'Try again'))
   }
 
-  update(entry: EndEntry, { busy }: EntryContext): void {
+  update(entry: EndEntry, { busy, refused }: EntryContext): void {
     this.#entry = entry
     this.#when.set(entry.at)
     const text = endText(entry)
     setText(this.#note, text)
     this.element.dataset['outcome'] = entry.end.outcome
-    const offersRetry = entry.isLast || entry.end.outcome !== 'success'
+    const offersRetry = !refused && (entry.isLast || entry.end.outcome !== 'success')
     this.#retry.disabled = busy
     const label = entry.isLast ? 'Try again' : 'Try again from here (replaces what follows)'
     this.#retry.title = label

@@ -33,6 +33,7 @@ export class UserView implements EntryView<UserEntry> {
     this.#entry = entry
     setText(this.#bubble, entry.text)
     this.#when.set(entry.createdAt)
+    this.#edit.hidden = refused
     this.element.classList.toggle('on-its-way', entry.delivery !== undefined)
     this.#showDelivery(entry.delivery, refused)
     this.#arrange()
@@ -71,7 +72,7 @@ export class UserView implements EntryView<UserEntry> {
   }
 
   startEdit(): void {
-    if (this.#editor !== undefined) return
+    if (this.#editor !== undefined || this.#edit.hidden) return
     const { id, text } = this.#entry
     const input = el('textarea', { 'aria-label': 'Edit message', rows: 3, dir: 'auto' })
     input.value = text

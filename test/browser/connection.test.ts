@@ -81,14 +81,18 @@ describeWith('chromium', 'the page and its connection', () => {
     await anna.leave()
   })
 
-  it('does not promise to send what is written in a conversation that was deleted', async () => {
+  it('offers no changes in a conversation that was deleted, and does not promise to send what is written there', async () => {
     const anna = await Visitor.arrive(browser, server.url)
     await anna.sees('Ready')
     await anna.say('remember the number 6')
     await anna.reads('number 6')
+    await anna.sees('Ready')
+    const changes = anna.page.getByRole('button', { name: /Try again|Edit message|Rename conversation/ })
+    expect(await changes.count()).toBe(3)
     const id = new URL(anna.page.url()).hash.slice(1)
     await anna.page.evaluate((session) => fetch(`/v1/sessions/${session}?app=default`, { method: 'DELETE' }), id)
     await anna.banner.filter({ hasText: 'is gone' }).waitFor()
+    expect(await changes.count()).toBe(0)
     await anna.say('hello?')
     await anna.page.locator('.delivery').waitFor()
     expect(await anna.page.locator('.delivery').innerText()).toBe('Not sent: there is no connection')
